@@ -7,6 +7,7 @@ code of arXiv 2301.08292.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
@@ -22,6 +23,8 @@ Evaluator = Callable[[IndexArray], FloatArray]
 
 # Hidden activations of all unit states are kept in one table up to this many states.
 _TABLE_STATES = 2**12
+# Networks grouped at a time: grouping then needs less memory than the tables made from it.
+_GROUPING_BLOCK = 2**16
 
 
 class Classes(NamedTuple):
@@ -48,6 +51,10 @@ class BinaryNetwork(Protocol):
     @property
     def n_qubits(self) -> int:
         """Number of binary parameters N, one qubit each."""
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes `classes` gives, computed without making them."""
 
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
         """Logits of the networks ``indices`` at the points ``x``: shape ``(len(indices), n)``."""
@@ -134,6 +141,11 @@ class Logistic:
         """``d + 1``."""
         return self.n_inputs + 1
 
+    @property
+    def n_classes(self) -> int:
+        """``2^N``: no two weight settings are interchangeable."""
+        return 1 << self.n_qubits
+
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
         """Logits, shape ``(len(indices), len(x))``."""
         return self.evaluator(x)(_as_indices(indices, self.n_qubits))
@@ -171,6 +183,11 @@ class MLP:
     def n_qubits(self) -> int:
         """``dH + 2H + 2``."""
         return self.n_hidden * (self.n_inputs + 2) + 2
+
+    @property
+    def n_classes(self) -> int:
+        """``4 · C(2^(d+2) + H − 1, H)``: multisets of H hidden units, b2 and activation."""
+        return 4 * math.comb(2 ** (self.n_inputs + 2) + self.n_hidden - 1, self.n_hidden)
 
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
         """Logits, shape ``(len(indices), len(x))``."""
@@ -210,12 +227,18 @@ class MLP:
 
     def classes(self) -> Classes:
         """Hidden units are interchangeable: a class is a multiset of H units, b2 and activation."""
-        every = np.arange(2**self.n_qubits)
-        units, output_bias, activation = self._parts(every)
-        units.sort(axis=0)
-        canonical = self._index(units, output_bias, activation)
-        chosen = canonical == every
-        rank = np.cumsum(chosen, dtype=np.int32) - np.int32(1)
+        size = 2**self.n_qubits
+        canonical = np.empty(size, dtype=np.int64)
+        chosen = np.empty(size, dtype=bool)
+        for start in range(0, size, _GROUPING_BLOCK):
+            every = np.arange(start, min(start + _GROUPING_BLOCK, size))
+            units, output_bias, activation = self._parts(every)
+            units.sort(axis=0)
+            block = slice(start, start + len(every))
+            canonical[block] = self._index(units, output_bias, activation)
+            chosen[block] = canonical[block] == every
+        rank = np.cumsum(chosen, dtype=np.int32)
+        rank -= 1
         return Classes(np.flatnonzero(chosen), rank[canonical])
 
     def _shift(self, position: int) -> int:

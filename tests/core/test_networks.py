@@ -66,14 +66,14 @@ def test_a_class_holds_networks_with_one_function(network):
     logits = network.logits(np.arange(2**network.n_qubits), x)
     representatives, class_of = network.classes()
     np.testing.assert_allclose(logits, logits[representatives][class_of], rtol=0, atol=1e-12)
-    assert np.array_equal(class_of[representatives], np.arange(len(representatives)))
+    assert np.array_equal(class_of[representatives], np.arange(network.n_classes))
 
 
 @pytest.mark.parametrize("n_inputs, n_hidden", [(2, 3), (2, 2), (1, 4), (3, 1)])
 def test_mlp_classes_are_the_multisets_of_hidden_units(n_inputs, n_hidden):
     representatives, class_of = networks.mlp(n_inputs, n_hidden).classes()
     multisets = math.comb(2 ** (n_inputs + 2) + n_hidden - 1, n_hidden)
-    assert len(representatives) == 4 * multisets
+    assert len(representatives) == 4 * multisets == networks.mlp(n_inputs, n_hidden).n_classes
     assert class_of.shape == (2 ** networks.mlp(n_inputs, n_hidden).n_qubits,)
 
 
