@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -96,17 +95,17 @@ class TrialConfig(Part):
         """The canonical JSON that `trial_id` digests."""
         return canonical_json(self.content())
 
-    @cached_property
+    @property
     def trial_id(self) -> str:
         """Digest of the whole configuration, 16 hexadecimal digits."""
         return digest(self.content())
 
-    @cached_property
+    @property
     def group_id(self) -> str:
         """Digest of everything but the seed; a statistic over seeds is taken over one group."""
         return digest(self.group_content())
 
-    @cached_property
+    @property
     def problem_key(self) -> str:
         """Digest of data set and network: trials with the same key share one loss table."""
         content = self.content()

@@ -8,12 +8,15 @@ has the same configuration however it was written down.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from qhn.core.ansatz import Entangler
+from qhn.core.datasets import DEFAULT_NOISE, DIGITS_AVAILABLE, N_INPUTS
+
+TEST_POINTS = 1000
 
 DatasetName = Literal["gaussian", "moons", "ring", "digits"]
 NetworkKind = Literal["mlp", "logistic"]
@@ -36,24 +39,6 @@ Count = Annotated[int, Field(ge=1, le=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class DatasetFacts(NamedTuple):
-    """What the configuration must know of a data set without loading it."""
-
-    n_inputs: int
-    noise: float | None
-    test: int
-
-
-DATASETS: dict[DatasetName, DatasetFacts] = {
-    "gaussian": DatasetFacts(n_inputs=2, noise=None, test=1000),
-    "moons": DatasetFacts(n_inputs=2, noise=0.1, test=1000),
-    "ring": DatasetFacts(n_inputs=2, noise=0.1, test=1000),
-    "digits": DatasetFacts(n_inputs=16, noise=None, test=260),
-}
-#: Images of the digits 0 and 1 that ship with scikit-learn.
-DIGITS_AVAILABLE = 360
-
-
 class Part(BaseModel):
     """A piece of configuration: immutable, no unknown keys, no type coercion, no NaN."""
 
@@ -72,7 +57,11 @@ def broken_rule(message: str) -> PydanticCustomError:
 
 
 class DatasetConfig(Part):
-    """A data set, its split sizes (points) and the seed that it is drawn from."""
+    """A data set, its split sizes (points) and the seed that it is drawn from.
+
+    Left out, ``test`` is 1,000, or every image of digits that is not for training, and ``noise``
+    the data set's own.
+    """
 
     name: DatasetName
     train: Count = 100
@@ -84,14 +73,15 @@ class DatasetConfig(Part):
     @classmethod
     def _fill_test(cls, test: int | None, info: ValidationInfo) -> int | None:
         name, train = info.data.get("name"), info.data.get("train")
-        if name is None:
-            return test
-        test = DATASETS[name].test if test is None else test
-        if name == "digits" and train is not None and train + test > DIGITS_AVAILABLE:
+        if name != "digits" or train is None:
+            return TEST_POINTS if test is None else test
+        left = DIGITS_AVAILABLE - train
+        if left < (1 if test is None else test):
             raise broken_rule(
-                f"digits has {DIGITS_AVAILABLE} images, but train + test = {train + test}"
+                f"`train + test <= {DIGITS_AVAILABLE}` must hold for digits, but got train={train}"
+                + ("" if test is None else f", test={test}")
             )
-        return test
+        return left if test is None else test
 
     @field_validator("noise")
     @classmethod
@@ -99,7 +89,7 @@ class DatasetConfig(Part):
         name = info.data.get("name")
         if name is None:
             return noise
-        default = DATASETS[name].noise
+        default = DEFAULT_NOISE[name]
         if noise is not None and default is None:
             raise broken_rule(f"{name} takes no noise, leave it out (got {noise:g})")
         return default if noise is None else noise
@@ -107,7 +97,7 @@ class DatasetConfig(Part):
     @property
     def n_inputs(self) -> int:
         """Number of coordinates of a point, d."""
-        return DATASETS[self.name].n_inputs
+        return N_INPUTS[self.name]
 
 
 class NetworkConfig(Part):
@@ -158,7 +148,7 @@ class WarmupSchedule(Part):
     schedule: Literal["warmup"] = "warmup"
     value: Strength
     start: Strength = 0.0
-    over: Fraction = 0.5
+    over: Fraction = 0.2
 
 
 class ExponentialSchedule(Part):
@@ -225,16 +215,16 @@ class ObjectiveConfig(Part):
         return value
 
 
-class TrainingConfig(Part):
-    """Optimisation and reporting; ``report_every`` and ``steps`` count parameter updates.
+class TrainingBase(Part):
+    """Optimisation and reporting, apart from the learning rate.
 
-    Left out, ``report_every`` is 10, or more for long trainings: at most 100 reports after the
-    first. A value that is given is taken as it is, capped at ``steps``.
+    ``report_every`` and ``steps`` count parameter updates. Left out, ``report_every`` is 10, or
+    more for long trainings: at most 100 reports after the first. A value that is given is taken
+    as it is, capped at ``steps``.
     """
 
     steps: Count = 250
     optimiser: Literal["adam", "sgd"] = "adam"
-    learning_rate: Positive = 0.1
     report_every: Count | None = None
     best_of: Count = 64
 
@@ -245,6 +235,12 @@ class TrainingConfig(Part):
         if steps is None:
             return every
         return min(max(10, math.ceil(steps / 100)) if every is None else every, steps)
+
+
+class TrainingConfig(TrainingBase):
+    """Optimisation and reporting of a trial."""
+
+    learning_rate: Positive = 0.1
 
 
 class AshaConfig(Part):
@@ -264,6 +260,3 @@ class DeviceConfig(Part):
     """Where circuits run; ``exact`` is the simulation of all 2^N probabilities."""
 
     name: Literal["exact"] = "exact"
-
-
-STOPPING_METRICS: tuple[StoppingMetric, ...] = get_args(StoppingMetric)

@@ -1,0 +1,50 @@
+"""Memory that trials need, said before anything is built, and memory that the machine has."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import psutil
+
+from qhn.sweeps.parts import AnsatzConfig, DatasetConfig, NetworkConfig
+
+#: Arrays of 2^N doubles that training holds: the engine's states and the objective's buffers.
+TRAINING_ARRAYS = 8
+#: Angle-shaped arrays: parameters, gradient and the optimiser's two moments, with room to spare.
+_ANGLE_ARRAYS = 8
+#: The system and the driver want some memory too.
+_USABLE = 0.85
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def training_bytes(n_qubits: int, ansatz: AnsatzConfig) -> int:
+    """Memory of one running trial beside the shared tables: buffers of 2^N doubles, and angles."""
+    return 8 * (TRAINING_ARRAYS * 2**n_qubits + _ANGLE_ARRAYS * 2 * ansatz.depth * n_qubits)
+
+
+def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
+    """Memory of the loss table and whatever else trials on one problem share."""
+    from qhn.core.problem import problem_bytes
+    from qhn.sweeps.build import network as build_network
+
+    assert dataset.test is not None
+    family = build_network(network, dataset.n_inputs)
+    return int(problem_bytes(family, dataset.train, dataset.test))
+
+
+def available_bytes() -> int:
+    """Memory that trials may use: most of the machine's, or of the container's limit."""
+    total = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):  # no such limit here
+        total = min(total, int(_CGROUP_LIMIT.read_text()))
+    return int(_USABLE * total)
+
+
+def size_text(n_bytes: float) -> str:
+    """A size as people say it, such as ``512 KiB`` or ``1.2 GiB``."""
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:.3g} EiB"

@@ -1,0 +1,7 @@
+"""Sweep files: read, checked, and every mistake reported at once."""
+
+from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake
+from qhn.sweeps.spec.models import SweepSpec
+from qhn.sweeps.spec.parse import load_spec, parse_spec
+
+__all__ = ["InvalidSpecError", "Mistake", "SweepSpec", "load_spec", "parse_spec"]

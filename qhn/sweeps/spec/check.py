@@ -1,0 +1,213 @@
+"""Rules that tie several entries of a sweep file together.
+
+Each entry is looked at on its own, so that a mistake in one does not hide the mistakes of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from qhn.sweeps.memory import available_bytes, shared_bytes, size_text, training_bytes
+from qhn.sweeps.parts import AnsatzConfig, AshaConfig, DatasetConfig, NetworkConfig
+from qhn.sweeps.spec.mistakes import Path, path_text
+from qhn.sweeps.spec.models import (
+    MAX_TRIALS,
+    Ansatz,
+    Dataset,
+    Device,
+    Network,
+    Objective,
+    RandomSearch,
+    Search,
+    SeedRange,
+    Seeds,
+    SweepSpec,
+    TrainingSpec,
+)
+from qhn.sweeps.spec.values import Choice, Distribution, as_items
+
+Finding = tuple[Path, str]
+
+#: With more qubits than this the sizes themselves are too large to compute with.
+_MAX_QUBITS = 60
+
+_SECTIONS: dict[str, TypeAdapter[Any]] = {
+    "datasets": TypeAdapter(Dataset),
+    "networks": TypeAdapter(Network),
+    "ansatze": TypeAdapter(Ansatz),
+    "objectives": TypeAdapter(Objective),
+    "devices": TypeAdapter(Device),
+}
+_SEEDS: TypeAdapter[Any] = TypeAdapter(Seeds)
+_SEARCH: TypeAdapter[Any] = TypeAdapter(Search)
+_TRAINING: TypeAdapter[Any] = TypeAdapter(TrainingSpec)
+_STOPPING: TypeAdapter[Any] = TypeAdapter(AshaConfig)
+
+
+@dataclass
+class _Valid:
+    """The entries that are right on their own, by their place in their list."""
+
+    lists: dict[str, dict[int, Any]]
+    seeds: SeedRange | tuple[int, ...] | None
+    search: Any
+    training: TrainingSpec | None
+    early_stopping: AshaConfig | None
+
+
+def check(content: Mapping[str, Any], memory_bytes: int | None = None) -> Iterator[Finding]:
+    """What is wrong between entries: each place, and what to say about it.
+
+    Args:
+        content: of the sweep file; entries with mistakes of their own are passed over.
+        memory_bytes: what trials may use; None asks the machine.
+    """
+    valid = _salvage(content)
+    yield from _duplicates(valid)
+    yield from _distributions(valid)
+    available = available_bytes() if memory_bytes is None else memory_bytes
+    yield from _memory(content, valid, available)
+    yield from _grace(valid)
+    yield from _trial_count(valid)
+
+
+def _salvage(content: Mapping[str, Any]) -> _Valid:
+    lists = {}
+    for section, adapter in _SECTIONS.items():
+        if section in content:
+            raw = enumerate(as_items(content[section]))
+        else:
+            raw = enumerate(SweepSpec.model_fields[section].get_default() or ())
+        items = ((place, _valid(adapter, item)) for place, item in raw)
+        lists[section] = {place: item for place, item in items if item is not None}
+    return _Valid(
+        lists,
+        seeds=_valid(_SEEDS, content.get("seeds")),
+        search=_valid(_SEARCH, content.get("search", "grid")),
+        training=_valid(_TRAINING, content.get("training", {})),
+        early_stopping=_valid(_STOPPING, _as_asha(content.get("early_stopping"))),
+    )
+
+
+def _as_asha(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+def _valid(adapter: TypeAdapter[Any], raw: Any) -> Any:
+    try:
+        return adapter.validate_python(raw)
+    except ValidationError:
+        return None
+
+
+def _value_lists(valid: _Valid) -> Iterator[tuple[Path, Sequence[Any]]]:
+    """Every list of values that a sweep varies, with its place."""
+    for place, objective in valid.lists["objectives"].items():
+        for key, attribute in (
+            ("lambda", "lambda_"),
+            ("bandwidth", "bandwidth"),
+            ("prior_samples", "prior_samples"),
+        ):
+            if hasattr(objective, attribute):
+                yield ("objectives", place, key), getattr(objective, attribute)
+    if valid.training is not None:
+        yield ("training", "learning_rate"), valid.training.learning_rate
+
+
+def _duplicates(valid: _Valid) -> Iterator[Finding]:
+    for section, items in valid.lists.items():
+        yield from _repeated((section,), items)
+    if isinstance(valid.seeds, tuple):
+        yield from _repeated(("seeds",), dict(enumerate(valid.seeds)))
+    for path, values in _value_lists(valid):
+        yield from _repeated(path, dict(enumerate(values)))
+        for place, value in enumerate(values):
+            if isinstance(value, Choice):
+                choices = dict(enumerate(value.values))
+                yield from _repeated((*path, place, "values"), choices)
+
+
+def _repeated(path: Path, items: Mapping[int, Hashable]) -> Iterator[Finding]:
+    seen: dict[Hashable, int] = {}
+    for place, item in items.items():
+        first = seen.setdefault(item, place)
+        if first != place:
+            yield (*path, place), f"the same as {path_text((*path, first))}, keep one"
+
+
+def _distributions(valid: _Valid) -> Iterator[Finding]:
+    if valid.search is None or isinstance(valid.search, RandomSearch):
+        return
+    for path, values in _value_lists(valid):
+        for place, value in enumerate(values):
+            if isinstance(value, Distribution):
+                message = "a distribution needs search: {kind: random, draws: ...}; or list values"
+                yield (*path, place), message
+
+
+def _memory(content: Mapping[str, Any], valid: _Valid, available: int) -> Iterator[Finding]:
+    datasets, networks = valid.lists["datasets"], valid.lists["networks"]
+    # A circuit only adds its angles; the deepest one decides.
+    deepest = max(valid.lists["ansatze"].values(), key=lambda a: a.depth, default=AnsatzConfig())
+    for (d, dataset), (n, network) in product(datasets.items(), networks.items()):
+        n_qubits = network.n_qubits(dataset.n_inputs)
+        needed = None
+        if n_qubits <= _MAX_QUBITS:
+            needed = training_bytes(n_qubits, deepest) + shared_bytes(dataset, network)
+            if needed <= available:
+                continue
+        size = "more than 100 EiB" if needed is None else size_text(needed)
+        # A network that the file leaves to the default cannot be pointed at.
+        place: Path = ("networks", n) if "networks" in content else ("datasets", d)
+        message = (
+            f"{_network_text(network)} on {dataset.name} takes {n_qubits} qubits and {size} of "
+            f"memory, but {size_text(available)} are available; {_way_out(dataset, network)}"
+        )
+        yield place, message
+
+
+def _network_text(network: NetworkConfig) -> str:
+    return network.kind + (f" with hidden={network.hidden}" if network.hidden else "")
+
+
+def _way_out(dataset: DatasetConfig, network: NetworkConfig) -> str:
+    if network.kind == "mlp":
+        if dataset.n_inputs > 2:
+            return "use kind: logistic"
+        return "use fewer points" if network.hidden == 1 else "use fewer hidden units"
+    return "use fewer points"
+
+
+def _grace(valid: _Valid) -> Iterator[Finding]:
+    if valid.training is None or valid.early_stopping is None:
+        return
+    grace, steps = valid.early_stopping.grace_steps, valid.training.steps
+    if grace >= steps:
+        message = f"must be less than training.steps = {steps}, but got {grace}"
+        yield ("early_stopping", "grace_steps"), message
+
+
+def _trial_count(valid: _Valid) -> Iterator[Finding]:
+    if valid.seeds is None or valid.training is None or valid.search is None:
+        return
+    n_seeds = valid.seeds.count if isinstance(valid.seeds, SeedRange) else len(valid.seeds)
+    lengths = {section: len(items) for section, items in valid.lists.items()}
+    n_trials = lengths["datasets"] * lengths["devices"] * n_seeds
+    if isinstance(valid.search, RandomSearch):
+        n_trials *= valid.search.draws
+    else:
+        values = {path: len(values) for path, values in _value_lists(valid)}
+        per_objective = [
+            prod(count for path, count in values.items() if path[:2] == ("objectives", place))
+            for place in valid.lists["objectives"]
+        ]
+        n_trials *= lengths["networks"] * lengths["ansatze"] * sum(per_objective)
+        n_trials *= len(valid.training.learning_rate)
+    if n_trials > MAX_TRIALS:
+        yield (), f"asks for {n_trials:,} trials, but at most {MAX_TRIALS:,} are allowed"

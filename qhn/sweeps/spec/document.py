@@ -1,0 +1,188 @@
+"""Reads the YAML of a sweep file: plain data, and the line on which each value stands.
+
+Only what a sweep file needs is read. Tags, anchors and aliases, which can build objects or grow a
+small file to gigabytes, are refused, and so are duplicate keys, of which YAML silently keeps the
+last. Scalars follow YAML 1.2: ``1e-3`` is a number, ``yes`` and ``off`` are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake, Path, path_text
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 20
+MAX_DIGITS = 400
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOLEAN = {word: word[0] in "tT" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"([-+]?)\.(inf|Inf|INF)")
+_NAN = {".nan", ".NaN", ".NAN"}
+
+
+@dataclass
+class Document:
+    """A file's content: dictionaries, lists and scalars, and the line of each path.
+
+    The line of a value under a key is the line of the key. ``mistakes`` are those after which
+    reading could go on: keys given twice.
+    """
+
+    source: str
+    content: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def line(self, path: Path) -> int | None:
+        """The line of the path, or of the nearest thing above it that is in the file."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+
+class _Refused(Exception):
+    """Internal: reading cannot go on."""
+
+    def __init__(self, message: str, line: int | None = None, path: Path = ()) -> None:
+        self.mistake = Mistake(path_text(path), line, message)
+
+
+def read_document(text: str | bytes, source: str) -> Document:
+    """Read the text of a sweep file.
+
+    Args:
+        text: the file; bytes are read as UTF-8.
+        source: what to call it in messages.
+
+    Raises:
+        InvalidSpecError: if it is too large, not UTF-8, broken YAML, or uses what is refused.
+    """
+    document = Document(source)
+    try:
+        reader = _Reader(document, _events(_decode(text)))
+        document.content = reader.read()
+    except _Refused as refused:
+        raise InvalidSpecError(source, [*document.mistakes, refused.mistake]) from None
+    return document
+
+
+def _decode(text: str | bytes) -> str:
+    encoded = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if len(encoded) > MAX_BYTES:
+        raise _Refused(f"a sweep file has at most 1 MiB, but this one has {len(encoded)} bytes")
+    try:
+        return encoded.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = encoded[: error.start].count(b"\n") + 1
+        raise _Refused("the file must be UTF-8 text", line) from None
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """The events of the text, and YAML's own complaints in our words."""
+    try:
+        yield from yaml.parse(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        raise _Refused(f"character U+{code:04X} is not allowed", line) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join(filter(None, (error.context, error.problem)))
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise _Refused(f"not valid YAML at column {column}: {problem}", line) from None
+
+
+class _Reader:
+    """Builds plain data from YAML events, to a limited depth."""
+
+    def __init__(self, document: Document, events: Iterator[yaml.Event]) -> None:
+        self._document = document
+        self._events = events
+
+    def read(self) -> Any:
+        content = None
+        documents = 0
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _Refused("a sweep file holds one document", _line(event))
+            elif isinstance(event, yaml.NodeEvent):
+                content = self._node(event, ())
+        return content
+
+    def _node(self, event: yaml.NodeEvent, path: Path) -> Any:
+        line = _line(event)
+        self._document.lines.setdefault(path, line)
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(f"alias *{event.anchor}: aliases are not allowed", line, path)
+        if event.anchor is not None:
+            raise _Refused(f"anchor &{event.anchor}: anchors are not allowed", line, path)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            tag = tag.replace("tag:yaml.org,2002:", "!!")
+            raise _Refused(f"tag {tag}: tags are not allowed", line, path)
+        if len(path) > MAX_DEPTH:
+            raise _Refused(f"nested deeper than {MAX_DEPTH} levels", line)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        assert isinstance(event, yaml.ScalarEvent)
+        return _scalar(event, path) if event.implicit[0] else event.value
+
+    def _sequence(self, path: Path) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(_node_event(event), (*path, len(items))))
+        return items
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        items: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            line = _line(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise _Refused("a key must be a word", line, path)
+            # Through the same checks as a value, for its anchor and tag.
+            self._node(event, (*path, event.value))
+            key = event.value
+            where = (*path, key)
+            if key in items:
+                first = self._document.lines[where]
+                message = f"given twice (first on line {first}), keep one"
+                self._document.mistakes.append(Mistake(path_text(where), line, message))
+            items[key] = self._node(_node_event(next(self._events)), where)
+        return items
+
+
+def _node_event(event: yaml.Event) -> yaml.NodeEvent:
+    assert isinstance(event, yaml.NodeEvent)
+    return event
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _scalar(event: yaml.ScalarEvent, path: Path) -> str | bool | int | float | None:
+    """A plain scalar by the core schema of YAML 1.2, decimal numbers only."""
+    word: str = event.value
+    if word in _NULL:
+        return None
+    if word in _BOOLEAN:
+        return _BOOLEAN[word]
+    if _FLOAT.fullmatch(word):
+        if len(word) > MAX_DIGITS:
+            raise _Refused(f"a number of {len(word)} characters", _line(event), path)
+        return int(word) if _INTEGER.fullmatch(word) else float(word)
+    if match := _INFINITE.fullmatch(word):
+        return float(f"{match[1]}inf")
+    return float("nan") if word in _NAN else word

@@ -1,0 +1,173 @@
+"""The content of a sweep file, checked: what to run, over which values and seeds."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+)
+
+from qhn.sweeps.parts import (
+    AnsatzConfig,
+    AshaConfig,
+    DatasetConfig,
+    DeviceConfig,
+    NetworkConfig,
+    Part,
+    Seed,
+    TrainingBase,
+    broken_rule,
+)
+from qhn.sweeps.spec.mistakes import value_text
+from qhn.sweeps.spec.values import (
+    CLOSED_FORM,
+    BandwidthItem,
+    Items,
+    LambdaItem,
+    LearningRateItem,
+    PriorSamples,
+)
+
+#: More trials than this are a slip of the pen, and planning them would fill the memory.
+MAX_TRIALS = 1_000_000
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+def _word(key: str) -> BeforeValidator:
+    """A lone word stands for a mapping with only this key."""
+
+    def as_mapping(value: Any) -> Any:
+        if isinstance(value, str):
+            return {key: value}
+        if not isinstance(value, dict | Part):
+            raise broken_rule(f"must be a word or a mapping, but got {value_text(value)}")
+        return value
+
+    return BeforeValidator(as_mapping)
+
+
+class MleSpec(Part):
+    """Mean nll alone; there is nothing to vary."""
+
+    name: Literal["mle"]
+
+
+class ElboSpec(Part):
+    """The mean nll and (λ/n)·KL to the uniform prior, for each λ."""
+
+    name: Literal["elbo"]
+    lambda_: Items[LambdaItem] = Field(alias="lambda", description="a number or a schedule")
+
+
+class SelboSpec(Part):
+    """The mean nll and (λ/n)·MMD² to the uniform prior, for each λ, h and way to estimate it."""
+
+    name: Literal["selbo"]
+    lambda_: Items[LambdaItem] = Field(alias="lambda", description="a number or a schedule")
+    bandwidth: Items[BandwidthItem] = ("n/4",)
+    prior_samples: Items[PriorSamples] = (CLOSED_FORM,)
+
+
+class TrainingSpec(TrainingBase):
+    """Optimisation and reporting, for each learning rate."""
+
+    learning_rate: Items[LearningRateItem] = (0.1,)
+
+
+class GridSearch(Part):
+    """Every combination of the values."""
+
+    kind: Literal["grid"] = "grid"
+
+
+class RandomSearch(Part):
+    """Draws of objective, its values, network, ansatz and learning rate.
+
+    Each draw is run on every data set, device and seed. More draws extend the earlier ones.
+    """
+
+    kind: Literal["random"]
+    draws: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = Field(description="a whole number")
+    seed: Seed = 0
+
+
+class SeedRange(Part):
+    """The seeds first, first + 1, …, count of them."""
+
+    first: Seed = 0
+    count: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = Field(description="a whole number")
+
+
+def _seeds_kind(value: Any) -> str | None:
+    if isinstance(value, dict | SeedRange):
+        return "range"
+    return "list" if isinstance(value, list | tuple) else None
+
+
+def _count_as_range(value: Any) -> Any:
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return {"first": 0, "count": value} if is_count else value
+
+
+Dataset: TypeAlias = Annotated[DatasetConfig, _word("name")]
+Network: TypeAlias = Annotated[NetworkConfig, _word("kind")]
+Ansatz: TypeAlias = Annotated[AnsatzConfig, _word("entangler")]
+Device: TypeAlias = Annotated[DeviceConfig, _word("name")]
+Objective: TypeAlias = Annotated[
+    Annotated[MleSpec | ElboSpec | SelboSpec, Field(discriminator="name")], _word("name")
+]
+Search: TypeAlias = Annotated[
+    Annotated[GridSearch | RandomSearch, Field(discriminator="kind")], _word("kind")
+]
+Seeds: TypeAlias = Annotated[
+    Annotated[SeedRange, Tag("range")] | Annotated[Items[Seed], Tag("list")],
+    Discriminator(
+        _seeds_kind,
+        custom_error_type="kind",
+        custom_error_message="must be a whole number, a list of them, or {first: ..., count: ...}",
+    ),
+    BeforeValidator(_count_as_range),
+]
+
+
+class SweepSpec(Part):
+    """A checked sweep file; `qhn.sweeps.plan.make_plan` turns it into trials."""
+
+    name: str = Field(description="a word")
+    datasets: Items[Dataset] = Field(description="a list of data sets")
+    networks: Items[Network] = (NetworkConfig(),)
+    ansatze: Items[Ansatz] = (AnsatzConfig(),)
+    objectives: Items[Objective] = Field(description="a list of objectives")
+    seeds: Seeds = Field(description="a whole number or a list")
+    training: TrainingSpec = TrainingSpec()
+    devices: Items[Device] = (DeviceConfig(),)
+    search: Search = GridSearch()
+    early_stopping: Annotated[AshaConfig, _word("kind")] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise broken_rule(
+                "must be letters, digits, '.', '_' and '-', at most 100 of them, and not begin "
+                f"with '.' or '-', but got {value_text(name)}"
+            )
+        return name
+
+    @property
+    def seed_values(self) -> tuple[int, ...]:
+        """The seeds, in the order in which they are run."""
+        if isinstance(self.seeds, SeedRange):
+            return tuple(range(self.seeds.first, self.seeds.first + self.seeds.count))
+        return self.seeds
+
+    def content(self) -> dict[str, Any]:
+        """The spec in the shape of a sweep file, everything filled in; parsing it gives it back."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

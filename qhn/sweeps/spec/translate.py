@@ -1,0 +1,177 @@
+"""Turns what pydantic reports into mistakes that point at the file and say what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from qhn.sweeps.parts import SCHEDULE_KINDS, Part
+from qhn.sweeps.spec.document import Document
+from qhn.sweeps.spec.mistakes import Mistake, Path, path_text, value_text
+from qhn.sweeps.spec.values import DISTRIBUTION_KINDS
+
+_MUST_BE = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "float_type": "a number",
+    "finite_number": "finite",
+    "string_type": "text (in quotes, if it looks like a number)",
+    "bool_type": "true or false",
+    "greater_than": "greater than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "literal_error": "{expected}",
+    "model_type": "a mapping",
+}
+_TAGS = {"schedule": SCHEDULE_KINDS, "distribution": DISTRIBUTION_KINDS}
+
+
+def mistakes_of(error: ValidationError, model: type[Part], document: Document) -> list[Mistake]:
+    """All mistakes that pydantic found in the document's content, one for each place."""
+    mistakes: dict[Path, Mistake] = {}
+    for details in error.errors(include_url=False):
+        where, message = _explain(details, model)
+        missing = details["type"] in ("missing", "union_tag_not_found")
+        path = path_in_file(where, document.content, missing=missing)
+        mistakes.setdefault(path, Mistake(path_text(path), document.line(path), message))
+    return list(mistakes.values())
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """``; did you mean x?`` if something known is like the word, else nothing."""
+    close = difflib.get_close_matches(str(word)[:100], list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Path, str]:
+    """The place that is to blame, and what to say about it."""
+    kind, where, value = details["type"], details["loc"], details["input"]
+    context = details.get("ctx", {})
+    if kind == "rule":
+        return where, details["msg"]
+    if kind == "missing":
+        field = _field(model, where)
+        return where, f"missing: {(field and field.description) or 'a value is needed'}"
+    if kind == "extra_forbidden":
+        return where, _unknown_key(model, where)
+    if kind == "too_short":
+        return where, "must not be empty"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _wrong_tag(details, model)
+    if kind == "kind":
+        for key, words in _TAGS.items():
+            if isinstance(value, dict) and key in value:
+                return (*where, key), _one_of(value[key], words)
+        return where, f"{details['msg']}, but got {value_text(value)}"
+    if kind == "literal_error":
+        known = [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
+        return where, _one_of(value, known)
+    if kind == "float_type" and isinstance(value, int) and not isinstance(value, bool):
+        return where, "must be a smaller number"
+    if kind in _MUST_BE:
+        return where, f"must be {_MUST_BE[kind].format(**context)}, but got {value_text(value)}"
+    return where, f"{details['msg'].lower()}, but got {value_text(value)}"
+
+
+def _one_of(value: Any, known: Iterable[str]) -> str:
+    words = list(known)
+    allowed = words[0] if len(words) == 1 else f"one of {', '.join(words)}"
+    hint = nearest(value, words) if isinstance(value, str) else ""
+    return f"must be {allowed}, but got {value_text(value)}{hint}"
+
+
+def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Path, str]:
+    """A mapping whose key that says what it is (such as `name`) is missing or unknown."""
+    context, value = details.get("ctx", {}), details["input"]
+    key = context["discriminator"].strip("'")
+    where = (*details["loc"], key)
+    if isinstance(value, dict) and key in value:
+        known = [word.strip("' ") for word in context["expected_tags"].split(",")]
+        return where, _one_of(value[key], known)
+    candidates, _ = _models_at(model, details["loc"])
+    known = [get_args(candidate.model_fields[key].annotation)[0] for candidate in candidates]
+    return where, f"missing: one of {', '.join(sorted(known))}"
+
+
+def _unknown_key(model: type[Part], where: Path) -> str:
+    key = str(where[-1])
+    candidates, unfiltered = _models_at(model, where[:-1])
+    known = sorted({_key(name, field) for m in candidates for name, field in _fields(m)})
+    elsewhere = {_key(name, field) for m in unfiltered for name, field in _fields(m)}
+    if key in elsewhere:
+        return f"{where[-2]} takes no {key}, leave it out"
+    return f"unknown key{nearest(key, known)} (known: {', '.join(known)})"
+
+
+def _models_at(model: type[Part], where: Path) -> tuple[set[type[Part]], set[type[Part]]]:
+    """The models that may stand at a place, and those before its kind was looked at.
+
+    Pydantic's places hold keys, list indices, and the tags by which it chose between models.
+    """
+    candidates: set[type[Part]] = {model}
+    unfiltered = candidates
+    for element in where:
+        if isinstance(element, int):
+            continue
+        found = [f for m in candidates for name, f in _fields(m) if _key(name, f) == element]
+        if found:
+            candidates = {part for field in found for part in _parts_in(field.annotation)}
+            unfiltered = candidates
+        else:
+            tagged = {m for m in candidates if element in _tags(m)}
+            candidates = tagged or candidates
+    return candidates, unfiltered
+
+
+def _field(model: type[Part], where: Path) -> FieldInfo | None:
+    candidates, _ = _models_at(model, where[:-1])
+    fields = [f for m in candidates for name, f in _fields(m) if _key(name, f) == where[-1]]
+    return fields[0] if fields else None
+
+
+def _fields(model: type[Part]) -> Iterable[tuple[str, FieldInfo]]:
+    return model.model_fields.items()
+
+
+def _key(name: str, field: FieldInfo) -> str:
+    return field.alias or name
+
+
+def _parts_in(annotation: Any) -> set[type[Part]]:
+    """All models in an annotation, through unions, tuples and `Annotated`."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return {annotation}
+    return {part for argument in get_args(annotation) for part in _parts_in(argument)}
+
+
+def _tags(model: type[Part]) -> set[Any]:
+    literals = (f.annotation for _, f in _fields(model) if get_origin(f.annotation) is Literal)
+    return {value for literal in literals for value in get_args(literal)}
+
+
+def path_in_file(where: Path, content: Any, *, missing: bool = False) -> Path:
+    """The path without what is not in the file: tags, and steps into a value that stands alone.
+
+    ``missing`` keeps the last key although the file does not have it.
+    """
+    if where[:1] == ("devices",) and isinstance(content, dict) and "devices" not in content:
+        where = ("device", *where[1:])
+    path: list[str | int] = []
+    for position, element in enumerate(where):
+        if isinstance(element, int):
+            if isinstance(content, list) and element < len(content):
+                path.append(element)
+                content = content[element]
+        elif isinstance(content, dict):
+            is_last = position == len(where) - 1
+            if element in content or (missing and is_last):
+                path.append(element)
+                content = content.get(element)
+    return tuple(path)
