@@ -20,6 +20,9 @@ Progress = Callable[[float], None]
 
 # Logits of one block: 256 KiB, so that a block and its temporaries stay in a core's own cache.
 _BLOCK_ELEMENTS = 2**15
+# Some networks have logit 0 at every point (hidden units cancel), up to rounding that would
+# differ between networks of one function: within this margin a logit counts as 0, label 0.
+TIE_MARGIN = 1e-12
 
 
 class Scores(NamedTuple):
@@ -27,7 +30,7 @@ class Scores(NamedTuple):
 
     Attributes:
         nll: mean negative Bernoulli log-likelihood, natural logarithm.
-        accuracy: share of points whose label is predicted.
+        accuracy: share of points whose label is predicted: 1 if the logit is above `TIE_MARGIN`.
     """
 
     nll: FloatArray
@@ -127,11 +130,11 @@ def evaluate(
         z = logits(representatives[block])
         small = np.abs(z)
         np.exp(np.negative(small, out=small), out=small)
-        above = z > 0
+        above = z > TIE_MARGIN
         if probabilities is not None:
             # σ(|z|), mirrored where z is negative: never an overflow.
             likely = 1.0 / (1.0 + small)
-            np.subtract(1.0, likely, out=likely, where=~above)
+            np.subtract(1.0, likely, out=likely, where=z < 0)
             probabilities[block] = likely
         scores.accuracy[block] = np.count_nonzero(above == positive, axis=1) / n
         # softplus(s) = max(s, 0) + log1p(exp(−|s|)) with s = −z for label 1, z for label 0.

@@ -113,3 +113,13 @@ def test_progress_rises_to_one():
 def test_wrong_points_are_refused(x, y, message):
     with pytest.raises(InvalidValueError, match=message):
         loss_table(networks.mlp(2, 3), x, y)
+
+
+def test_networks_whose_hidden_units_cancel_predict_label_zero():
+    # Units (w, b) and (−w, −b) of a sigmoid add up to 1, which b2 = −1 takes away: logit 0.
+    network = networks.mlp(1, 2)
+    sigma = "10" + "11" + "0" + "10" + "1"
+    x = np.random.default_rng(0).normal(size=(500, 1))
+    assert np.abs(network.logits([int(sigma, 2)], x)).max() < 1e-15
+    scores = evaluate(network, np.array([int(sigma, 2)]), x, np.zeros(500))
+    assert scores.accuracy[0] == 1.0
