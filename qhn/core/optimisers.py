@@ -53,10 +53,7 @@ def _take(state: State, names: tuple[str, ...], kind: str) -> tuple[FloatArray, 
             f"the state of {kind} must hold {', '.join(names)}, "
             f"but got {', '.join(sorted(state)) or 'nothing'}; it is of another optimiser"
         )
-    arrays = tuple(np.array(state[name], dtype=np.float64) for name in names)
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise InvalidValueError(f"the state of {kind} must be finite, but holds NaN or infinity")
-    return arrays
+    return tuple(np.array(state[name], dtype=np.float64) for name in names)
 
 
 class Adam:

@@ -88,8 +88,6 @@ def test_states_of_another_kind_are_refused():
     sgd.update(np.zeros(2), np.ones(2))
     with pytest.raises(InvalidValueError, match=r"another optimiser"):
         Adam().restore(sgd.state())
-    with pytest.raises(InvalidValueError, match="finite"):
-        SGD().restore({"velocity": np.array([np.nan])})
     with pytest.raises(InvalidValueError, match="one shape"):
         Adam().restore({"count": np.array(1.0), "mean": np.ones(2), "square": np.ones(3)})
 
