@@ -20,7 +20,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 def training_bytes(n_qubits: int, ansatz: AnsatzConfig) -> int:
     """Memory of one running trial beside the shared tables: buffers of 2^N doubles, and angles."""
-    return 8 * (TRAINING_ARRAYS * 2**n_qubits + _ANGLE_ARRAYS * 2 * ansatz.depth * n_qubits)
+    return 8 * ((TRAINING_ARRAYS << n_qubits) + _ANGLE_ARRAYS * 2 * ansatz.depth * n_qubits)
 
 
 def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
@@ -30,7 +30,7 @@ def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
 
     assert dataset.test is not None
     family = build_network(network, dataset.n_inputs)
-    return int(problem_bytes(family, dataset.train, dataset.test))
+    return problem_bytes(family, dataset.train, dataset.test)
 
 
 def available_bytes() -> int:

@@ -120,8 +120,8 @@ def _number_as_constant(value: Any) -> Any:
     return {"schedule": "constant", "value": value} if is_number else value
 
 
-_A_SCHEDULE = f"a mapping with schedule: {', '.join(SCHEDULE_KINDS)}"
-_A_DISTRIBUTION = f"(random search) distribution: {', '.join(DISTRIBUTION_KINDS)}"
+_A_SCHEDULE = f"schedule: {', '.join(SCHEDULE_KINDS)}"
+_A_DISTRIBUTION = f"distribution: {', '.join(DISTRIBUTION_KINDS)}"
 
 
 def _discriminator(allowed: str, *words: str) -> Discriminator:
@@ -137,7 +137,7 @@ LambdaValue = Annotated[
     | Annotated[ExponentialSchedule, Tag("exponential")]
     | Annotated[CosineSchedule, Tag("cosine")]
     | Annotated[CyclicSchedule, Tag("cyclic")],
-    _discriminator(f"a number or {_A_SCHEDULE}"),
+    _discriminator(f"a number or a mapping ({_A_SCHEDULE})"),
     BeforeValidator(_number_as_constant),
 ]
 LambdaItem = Annotated[
@@ -149,7 +149,7 @@ LambdaItem = Annotated[
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[LogUniform, Tag("loguniform")]
     | Annotated[Choice[LambdaValue], Tag("choice")],
-    _discriminator(f"a number, {_A_SCHEDULE}, or {_A_DISTRIBUTION}"),
+    _discriminator(f"a number or a mapping ({_A_SCHEDULE}; {_A_DISTRIBUTION})"),
     BeforeValidator(_number_as_constant),
 ]
 
@@ -164,7 +164,7 @@ BandwidthItem = Annotated[
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[LogUniform, Tag("loguniform")]
     | Annotated[Choice[BandwidthValue], Tag("choice")],
-    _discriminator(f"{_A_BANDWIDTH}, or {_A_DISTRIBUTION}", *RULES),
+    _discriminator(f"{_A_BANDWIDTH} or a mapping ({_A_DISTRIBUTION})", *RULES),
 ]
 
 PriorSamples = Annotated[
@@ -177,5 +177,5 @@ LearningRateItem = Annotated[
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[LogUniform, Tag("loguniform")]
     | Annotated[Choice[Positive], Tag("choice")],
-    _discriminator(f"a number greater than 0, or {_A_DISTRIBUTION}"),
+    _discriminator(f"a number greater than 0 or a mapping ({_A_DISTRIBUTION})"),
 ]
