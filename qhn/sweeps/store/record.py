@@ -1,0 +1,27 @@
+"""All that the store knows about one trial, read at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qhn.core.history import History
+from qhn.sweeps.store.results import TrialError, TrialResult
+from qhn.sweeps.store.store import Store
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as the store has it: history so far, and its result or error if it is over."""
+
+    history: History
+    result: TrialResult | None
+    error: TrialError | None
+
+
+def read_record(store: Store, trial_id: str) -> TrialRecord:
+    """Read one trial from the store; a trial without a checkpoint has an empty history."""
+    # Result first: a checkpoint read afterwards is at least as new.
+    result, error = store.result(trial_id), store.error(trial_id)
+    state = store.checkpoint(trial_id)
+    history = History() if state is None else History.from_array(state["history"])
+    return TrialRecord(history, result, error)

@@ -1,0 +1,66 @@
+"""First contact with a tracking store: quiet, private, and one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qhn.core.errors import TrackingError
+from qhn.sweeps.tracking.location import TrackingLocation
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+_SECONDS_TO_ANSWER = 10
+
+
+def connect(location: TrackingLocation) -> MlflowClient:
+    """A client on the tracking store; a local database is made or migrated where needed.
+
+    Raises:
+        TrackingError: if a server does not answer, or refuses.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from mlflow.tracking import MlflowClient
+
+    if location.uri.startswith(("http://", "https://")):
+        _check_server(location)
+    client = MlflowClient(tracking_uri=location.uri)
+    client.search_experiments(max_results=1)
+    return client
+
+
+def _check_server(location: TrackingLocation) -> None:
+    # MLflow's own client retries for minutes before it says that nobody listens.
+    import requests
+
+    way_out = "start it, or name another with --tracking-uri or MLFLOW_TRACKING_URI"
+    try:
+        answer = requests.get(location.uri, timeout=_SECONDS_TO_ANSWER)
+    except requests.RequestException as error:
+        raise TrackingError(
+            f"the tracking server {location.shown} must answer within {_SECONDS_TO_ANSWER} s, "
+            f"but got {type(error).__name__}; {way_out}"
+        ) from None
+    if answer.status_code in (401, 403) and "MLFLOW_TRACKING_USERNAME" not in os.environ:
+        raise TrackingError(
+            f"the tracking server {location.shown} wants credentials (HTTP {answer.status_code}); "
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+
+
+@contextmanager
+def one_migration(lock: Path | None) -> Iterator[None]:
+    """Hold other processes back while a local database may be migrated."""
+    if lock is None:
+        yield
+        return
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,134 @@
+"""The one writer: a thread that keeps MLflow up to date and never holds training back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from qhn.core.errors import QhnError, TrackingError
+from qhn.sweeps.plan import PlannedTrial
+from qhn.sweeps.store import Store, read_record
+from qhn.sweeps.tracking.runs import SweepRuns
+
+_log = logging.getLogger(__name__)
+_LONGEST_WAIT_S = 30.0
+
+
+class TrackingWriter:
+    """Projects trials from the store to MLflow, in the background, in the order of the requests.
+
+    A trial asked for again while it waits is written once. When the tracking store does not
+    answer, the writer waits and goes on: the store has everything.
+
+    Args:
+        connect: makes the sweep's runs; called in the writer's thread.
+        store: where the trials are read from.
+        first_wait_s: wait after a first failure; it doubles with each further one, up to 30 s.
+    """
+
+    def __init__(
+        self, connect: Callable[[], SweepRuns], store: Store, first_wait_s: float = 1.0
+    ) -> None:
+        self._first_wait_s = first_wait_s
+        self._connect = connect
+        self._store = store
+        self._dirty: dict[str, PlannedTrial] = {}
+        self._changed = threading.Condition()
+        self._lost: set[str] = set()
+        self._closing = False
+        self._give_up_at = float("inf")
+        self._ready = threading.Event()
+        self._failure: QhnError | None = None
+        self._runs: SweepRuns | None = None
+        self._thread = threading.Thread(target=self._work, name="qhn-tracking", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect, without waiting."""
+        self._thread.start()
+
+    def wait_until_ready(self) -> SweepRuns:
+        """Wait for the connection.
+
+        Raises:
+            TrackingError: if the tracking store cannot be used.
+        """
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        assert self._runs is not None
+        return self._runs
+
+    def update(self, trials: Iterable[PlannedTrial]) -> None:
+        """Ask for trials to be brought up to date; returns at once."""
+        with self._changed:
+            for trial in trials:
+                self._dirty.setdefault(trial.trial_id, trial)
+            self._changed.notify()
+
+    @property
+    def waiting(self) -> int:
+        """Number of trials that MLflow does not have in their newest state."""
+        with self._changed:
+            return len(self._dirty)
+
+    def close(self, patience_s: float) -> int:
+        """Write what is left and end the thread.
+
+        Args:
+            patience_s: how long to go on trying after this call while requests fail.
+
+        Returns:
+            Number of trials that could not be written.
+        """
+        with self._changed:
+            self._closing = True
+            self._give_up_at = time.monotonic() + patience_s
+            self._changed.notify()
+        self._thread.join()
+        return len(self._lost.union(self._dirty))
+
+    def _work(self) -> None:
+        try:
+            self._runs = self._connect()
+        except QhnError as error:
+            self._failure = error
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it was, the driver waits for an answer
+            _log.exception("connecting to the tracking store failed")
+            self._failure = TrackingError(f"the tracking store cannot be used: {error!r}")
+            return
+        finally:
+            self._ready.set()
+        wait = self._first_wait_s
+        while (trial := self._next()) is not None:
+            try:
+                self._runs.project(trial, read_record(self._store, trial.trial_id))
+                wait = self._first_wait_s
+            except TrackingError as error:
+                _log.warning("%s; trying again in %.0f s", error, wait)
+                if not self._put_back_and_wait(trial, wait):
+                    return
+                wait = min(2 * wait, _LONGEST_WAIT_S)
+            except Exception:  # noqa: BLE001 - one trial that cannot be shown must not hide the others
+                _log.exception("trial %s could not be written to MLflow", trial.trial_id)
+                self._lost.add(trial.trial_id)
+
+    def _next(self) -> PlannedTrial | None:
+        with self._changed:
+            while not self._dirty:
+                if self._closing:
+                    return None
+                self._changed.wait()
+            return self._dirty.pop(next(iter(self._dirty)))
+
+    def _put_back_and_wait(self, trial: PlannedTrial, wait: float) -> bool:
+        """Keep a trial that could not be written; False once patience has run out."""
+        with self._changed:
+            self._dirty.setdefault(trial.trial_id, trial)
+            if not self._closing:
+                self._changed.wait_for(lambda: self._closing, timeout=wait)
+            else:
+                self._changed.wait(max(0.0, min(wait, self._give_up_at - time.monotonic())))
+            return time.monotonic() < self._give_up_at

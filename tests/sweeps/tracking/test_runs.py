@@ -1,0 +1,217 @@
+"""The projection to MLflow, on a real SQLite store."""
+
+import dataclasses
+
+import pytest
+
+from qhn.core.errors import TrackingError
+from qhn.core.history import METRICS, History
+from qhn.sweeps.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import TrialError, TrialRecord, TrialResult, open_store
+from qhn.sweeps.tracking import SweepRuns, tracking_location
+
+SPEC = """
+name: tracked
+datasets: [moons]
+objectives: [mle, {name: elbo, lambda: [1]}]
+seeds: 2
+"""
+TRIALS = make_plan(parse_spec(SPEC, "test")).trials
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def history(*steps, first_stamp=1_700_000_000_000):
+    rows = History()
+    for number, step in enumerate(steps):
+        rows.append(step, first_stamp + number, {name: step / 7 for name in METRICS})
+    return rows
+
+
+def result(trial, rows, **changes):
+    fields = {
+        "trial_id": trial.trial_id,
+        "status": "finished",
+        "steps": rows.steps[-1],
+        "metrics": rows.last(),
+        "flags": {"collapse-to-prior": 10},
+        "top_strings": ({"bits": "01", "probability": 0.75},),
+        "training_seconds": 0.5,
+        "started_ms": 1_700_000_000_000,
+        "finished_ms": 1_700_000_009_000,
+    }
+    return TrialResult(**(fields | changes))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """One migrated database for all tests of this module: making one takes seconds."""
+    location = tracking_location(open_store(str(tmp_path_factory.mktemp("store"))), None)
+    SweepRuns(location, "warm")
+    return location
+
+
+@pytest.fixture
+def sweep(request):
+    return request.node.name.replace("[", "-").replace("]", "")
+
+
+@pytest.fixture
+def client(database):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=database.uri)
+
+
+def runs_of(client, sweep, kind):
+    experiment = client.get_experiment_by_name(sweep).experiment_id
+    return client.search_runs([experiment], f"tags.`qhn.kind` = '{kind}'")
+
+
+def steps_of(client, run):
+    return [point.step for point in client.get_metric_history(run.info.run_id, "nll")]
+
+
+def test_a_trial_becomes_one_run_below_its_parent(database, client, sweep):
+    runs, trial, rows = SweepRuns(database, sweep), TRIALS[1], history(0, 10, 20)
+    runs.project(trial, TrialRecord(rows, result(trial, rows), None))
+    (parent,), (child,) = runs_of(client, sweep, "sweep"), runs_of(client, sweep, "trial")
+    tags = child.data.tags
+    assert tags["mlflow.parentRunId"] == parent.info.run_id
+    assert tags["qhn.sweep"] == sweep
+    assert tags["qhn.trial_id"] == trial.trial_id
+    assert tags["qhn.group"] == trial.group
+    assert (tags["dataset"], tags["objective"], tags["device"]) == ("moons", "elbo", "exact")
+    assert tags["qhn.flag.collapse-to-prior"] == "10"
+    assert child.data.params["objective.lambda.value"] == "1.0"
+    assert child.data.params["training.steps"] == "250"
+    assert child.info.status == "FINISHED"
+    assert child.info.end_time == 1_700_000_009_000
+    assert steps_of(client, child) == [0, 10, 20]
+    (artifact,) = client.list_artifacts(child.info.run_id)
+    assert artifact.path == "posterior.csv"
+
+
+def test_projecting_again_changes_nothing(database, client, sweep):
+    trial, rows = TRIALS[0], history(0, 10)
+    record = TrialRecord(rows, result(trial, rows), None)
+    for _ in range(2):
+        runs = SweepRuns(database, sweep)
+        runs.project(trial, record)
+        runs.project(trial, record)
+    assert len(runs_of(client, sweep, "sweep")) == 1
+    (child,) = runs_of(client, sweep, "trial")
+    assert steps_of(client, child) == [0, 10]
+    assert runs.unfinished({trial.trial_id, "f" * 16}) == {"f" * 16}
+
+
+def test_a_resumed_trial_goes_on_in_its_run(database, client, sweep):
+    trial = TRIALS[0]
+    SweepRuns(database, sweep).project(trial, TrialRecord(history(0, 10), None, None))
+    # The checkpoint was lost with the machine: the same steps again, at other times.
+    rows = history(0, 10, 20, first_stamp=1_800_000_000_000)
+    SweepRuns(database, sweep).project(trial, TrialRecord(rows, result(trial, rows), None))
+    (child,) = runs_of(client, sweep, "trial")
+    assert steps_of(client, child) == [0, 10, 20]
+    assert child.info.status == "FINISHED"
+
+
+def test_a_killed_writer_leaves_no_gap_and_no_double(database, client, sweep):
+    """Killed between any two requests, a new writer ends with the same run."""
+    from mlflow.tracking import MlflowClient
+
+    trial, rows = TRIALS[0], history(*range(0, 2000, 10))
+    record = TrialRecord(rows, result(trial, rows), None)
+
+    class Killed(BaseException):
+        pass
+
+    class Dying:
+        """A client that dies after a number of requests."""
+
+        def __init__(self, requests):
+            self.left = requests
+
+        def __getattr__(self, name):
+            def call(*args, **kwargs):
+                if self.left == 0:
+                    raise Killed
+                self.left -= 1
+                return getattr(client, name)(*args, **kwargs)
+
+            return call
+
+    for requests in range(8):
+        runs = SweepRuns(database, sweep)
+        assert isinstance(runs._client, MlflowClient)
+        runs._client = Dying(requests)
+        try:
+            runs.project(trial, record)
+        except Killed:
+            continue
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.info.status == "FINISHED"
+    assert steps_of(client, child) == list(range(0, 2000, 10))
+
+
+def test_a_failed_trial_is_failed_until_it_is_mended(database, client, sweep):
+    trial = TRIALS[0]
+    broken = TrialRecord(history(0), None, TrialError("ValueError: no", "trace", 1_700_000_001_000))
+    SweepRuns(database, sweep).project(trial, broken)
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.info.status == "FAILED"
+    assert child.data.tags["qhn.error"] == "ValueError: no"
+    rows = history(0, 10)
+    SweepRuns(database, sweep).project(trial, TrialRecord(rows, result(trial, rows), None))
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.info.status == "FINISHED"
+    assert "qhn.error" not in child.data.tags
+
+
+def test_an_interrupted_sweep_leaves_no_open_run(database, client, sweep):
+    runs = SweepRuns(database, sweep)
+    runs.project(TRIALS[0], TrialRecord(history(0), None, None))
+    runs.interrupt()
+    runs.close_parent("KILLED", {"summary.csv": "a\n"}, {"qhn.trials": "4"})
+    assert [run.info.status for run in runs_of(client, sweep, "trial")] == ["KILLED"]
+    (parent,) = runs_of(client, sweep, "sweep")
+    assert parent.info.status == "KILLED"
+    assert parent.data.tags["qhn.trials"] == "4"
+    rows = history(0, 10)
+    again = SweepRuns(database, sweep)
+    again.project(TRIALS[0], TrialRecord(rows, result(TRIALS[0], rows), None))
+    assert [run.info.status for run in runs_of(client, sweep, "trial")] == ["FINISHED"]
+
+
+def test_not_a_number_is_logged(database, client, sweep):
+    rows = History()
+    rows.append(0, 1_700_000_000_000, dict.fromkeys(METRICS, float("nan")))
+    SweepRuns(database, sweep).project(TRIALS[0], TrialRecord(rows, None, None))
+    (child,) = runs_of(client, sweep, "trial")
+    assert steps_of(client, child) == [0]
+
+
+def test_a_deleted_experiment_says_how_to_restore_it(database, client, sweep):
+    client.delete_experiment(SweepRuns(database, sweep).experiment_id)
+    with pytest.raises(TrackingError, match="mlflow experiments restore"):
+        SweepRuns(database, sweep)
+
+
+@pytest.mark.parametrize("uri", ["nonsense://somewhere", "file:///tmp/qhn-file-store"])
+def test_unusable_tracking_stores_are_one_message(database, uri):
+    location = dataclasses.replace(database, uri=uri, lock=None, artifacts=None)
+    with pytest.raises(TrackingError, match="must be usable"):
+        SweepRuns(location, "anything")
+
+
+def test_a_silent_server_is_one_message(database):
+    import socket
+
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        uri = f"http://user:secret@127.0.0.1:{unused.getsockname()[1]}"
+        location = dataclasses.replace(database, uri=uri, lock=None, artifacts=None)
+        with pytest.raises(TrackingError, match="must answer") as caught:
+            SweepRuns(location, "anything")
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,102 @@
+import threading
+
+import pytest
+
+from qhn.core.errors import TrackingError
+from qhn.sweeps.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import open_store
+from qhn.sweeps.tracking import TrackingWriter
+
+SPEC = "{name: t, datasets: [moons], objectives: [mle], seeds: 5}"
+TRIALS = make_plan(parse_spec(SPEC, "test")).trials
+
+
+class FakeRuns:
+    """Stands for MLflow: remembers what it was told, and fails where a script says so."""
+
+    def __init__(self, script=()):
+        self.script = list(script)
+        self.written = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+
+    def project(self, trial, record):
+        self.entered.set()
+        self.gate.wait()
+        failure = self.script.pop(0) if self.script else None
+        if failure is not None:
+            raise failure
+        self.written.append(trial.trial_id)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path))
+
+
+def writer_on(runs, store):
+    writer = TrackingWriter(lambda: runs, store, first_wait_s=0.001)
+    writer.start()
+    writer.wait_until_ready()
+    return writer
+
+
+def test_trials_are_written_in_the_order_of_the_requests(store):
+    runs = FakeRuns()
+    writer = writer_on(runs, store)
+    writer.update(TRIALS)
+    assert writer.close(patience_s=0) == 0
+    assert runs.written == [trial.trial_id for trial in TRIALS]
+
+
+def test_requests_that_wait_are_merged(store):
+    runs = FakeRuns()
+    runs.gate.clear()
+    writer = writer_on(runs, store)
+    writer.update([TRIALS[0]])
+    runs.entered.wait()
+    for _ in range(10):
+        writer.update([TRIALS[1], TRIALS[0]])
+    assert writer.waiting == 2
+    runs.gate.set()
+    writer.close(patience_s=0)
+    first, second = TRIALS[0].trial_id, TRIALS[1].trial_id
+    assert runs.written == [first, second, first]
+
+
+def test_nothing_is_lost_while_the_server_is_down(store):
+    runs = FakeRuns([TrackingError("down")] * 7)
+    writer = writer_on(runs, store)
+    writer.update(TRIALS)
+    assert writer.close(patience_s=60) == 0
+    assert sorted(runs.written) == sorted(trial.trial_id for trial in TRIALS)
+
+
+def test_a_server_that_stays_down_is_counted_not_waited_for(store):
+    runs = FakeRuns([TrackingError("down")] * 1000)
+    writer = writer_on(runs, store)
+    writer.update(TRIALS)
+    assert writer.close(patience_s=0) == len(TRIALS)
+    assert runs.written == []
+
+
+def test_a_trial_that_cannot_be_shown_does_not_hide_the_others(store):
+    runs = FakeRuns([KeyError("odd")])
+    writer = writer_on(runs, store)
+    writer.update(TRIALS)
+    assert writer.close(patience_s=0) == 1
+    assert runs.written == [trial.trial_id for trial in TRIALS[1:]]
+
+
+@pytest.mark.parametrize("failure", [TrackingError("no such server"), RuntimeError("odd")])
+def test_failing_to_connect_is_said_to_whoever_waits(store, failure):
+    def connect():
+        raise failure
+
+    writer = TrackingWriter(connect, store)
+    writer.start()
+    with pytest.raises(TrackingError):
+        writer.wait_until_ready()
+    assert writer.close(patience_s=0) == 0
