@@ -1,0 +1,76 @@
+"""From amplitudes to probabilities, and from an observable to λ = Oψ.
+
+CNOTs that follow all rotations only move probabilities, so they are applied to q and O here and
+never to the state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qhn.core.engine.compiled import kernel
+from qhn.core.engine.entangling import close_ring, enter_lanes, leave_lanes
+from qhn.core.engine.simd import cnot_bit0_bit2, interleave, load, multiply, multiply_add, store
+
+
+@kernel
+def measure(re: Any, im: Any, q: Any) -> None:
+    """q = |ψ|²."""
+    for i in range(0, q.size, 8):
+        a, b = load(re, i), load(im, i)
+        store(q, i, multiply_add(a, a, multiply(b, b)))
+
+
+@kernel
+def measure_entangled(
+    re: Any, im: Any, q: Any, cycles: Any, lengths: Any, lanes: Any, ring: int
+) -> None:
+    """q of the state after a plan's CNOTs."""
+    flags = lanes[0], lanes[1], lanes[2]
+    position = 0
+    for row in range(lengths.shape[0]):
+        length = lengths[row, 1]
+        for _ in range(lengths[row, 0]):
+            for step in range(length):
+                source = cycles[position + step]
+                target = cycles[position + (step + 1 if step + 1 < length else 0)]
+                a, b = load(re, source * 8), load(im, source * 8)
+                moved = enter_lanes(flags, target, multiply_add(a, a, multiply(b, b)))
+                store(q, target * 8, moved)
+            position += length
+    if ring != 0:
+        close_ring(q, ring)
+
+
+@kernel
+def weigh(ket: Any, bra: Any, observable: Any) -> None:
+    """λ = Oψ."""
+    for i in range(0, observable.size, 8):
+        weight = load(observable, i)
+        store(bra[0], i, multiply(weight, load(ket[0], i)))
+        store(bra[1], i, multiply(weight, load(ket[1], i)))
+
+
+@kernel
+def weigh_entangled(
+    ket: Any, bra: Any, observable: Any, cycles: Any, lengths: Any, lanes: Any, ring: int
+) -> None:
+    """λ before a plan's CNOTs, for an observable after them."""
+    flags = lanes[0], lanes[1], lanes[2]
+    partner = (1 << ring) if ring >= 3 else 0
+    position = 0
+    for row in range(lengths.shape[0]):
+        length = lengths[row, 1]
+        for _ in range(lengths[row, 0]):
+            for step in range(length):
+                source = cycles[position + step]
+                target = cycles[position + (step + 1 if step + 1 < length else 0)]
+                weight = load(observable, target * 8)
+                if ring >= 3:
+                    weight = interleave(weight, load(observable, target * 8 ^ partner))
+                elif ring != 0:
+                    weight = cnot_bit0_bit2(weight)
+                weight = leave_lanes(flags, target, weight)
+                store(bra[0], source * 8, multiply(weight, load(ket[0], source * 8)))
+                store(bra[1], source * 8, multiply(weight, load(ket[1], source * 8)))
+            position += length

@@ -1,0 +1,111 @@
+"""The CNOTs of one layer as a plan for moving amplitudes, computed once per ansatz.
+
+CNOTs permute basis states, and the permutation is linear over GF(2). Seen as vectors of eight
+amplitudes, every entangler of `Ansatz` does three things, in this order:
+
+1. it moves whole vectors (CNOTs among the bits above the lanes), along cycles that are listed
+   here, so that the move needs no second array;
+2. it permutes lanes (bit 3 on 2, 2 on 1 and 1 on 0, where the layer has them);
+3. a ring's last CNOT, from bit 0 to the highest bit, exchanges the odd lanes of vectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhn.core.ansatz import Ansatz
+
+LANE_BITS = 3
+IntArray = NDArray[np.int64]
+
+
+class Permutations(NamedTuple):
+    """Plans of all distinct CNOT layers of an ansatz, stacked over their first axis.
+
+    Attributes:
+        cycles: vector numbers, cycle after cycle, shape ``(plans, 2^(n−3))``; the content of
+            each moves to the next one of its cycle, the last one's to the first.
+        lengths: rows (how many cycles, how long each), in the order of ``cycles``.
+        lanes: flags (bit 3 on 2, bit 2 on 1, bit 1 on 0), shape ``(plans, 3)``.
+        ring: the bit on which bit 0 acts last, or 0, shape ``(plans,)``.
+        of_layer: the plan that precedes the rotations of each layer from the second on; the
+            last entry is the one that follows all rotations, or −1 if there is none.
+    """
+
+    cycles: NDArray[np.int32]
+    lengths: IntArray
+    lanes: IntArray
+    ring: IntArray
+    of_layer: IntArray
+
+
+@dataclass(frozen=True)
+class _Plan:
+    cycles: NDArray[np.int32]
+    lengths: IntArray
+    lanes: tuple[int, int, int]
+    ring: int
+
+
+def plan_permutations(ansatz: Ansatz, n_bits: int) -> Permutations:
+    """Plans for a register of ``n_bits`` bits, whose lowest N are the qubits of the ansatz."""
+    # The first CNOTs of a circuit that begins with them meet |0…0⟩, which they leave as it is.
+    if ansatz.entanglers_first:
+        layers = [ansatz.cnots(layer) for layer in range(1, ansatz.depth)] + [()]
+    else:
+        layers = [ansatz.cnots(layer) for layer in range(ansatz.depth)]
+    distinct = list(dict.fromkeys(layers))
+    plans = [_plan(pairs, ansatz.n_qubits, n_bits) for pairs in distinct]
+    rows = max(len(plan.lengths) for plan in plans)
+    of_layer = [distinct.index(pairs) for pairs in layers]
+    if not layers[-1]:
+        of_layer[-1] = -1
+    return Permutations(
+        cycles=np.stack([plan.cycles for plan in plans]),
+        lengths=np.stack(
+            [np.pad(plan.lengths, ((0, rows - len(plan.lengths)), (0, 0))) for plan in plans]
+        ),
+        lanes=np.array([plan.lanes for plan in plans], dtype=np.int64),
+        ring=np.array([plan.ring for plan in plans], dtype=np.int64),
+        of_layer=np.array(of_layer, dtype=np.int64),
+    )
+
+
+def _plan(pairs: tuple[tuple[int, int], ...], n_qubits: int, n_bits: int) -> _Plan:
+    destination = np.arange(2 ** (n_bits - LANE_BITS))
+    lanes = [0, 0, 0]
+    ring = 0
+    for control_qubit, target_qubit in pairs:
+        control, target = n_qubits - 1 - control_qubit, n_qubits - 1 - target_qubit
+        if control == 0:
+            ring = target
+        elif target >= LANE_BITS:
+            control_bit = destination >> (control - LANE_BITS) & 1
+            destination ^= control_bit << (target - LANE_BITS)
+        else:
+            lanes[2 - target] = 1
+    cycles, lengths = _cycles(destination)
+    return _Plan(cycles, lengths, (lanes[0], lanes[1], lanes[2]), ring)
+
+
+def _cycles(destination: IntArray) -> tuple[NDArray[np.int32], IntArray]:
+    """Cycles of a permutation, short ones first: loops over equal lengths predict well."""
+    seen = np.zeros(destination.size, dtype=bool)
+    by_length: dict[int, list[list[int]]] = {}
+    following = destination.tolist()
+    for start in range(destination.size):
+        if seen[start]:
+            continue
+        cycle = [start]
+        while (successor := following[cycle[-1]]) != start:
+            cycle.append(successor)
+        seen[cycle] = True
+        by_length.setdefault(len(cycle), []).append(cycle)
+    groups = sorted(by_length.items())
+    flat = [vector for _, cycles in groups for cycle in cycles for vector in cycle]
+    lengths = [(len(cycles), length) for length, cycles in groups]
+    return np.array(flat, dtype=np.int32), np.array(lengths, dtype=np.int64)
