@@ -45,8 +45,27 @@ def _weighted_rows(
                 total[i] += weight * rows[c, i]
 
 
+@njit(types.void(_vector, _vector, types.int64[::1]), cache=True, nogil=True)
+def _draw(q: FloatArray, uniform: FloatArray, samples: NDArray[np.int64]) -> None:
+    """Outcomes of ascending uniform numbers by the inverse of the cumulative distribution."""
+    total = 0.0
+    for index in range(len(q)):
+        total += q[index]
+    # Rounding may carry a number past the end; NaN probabilities do the same.
+    samples[:] = len(q) - 1
+    drawn = 0
+    cumulative = 0.0
+    for index in range(len(q)):
+        cumulative += q[index]
+        while drawn < len(uniform) and uniform[drawn] * total < cumulative:
+            samples[drawn] = index
+            drawn += 1
+        if drawn == len(uniform):
+            break
+
+
 class Evaluator:
-    """Measures distributions over one problem's networks; its buffers are allocated once.
+    """Measures distributions over one problem's networks; no array of size 2^N is allocated.
 
     All sums run in an order that the source fixes, without BLAS, so that a measurement does not
     depend on the number of threads.
@@ -54,7 +73,6 @@ class Evaluator:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._cumulative = np.empty(len(problem.nll))
         self._weights = np.empty(len(problem.representatives))
         self._average = np.empty(problem.n_train + len(problem.dataset.y_test))
         self._positive = (
@@ -91,12 +109,9 @@ class Evaluator:
         }
 
     def best_sample(self, q: FloatArray, k: int, rng: np.random.Generator) -> int:
-        """Index of the lowest training loss among k samples from q."""
-        np.cumsum(q, out=self._cumulative)
-        draws = rng.random(k) * self._cumulative[-1]
-        samples = np.searchsorted(self._cumulative, draws, side="right")
-        # Rounding may carry a draw to the very end; NaN probabilities do the same.
-        samples = np.minimum(samples, len(q) - 1)
+        """Index of the lowest training loss among k samples from q (the lowest index on a tie)."""
+        samples = np.empty(k, dtype=np.int64)
+        _draw(q, np.sort(rng.random(k)), samples)
         return int(samples[np.argmin(self._problem.nll[samples])])
 
     def average(self, q: FloatArray) -> FloatArray:
