@@ -47,7 +47,7 @@ class Constant:
     def __post_init__(self) -> None:
         _check(self)
 
-    def at(self, step: int, total_steps: int) -> float:  # noqa: ARG002
+    def at(self, step: int, total_steps: int) -> float:
         """``value``."""
         return self.value
 
@@ -58,7 +58,7 @@ class Warmup:
 
     value: float
     start: float = 0.0
-    over: float = 0.2
+    over: float = 0.5
 
     def __post_init__(self) -> None:
         _check(self)

@@ -39,7 +39,7 @@ def test_exponential_decay_is_geometric_and_then_constant():
 
 
 def test_warmup_is_linear():
-    schedule = Warmup(10.0, over=0.5)
+    schedule = Warmup(10.0)
     assert [schedule.at(s, 8) for s in (0, 1, 2, 4, 8)] == [0.0, 2.5, 5.0, 10.0, 10.0]
 
 
