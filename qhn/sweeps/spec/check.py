@@ -80,11 +80,10 @@ def check(content: Mapping[str, Any], memory_bytes: int | None = None) -> Iterat
 def _salvage(content: Mapping[str, Any]) -> _Valid:
     lists = {}
     for section, adapter in _SECTIONS.items():
-        if section in content:
-            raw = enumerate(as_items(content[section]))
-        else:
-            raw = enumerate(SweepSpec.model_fields[section].get_default() or ())
-        items = ((place, _valid(adapter, item)) for place, item in raw)
+        field = SweepSpec.model_fields[section]
+        default = () if field.is_required() else field.get_default()
+        raw = as_items(content[section]) if section in content else default
+        items = ((place, _valid(adapter, item)) for place, item in enumerate(raw))
         lists[section] = {place: item for place, item in items if item is not None}
     return _Valid(
         lists,

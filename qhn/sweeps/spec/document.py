@@ -77,7 +77,7 @@ def read_document(text: str | bytes, source: str) -> Document:
 def _decode(text: str | bytes) -> str:
     encoded = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     if len(encoded) > MAX_BYTES:
-        raise _Refused(f"a sweep file has at most 1 MiB, but this one has {len(encoded)} bytes")
+        raise _Refused("a sweep file has at most 1 MiB, but this one has more")
     try:
         return encoded.decode("utf-8-sig")
     except UnicodeDecodeError as error:

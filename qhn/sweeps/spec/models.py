@@ -10,6 +10,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
     field_validator,
 )
 
@@ -103,6 +104,13 @@ class SeedRange(Part):
 
     first: Seed = 0
     count: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = Field(description="a whole number")
+
+    @field_validator("count")
+    @classmethod
+    def _check_last(cls, count: int, info: ValidationInfo) -> int:
+        if info.data.get("first", 0) + count > 2**63:
+            raise broken_rule("the last seed must be below 2^63, take a smaller first")
+        return count
 
 
 def _seeds_kind(value: Any) -> str | None:

@@ -165,13 +165,14 @@ def path_in_file(where: Path, content: Any, *, missing: bool = False) -> Path:
         where = ("device", *where[1:])
     path: list[str | int] = []
     for position, element in enumerate(where):
+        needed = missing and position == len(where) - 1
         if isinstance(element, int):
             if isinstance(content, list) and element < len(content):
                 path.append(element)
                 content = content[element]
-        elif isinstance(content, dict):
-            is_last = position == len(where) - 1
-            if element in content or (missing and is_last):
-                path.append(element)
-                content = content.get(element)
+        elif isinstance(content, dict) and element in content:
+            path.append(element)
+            content = content[element]
+        elif needed:
+            path.append(element)
     return tuple(path)
