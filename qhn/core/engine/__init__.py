@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhn.core.ansatz import Ansatz
+from qhn.core.engine.inputs import readonly
 from qhn.core.errors import InvalidValueError
 
 FloatArray = NDArray[np.float64]
@@ -27,8 +28,8 @@ class Engine:
     """Exact simulation of one ansatz in double precision, on one thread.
 
     All memory of size 2^N is allocated here: five arrays of 2^N doubles for ψ, λ and q, and an
-    eighth of one. Nothing of that size is allocated later, unless an observable is read-only,
-    not contiguous or not float64, for which a buffer is made on first use.
+    eighth of one. Nothing of that size is allocated later, unless an observable has to be copied
+    because it is not contiguous or not float64.
 
     The first engine of a process loads the compiled code from disk, or on a machine's first use
     compiles it, which takes some seconds.
@@ -68,7 +69,7 @@ class Engine:
         )
         self._angles = np.zeros(ansatz.parameter_shape)
         self._probabilities = q[: 2**n_qubits]
-        self._observable: FloatArray | None = None
+        self._padded = None if n_bits == n_qubits else np.zeros(size)
         self._has_angles = False
         self._state_is_fresh = False
 
@@ -128,20 +129,11 @@ class Engine:
         self._state_is_fresh = True
 
     def _prepared(self, observable: FloatArray) -> FloatArray:
-        """The observable as the one array type that the kernels are compiled for."""
-        flags = observable.flags
-        full = self._workspace.probabilities.size
-        if (
-            flags.writeable
-            and flags.c_contiguous
-            and observable.dtype == np.float64
-            and observable.size == full
-        ):
-            return observable
-        if self._observable is None:
-            self._observable = np.zeros(full)
-        self._observable[: observable.size] = observable
-        return self._observable
+        """The observable over the whole register; bits above the qubits are never 1."""
+        if self._padded is None:
+            return readonly(observable)
+        self._padded[: observable.size] = observable
+        return readonly(self._padded)
 
 
 def probabilities(ansatz: Ansatz, parameters: FloatArray) -> FloatArray:

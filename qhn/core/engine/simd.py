@@ -20,7 +20,7 @@ from numba.extending import intrinsic, register_model
 from numba.np.arrayobj import make_array
 
 WIDTH = 8
-_LLVM_VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
+LLVM_VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 _LANE = ir.IntType(32)
 
 
@@ -34,13 +34,13 @@ class Vector8(types.Type):
 @register_model(Vector8)
 class _Vector8Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Vector8) -> None:
-        super().__init__(manager, kind, _LLVM_VECTOR)  # type: ignore[no-untyped-call]
+        super().__init__(manager, kind, LLVM_VECTOR)  # type: ignore[no-untyped-call]
 
 
 vector8 = Vector8()
 
 
-def _operation(define: Callable[..., Any]) -> Any:
+def operation(define: Callable[..., Any]) -> Any:
     """An operation of compiled code, whose Python signature has the typing context in front."""
     return intrinsic(define)
 
@@ -50,10 +50,10 @@ def _address(context: Any, builder: Any, signature: Any, args: Sequence[Any]) ->
     array_of: Any = make_array
     array = array_of(signature.args[0])(context, builder, args[0])
     start = builder.gep(array.data, [args[1]])
-    return builder.bitcast(start, _LLVM_VECTOR.as_pointer())
+    return builder.bitcast(start, LLVM_VECTOR.as_pointer())
 
 
-@_operation
+@operation
 def load(typing: Any, array: Any, index: Any) -> Any:
     """The eight doubles that start at ``array[index]``; no bounds are checked."""
 
@@ -63,7 +63,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     return vector8(array, types.intp), emit
 
 
-@_operation
+@operation
 def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
     """Write eight doubles from ``array[index]`` on; no bounds are checked."""
 
@@ -75,7 +75,7 @@ def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 def _spread(builder: Any, scalar: Any) -> Any:
-    lanes = ir.Constant(_LLVM_VECTOR, ir.Undefined)
+    lanes = ir.Constant(LLVM_VECTOR, ir.Undefined)
     first = builder.insert_element(lanes, scalar, ir.Constant(_LANE, 0))
     return builder.shuffle_vector(first, lanes, _lanes([0] * WIDTH))
 
@@ -84,7 +84,7 @@ def _lanes(order: Sequence[int]) -> Any:
     return ir.Constant(ir.VectorType(_LANE, WIDTH), [ir.Constant(_LANE, lane) for lane in order])
 
 
-@_operation
+@operation
 def spread(typing: Any, scalar: Any) -> Any:
     """The same number in every lane."""
 
@@ -104,18 +104,18 @@ def _arithmetic(doc: str, n_args: int, emit: Callable[..., Any]) -> Any:
             return vector8(vector8, vector8), generate
 
         two.__doc__ = doc
-        return _operation(two)
+        return operation(two)
 
     def three(typing: Any, a: Any, b: Any, c: Any) -> Any:
         return vector8(vector8, vector8, vector8), generate
 
     three.__doc__ = doc
-    return _operation(three)
+    return operation(three)
 
 
 def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
     # fmuladd, not fma: where a processor has no fused form, two instructions beat a library call.
-    kind = ir.FunctionType(_LLVM_VECTOR, [_LLVM_VECTOR] * 3)
+    kind = ir.FunctionType(LLVM_VECTOR, [LLVM_VECTOR] * 3)
     declare: Any = cgutils.get_or_insert_function
     function = declare(builder.module, kind, "llvm.fmuladd.v8f64")
     return builder.call(function, [a, b, c])
@@ -123,6 +123,12 @@ def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 add = _arithmetic("a + b", 2, lambda builder, a, b: builder.fadd(a, b))
 subtract = _arithmetic("a − b", 2, lambda builder, a, b: builder.fsub(a, b))
+divide = _arithmetic("a / b", 2, lambda builder, a, b: builder.fdiv(a, b))
+maximum = _arithmetic(
+    "The greater of a and b",
+    2,
+    lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b),
+)
 multiply = _arithmetic("a · b", 2, lambda builder, a, b: builder.fmul(a, b))
 multiply_add = _arithmetic("a · b + c", 3, _fused)
 multiply_subtract = _arithmetic(
@@ -141,7 +147,7 @@ def _shuffle(doc: str, source: Callable[[int], int]) -> Any:
         return vector8(vector8), emit
 
     shuffle.__doc__ = doc
-    return _operation(shuffle)
+    return operation(shuffle)
 
 
 flip_bit0 = _shuffle("X on lane bit 0.", lambda lane: lane ^ 1)
@@ -152,7 +158,7 @@ cnot_bit1_bit0 = _shuffle("CNOT, lane bit 1 on 0.", lambda lane: lane ^ (lane >>
 cnot_bit0_bit2 = _shuffle("CNOT, lane bit 0 on 2.", lambda lane: lane ^ (lane & 1) << 2)
 
 
-@_operation
+@operation
 def interleave(typing: Any, even: Any, odd: Any) -> Any:
     """Even lanes of one vector, odd lanes of the other, each where it was."""
     order = _lanes([lane + WIDTH * (lane & 1) for lane in range(WIDTH)])
@@ -165,7 +171,7 @@ def interleave(typing: Any, even: Any, odd: Any) -> Any:
 
 def _signs(bit: int) -> Any:
     doubles = [ir.Constant(ir.DoubleType(), 1.0 if lane >> bit & 1 else -1.0) for lane in range(8)]
-    constant = ir.Constant(_LLVM_VECTOR, doubles)
+    constant = ir.Constant(LLVM_VECTOR, doubles)
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fmul(_spread(builder, args[0]), constant)
@@ -174,7 +180,7 @@ def _signs(bit: int) -> Any:
         return vector8(types.float64), emit
 
     spread_signed.__doc__ = f"−x in the lanes whose bit {bit} is 0, x in those where it is 1."
-    return _operation(spread_signed)
+    return operation(spread_signed)
 
 
 signed_bit0 = _signs(0)
@@ -182,7 +188,7 @@ signed_bit1 = _signs(1)
 signed_bit2 = _signs(2)
 
 
-@_operation
+@operation
 def total(typing: Any, vector: Any) -> Any:
     """Sum of the lanes, in a fixed order."""
 
@@ -194,3 +200,13 @@ def total(typing: Any, vector: Any) -> Any:
         return builder.extract_element(partial, ir.Constant(_LANE, 0))
 
     return types.float64(vector8), emit
+
+
+@operation
+def bit_count(typing: Any, integer: Any) -> Any:
+    """Number of bits set in an integer."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.int64), emit

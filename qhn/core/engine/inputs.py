@@ -1,0 +1,19 @@
+"""How arrays from outside reach compiled code."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def readonly(array: FloatArray) -> FloatArray:
+    """The array as read-only, contiguous float64; without a copy if it is the latter two.
+
+    Tables in shared memory are read-only, other inputs are not. Numba sees two types in that and
+    would compile every pass twice, so all inputs go in as read-only.
+    """
+    view = np.ascontiguousarray(array, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
