@@ -45,6 +45,11 @@ def size_text(n_bytes: float) -> str:
     """A size as people say it, such as ``512 KiB`` or ``1.2 GiB``."""
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if n_bytes < 1024:
-            return f"{n_bytes:.3g} {unit}"
+            return f"{_short(n_bytes)} {unit}"
         n_bytes /= 1024
-    return f"{n_bytes:.3g} EiB"
+    return f"{_short(n_bytes)} EiB"
+
+
+def _short(number: float) -> str:
+    """Three digits, or all those before the point."""
+    return f"{number:.3g}" if number < 999.5 else f"{number:.0f}"

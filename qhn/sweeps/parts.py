@@ -148,7 +148,7 @@ class WarmupSchedule(Part):
     schedule: Literal["warmup"] = "warmup"
     value: Strength
     start: Strength = 0.0
-    over: Fraction = 0.2
+    over: Fraction = 0.5
 
 
 class ExponentialSchedule(Part):

@@ -48,9 +48,9 @@ def test_what_does_not_vary_is_not_named():
         (
             {
                 "objectives": "[{name: elbo, lambda: [{schedule: warmup, value: 3}, "
-                "{schedule: warmup, value: 3, over: 0.5}]}]"
+                "{schedule: warmup, value: 3, over: 0.3}]}]"
             },
-            ["moons elbo lambda=warmup:0->3 over=0.2", "moons elbo lambda=warmup:0->3 over=0.5"],
+            ["moons elbo lambda=warmup:0->3 over=0.5", "moons elbo lambda=warmup:0->3 over=0.3"],
         ),
         (
             {

@@ -1,0 +1,232 @@
+"""What a sweep will cost before it is started: training time and memory."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING, NamedTuple
+
+from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.memory import shared_bytes, training_bytes
+from qhn.sweeps.parts import AnsatzConfig, NetworkConfig
+
+if TYPE_CHECKING:
+    from qhn.core.problem import Problem
+    from qhn.core.training import Trainer
+
+BUDGET_S = 2.0
+_FEWEST_STEPS = 3
+
+
+class CostClass(NamedTuple):
+    """What the cost of a step and of a report depends on; trials of one class cost the same."""
+
+    network: NetworkConfig
+    n_inputs: int
+    n_points: int
+    ansatz: AnsatzConfig
+    objective: str
+    prior_samples: int | None
+    best_of: int
+
+    @property
+    def n_qubits(self) -> int:
+        """N."""
+        return self.network.n_qubits(self.n_inputs)
+
+    @property
+    def amplitudes(self) -> int:
+        """Layers times 2^N: what the cost is nearly proportional to within like classes."""
+        return self.ansatz.depth << self.n_qubits
+
+
+class Rate(NamedTuple):
+    """Seconds on one core of one training step, and of one report on top of it."""
+
+    step_s: float
+    report_s: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected cost.
+
+    Attributes:
+        training_seconds: of all trials, summed as if one core ran them one after the other;
+            loss tables and start-up come on top, early stopping is not taken off.
+        trial_bytes: memory of the largest single trial beside what trials share.
+        shared_bytes: memory of all loss tables and data together, shared by the trials.
+    """
+
+    training_seconds: float
+    trial_bytes: int
+    shared_bytes: int
+
+
+def cost_class(config: TrialConfig) -> CostClass:
+    """The class of trials that cost the same per step."""
+    data = config.dataset
+    assert data.test is not None
+    return CostClass(
+        config.network,
+        data.n_inputs,
+        data.train + data.test,
+        config.ansatz,
+        config.objective.name,
+        config.objective.prior_samples,
+        config.training.best_of,
+    )
+
+
+def estimate(
+    configs: Iterable[TrialConfig],
+    finished: Iterable[tuple[TrialConfig, float]] = (),
+    budget_s: float = BUDGET_S,
+) -> Estimate:
+    """Estimate what trials will cost.
+
+    Args:
+        configs: of the trials that are left.
+        finished: configurations of finished trials and their training seconds, which are
+            believed before anything that is measured now.
+        budget_s: seconds to spend on measuring, all in all and roughly: each class of trials
+            takes a few steps for a start, classes that no time is left for are scaled.
+    """
+    left = list(configs)
+    known: dict[CostClass, list[float]] = defaultdict(list)
+    for config, seconds in finished:
+        known[cost_class(config)].append(seconds / config.training.steps)
+    examples: dict[CostClass, TrialConfig] = {}
+    steps: Counter[CostClass] = Counter()
+    reports: Counter[CostClass] = Counter()
+    for config in left:
+        of_config = cost_class(config)
+        examples.setdefault(of_config, config)
+        steps[of_config] += config.training.steps
+        reports[of_config] += _n_reports(config)
+    unknown = {c: config for c, config in examples.items() if c not in known}
+    rates = _rates(unknown, budget_s)
+    # Seconds of a finished trial hold its reports as well.
+    rates.update({c: Rate(fmean(seconds), 0.0) for c, seconds in known.items()})
+    problems = {c.problem_key: c for c in left}.values()
+    return Estimate(
+        training_seconds=sum(
+            steps[c] * rates[c].step_s + reports[c] * rates[c].report_s for c in examples
+        ),
+        trial_bytes=max((training_bytes(c.n_qubits, c.ansatz) for c in examples), default=0),
+        shared_bytes=sum(shared_bytes(c.dataset, c.network) for c in problems),
+    )
+
+
+def _n_reports(config: TrialConfig) -> int:
+    """Reports at steps 0, r, 2r, … and at the last."""
+    every = config.training.report_every
+    assert every is not None
+    return 1 + -(-config.training.steps // every)
+
+
+def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[CostClass, Rate]:
+    """Measured rates, cheap classes first; scaled from the last one measured when time is up."""
+    rates: dict[CostClass, Rate] = {}
+    deadline = time.perf_counter() + budget_s
+    measured: CostClass | None = None
+    for number, of_class in enumerate(sorted(examples, key=lambda c: c.amplitudes)):
+        now = time.perf_counter()
+        if measured is None or now < deadline:
+            share = (deadline - now) / (len(examples) - number)
+            rates[of_class] = measure(examples[of_class], share)
+            measured = of_class
+        else:
+            scale = of_class.amplitudes / measured.amplitudes
+            rates[of_class] = Rate(*(scale * seconds for seconds in rates[measured]))
+    return rates
+
+
+def measure(config: TrialConfig, budget_s: float) -> Rate:
+    """Time real training steps and a report on made-up tables of the right shape.
+
+    Args:
+        config: of any trial of the class.
+        budget_s: seconds to spend; at least three steps are taken whatever they cost.
+    """
+    start = time.perf_counter()
+    problem = _made_up_problem(config)
+    # The first steps of a process load compiled code.
+    warm_up = _trainer(config, problem)
+    warm_up.advance()
+    warm_up.advance()
+    trainer = _trainer(config, problem)
+    report = _seconds(trainer)
+    steps: list[float] = []
+    while len(steps) < _FEWEST_STEPS or (
+        time.perf_counter() - start < budget_s and not trainer.finished
+    ):
+        steps.append(_seconds(trainer))
+    step = median(steps)
+    return Rate(step, max(report - step, 0.0))
+
+
+def _seconds(trainer: Trainer) -> float:
+    start = time.perf_counter()
+    trainer.advance()
+    return time.perf_counter() - start
+
+
+def _trainer(config: TrialConfig, problem: Problem) -> Trainer:
+    from qhn.core.engine import Engine
+    from qhn.core.training import Trainer
+    from qhn.sweeps import build
+
+    circuit = build.ansatz(config)
+    return Trainer(
+        problem=problem,
+        ansatz=circuit,
+        objective=build.objective(config, problem),
+        schedule=build.schedule(config.objective.lambda_),
+        optimiser=build.optimiser(config.training),
+        seed=0,
+        # One report at the first step, and none as long as steps are timed.
+        steps=10**6,
+        report_every=10**6,
+        best_of=config.training.best_of,
+        distribution=Engine(circuit),
+    )
+
+
+def _made_up_problem(config: TrialConfig) -> Problem:
+    """A problem of the configuration's shape, whose tables cost nothing to compute."""
+    import numpy as np
+
+    from qhn.core.datasets import Dataset
+    from qhn.core.problem import MAX_KEPT_BYTES, Problem
+    from qhn.sweeps import build
+
+    data = config.dataset
+    assert data.test is not None
+    network = build.network(config.network, data.n_inputs)
+    n_networks, n_classes = 1 << network.n_qubits, network.n_classes
+    rng = np.random.default_rng(0)
+    table = rng.random(n_networks)
+    shape = (n_classes, data.train + data.test)
+    keep = 4 * shape[0] * shape[1] <= MAX_KEPT_BYTES
+    dataset = Dataset(
+        data.name,
+        rng.standard_normal((data.train, data.n_inputs)),
+        (rng.random(data.train) > 0.5).astype(np.float64),
+        rng.standard_normal((data.test, data.n_inputs)),
+        (rng.random(data.test) > 0.5).astype(np.float64),
+    )
+    return Problem(
+        dataset=dataset,
+        network=network,
+        nll=table,
+        test_nll=table,
+        train_accuracy=table,
+        test_accuracy=table,
+        representatives=np.arange(n_classes),
+        class_of=(np.arange(n_networks) % n_classes).astype(np.int32),
+        class_probabilities=np.full(shape, 0.5, dtype=np.float32) if keep else None,
+    )

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from qhn.sweeps.estimate import cost_class, estimate
+from qhn.sweeps.memory import shared_bytes, size_text, training_bytes
+from qhn.sweeps.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+
+
+def configs(**changes):
+    entries = {"name": "x", "datasets": "[moons]", "objectives": "[mle]", "seeds": "2", **changes}
+    text = "\n".join(f"{key}: {value}" for key, value in entries.items())
+    return [trial.config for trial in make_plan(parse_spec(text)).trials]
+
+
+def test_nothing_left_costs_nothing():
+    nothing = estimate([])
+    assert (nothing.training_seconds, nothing.trial_bytes, nothing.shared_bytes) == (0, 0, 0)
+
+
+def test_finished_trials_are_believed():
+    left = configs(training="{steps: 100}", seeds="6")
+    done = [(config, 5.0) for config in configs(training="{steps: 50}", seeds="2")]
+    # Trials of 100 steps take twice as long as those of 50.
+    assert estimate(left, done, budget_s=0).training_seconds == pytest.approx(6 * 10.0)
+
+
+def test_cost_depends_on_the_shape_not_on_the_values():
+    one, other = configs(datasets="[moons, ring]", seeds="1")
+    assert cost_class(one) == cost_class(other)
+    deeper = configs(ansatze="[{depth: 3}]", seeds="1")[0]
+    assert cost_class(deeper) != cost_class(one)
+
+
+def test_measuring_keeps_to_its_budget():
+    few = configs(seeds="4", training="{steps: 50}")
+    estimate(few, budget_s=0.0)  # the first steps of a process load compiled code
+    start = time.perf_counter()
+    assert estimate(few, budget_s=0.3).training_seconds > 0
+    assert time.perf_counter() - start < 3  # 0.4 s on an idle machine
+
+
+def test_more_steps_take_longer():
+    short, long = (configs(training=f"{{steps: {n}}}") for n in (100, 10_000))
+    seconds = [estimate(c, budget_s=0.2).training_seconds for c in (short, long)]
+    assert seconds[1] > 5 * seconds[0]
+
+
+def test_classes_without_time_left_are_scaled():
+    objectives = "[mle, {name: elbo, lambda: 1}, {name: selbo, lambda: 1}]"
+    found = estimate(configs(objectives=objectives, networks="[logistic, mlp]"), budget_s=0.0)
+    assert found.training_seconds > 0
+
+
+def test_memory_counts_each_problem_once():
+    left = configs(datasets="[moons, ring]", objectives="[mle, {name: elbo, lambda: [1, 2]}]")
+    found = estimate(left, [(config, 1.0) for config in left])
+    one = shared_bytes(left[0].dataset, left[0].network)
+    assert found.shared_bytes == 2 * one
+    assert found.trial_bytes == training_bytes(14, left[0].ansatz)
+    assert training_bytes(14, left[0].ansatz) >= 8 * 8 * 2**14
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (2**20, "1 MiB"),
+        (3 * 2**29, "1.5 GiB"),
+        (2**74, "16384 EiB"),
+    ],
+)
+def test_sizes_as_people_say_them(n_bytes, text):
+    assert size_text(n_bytes) == text
