@@ -14,6 +14,7 @@ LIMITS = Limits(gradient=10.0, prior_entropy=14 * math.log(2), chance=0.5)
 HEALTHY = {"gradient_norm": 0.5, "entropy": 4.0, "train_accuracy_expected": 0.8}
 PRIOR = {"entropy": 9.69, "gradient_norm": 1e-4, "train_accuracy_expected": 0.5}
 PLATEAU = {"entropy": 8.0, "gradient_norm": 0.009, "train_accuracy_expected": 0.54}
+REGULARISED = {**PLATEAU, "entropy": 6.4, "lambda": 1000.0}
 STRING = {"entropy": 0.05, "gradient_norm": 1e-4, "train_accuracy_expected": 0.9}
 
 
@@ -33,8 +34,16 @@ def history(*rows):
         ([PRIOR, PRIOR], [Flag("collapse-to-prior", 0)]),
         ([PRIOR, {}, PRIOR], [Flag("collapse-to-prior", 20)]),
         ([PRIOR, PRIOR, {}], []),
-        ([{}, PLATEAU], [Flag("barren-plateau", 10)]),
+        ([PLATEAU, PLATEAU], [Flag("barren-plateau", 0)]),
+        ([PRIOR, PLATEAU], [Flag("barren-plateau", 10)]),
         ([PLATEAU, {}], []),
+        ([{}, PLATEAU], []),
+        ([{}, REGULARISED, REGULARISED], [Flag("collapse-to-prior", 10)]),
+        ([{}, {**REGULARISED, "lambda": 0.0}], []),
+        ([{}, {**REGULARISED, "entropy": 4.8}], []),
+        ([{}, {**REGULARISED, "train_accuracy_expected": 0.6}], []),
+        ([{}, {**REGULARISED, "gradient_norm": 0.02}], []),
+        ([REGULARISED, REGULARISED], [Flag("barren-plateau", 0)]),
         ([{}, {}, STRING], [Flag("collapse-to-string", 20)]),
         ([{"gradient_norm": 10.1}, {}, {}], [Flag("exploding-gradient", 0)]),
         ([{}, {"gradient_norm": math.nan}, {}], [Flag("exploding-gradient", 10)]),
