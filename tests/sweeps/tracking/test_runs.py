@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 def history(*steps, first_stamp=1_700_000_000_000):
     rows = History()
     for number, step in enumerate(steps):
-        rows.append(step, first_stamp + number, {name: step / 7 for name in METRICS})
+        rows.append(step, first_stamp + number, dict.fromkeys(METRICS, step / 7))
     return rows
 
 

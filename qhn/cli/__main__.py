@@ -1,0 +1,5 @@
+"""``python -m qhn.cli`` is ``qhn``."""
+
+from qhn.cli import main
+
+main()

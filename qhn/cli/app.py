@@ -1,0 +1,42 @@
+"""The commands of ``qhn`` and what they share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qhn.cli.options import DEFAULT_STORE
+from qhn.cli.sweep import sweep_app
+from qhn.cli.train import train
+from qhn.cli.ui import ui
+
+app = typer.Typer(
+    name="qhn",
+    help="Train quantum hypernetworks and sweep their hyperparameters.\n\n"
+    f"Results are kept in {DEFAULT_STORE} unless --store or QHN_STORE name another folder.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(sweep_app, name="sweep")
+app.command()(train)
+app.command()(ui)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from qhn import __version__
+
+        typer.echo(f"qhn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _shared(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Options before a command."""

@@ -1,0 +1,101 @@
+"""A running sweep on the terminal: a live table, or plain lines where nobody watches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from qhn.cli.words import duration, plus_minus
+from qhn.sweeps.running.board import Board, GroupCounts
+
+_LINE_EVERY_S = 10.0
+_LINES_AROUND = 8
+
+
+@contextmanager
+def live_view(board: Board, console: Console) -> Iterator[None]:
+    """Show the board until the context closes."""
+    if console.is_terminal:
+        view = _View(board, console)
+        with Live(view, console=console, refresh_per_second=4, transient=True):
+            yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_print_lines, args=(board, console, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def status_line(board: Board) -> str:
+    """Where the sweep stands, in one line."""
+    over, failed = board.count("finished"), board.count("failed")
+    parts = [f"{over}/{board.planned} trials finished", f"{board.count('running')} running"]
+    if failed:
+        parts.append(f"{failed} failed")
+    rate, left = board.rate(), board.seconds_left()
+    if rate is not None and left is not None:
+        parts += [f"{rate:.1f} trials/s", f"{duration(left)} left"]
+    return f"{board.phase}: " + ", ".join(parts)
+
+
+def _print_lines(board: Board, console: Console, stop: threading.Event) -> None:
+    phase, printed_at = "", 0.0
+    while not stop.wait(0.2):
+        now = time.monotonic()
+        if board.phase != phase or now - printed_at >= _LINE_EVERY_S:
+            phase, printed_at = board.phase, now
+            console.print(status_line(board), soft_wrap=True)
+
+
+class _View:
+    """The live table; rich asks for it anew at each refresh."""
+
+    def __init__(self, board: Board, console: Console) -> None:
+        self._board = board
+        self._console = console
+
+    def __rich__(self) -> RenderableType:
+        board = self._board
+        groups = list(board.groups.values())
+        shown = _most_interesting(groups, max(3, self._console.height - _LINES_AROUND))
+        table = Table(expand=False)
+        table.add_column("group", no_wrap=True, overflow="ellipsis")
+        table.add_column("finished", justify="right")
+        table.add_column("running", justify="right")
+        table.add_column("failed", justify="right")
+        table.add_column("test accuracy", justify="right")
+        for group in shown:
+            table.add_row(
+                Text(group.label),
+                f"{group.finished}/{group.planned}",
+                str(group.running) if group.running else "",
+                Text(str(group.failed), "red") if group.failed else "",
+                plus_minus(group.accuracies),
+                style="dim" if group.finished + group.failed == group.planned else "",
+            )
+        if len(shown) < len(groups):
+            rest = len(groups) - len(shown)
+            table.caption = f"and {rest} more groups"
+        over = board.count("finished") + board.count("failed")
+        bar = ProgressBar(total=max(board.planned, 1), completed=over, width=40)
+        return Group(table, bar, Text(status_line(board)))
+
+
+def _most_interesting(groups: list[GroupCounts], count: int) -> list[GroupCounts]:
+    """Groups to show where not all fit: those at work, then those with least done; plan order."""
+    if len(groups) <= count:
+        return groups
+    chosen = sorted(groups, key=lambda g: (-g.running, g.finished / max(g.planned, 1)))[:count]
+    return [group for group in groups if group in chosen]

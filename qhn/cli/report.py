@@ -1,0 +1,103 @@
+"""How a run of a sweep ended, in words and one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from qhn.cli.options import DEFAULT_STORE
+from qhn.cli.words import duration, spread
+from qhn.sweeps.groups import GroupSummary
+from qhn.sweeps.running.run import RunOutcome
+from qhn.sweeps.store import Store
+
+_LINES_OF_A_LIST = 10
+# Metric, column title, and the width of the terminal from which on there is room for it.
+_COLUMNS = (
+    ("test_accuracy_expected", "expected", 0),
+    ("test_accuracy_mode", "mode", 0),
+    ("test_accuracy_average", "average", 90),
+    ("test_accuracy_best_of_k", "best of k", 105),
+    ("entropy", "entropy", 120),
+)
+
+
+def print_report(console: Console, outcome: RunOutcome, store: Store) -> None:
+    """Print groups, flags, counts, failures, and where to look next."""
+    if outcome.groups:
+        console.print(_group_table(outcome.groups, console.width))
+        _print_flags(console, outcome.groups)
+    summary = outcome.summary
+    words = [f"{summary.finished} finished", f"{summary.skipped} finished before"]
+    if summary.failed:
+        words.append(f"[red]{summary.failed} failed[/]")
+    if summary.remaining:
+        words.append(f"[yellow]{summary.remaining} left[/]")
+    console.print(f"{', '.join(words)} of {summary.trials} in {duration(summary.wall_seconds)}")
+    if summary.overhead_ms_per_trial is not None:
+        console.print(
+            f"{summary.training_seconds:.1f} s of training on {summary.slots} slots, "
+            f"{summary.overhead_ms_per_trial:.0f} ms per trial beyond it"
+        )
+    console.print(f"results digest {summary.results_digest[:16]}")
+    _print_failures(console, outcome, store)
+    if summary.untracked:
+        console.print(
+            f"[yellow]MLflow lacks the newest state of {summary.untracked} runs[/] "
+            "(see the log); the store has it, and the same command brings MLflow up to date"
+        )
+    console.print("browse the runs with: qhn ui" + _store_option(store))
+
+
+def _group_table(groups: list[GroupSummary], width: int) -> Table:
+    columns = [(metric, title) for metric, title, needed in _COLUMNS if width >= needed]
+    table = Table(
+        title="test accuracy, mean ± standard deviation over seeds",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("group", overflow="fold", min_width=20)
+    table.add_column("seeds", justify="right")
+    for _, title in columns:
+        table.add_column(title, justify="right", no_wrap=True)
+    for group in groups:
+        numbers = (spread(group.estimates[metric]) for metric, _ in columns)
+        table.add_row(Text(group.group), str(group.trials), *numbers)
+    return table
+
+
+def _print_flags(console: Console, groups: list[GroupSummary]) -> None:
+    lines = [
+        f"[yellow]{name}[/] in {count} of {group.trials} trials of {escape(group.group)}"
+        for group in groups
+        for name, count in sorted(group.flags.items())
+    ]
+    _print_list(console, lines)
+
+
+def _print_failures(console: Console, outcome: RunOutcome, store: Store) -> None:
+    failures = outcome.failures.items()
+    lines = [f"[red]failed[/] {trial_id}: {escape(message)}" for trial_id, message in failures]
+    _print_list(console, lines)
+    if lines:
+        console.print(
+            f"tracebacks are in {store.root}/<trial>/error.json; "
+            "once mended, run the same command with --retry-failed"
+        )
+
+
+def _print_list(console: Console, lines: list[str]) -> None:
+    for line in lines[:_LINES_OF_A_LIST]:
+        console.print(line)
+    if len(lines) > _LINES_OF_A_LIST:
+        console.print(f"and {len(lines) - _LINES_OF_A_LIST} more")
+
+
+def _store_option(store: Store) -> str:
+    is_default = store.root == Path(DEFAULT_STORE).expanduser()
+    return "" if is_default else f" --store {escape(str(store.root))}"

@@ -1,0 +1,132 @@
+"""``qhn sweep``: plan, run, resume, status and list."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
+from qhn.cli.running import execute
+from qhn.core.errors import SpecError
+from qhn.sweeps.store import Store, open_store
+
+sweep_app = typer.Typer(help="Plan, run and follow sweeps.", no_args_is_help=True)
+
+FileArgument = Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)]
+NameArgument = Annotated[str, typer.Argument(help="The sweep's name.", show_default=False)]
+SummaryOption = Annotated[
+    Path | None, typer.Option("--summary", help="Write the run's account to this JSON file.")
+]
+CpusOption = Annotated[
+    int | None, typer.Option("--cpus", min=1, help="Trials at once; else one per core.")
+]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Run trials that failed before once more.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def read_sweep_file(path: Path) -> str:
+    """Text of a sweep file.
+
+    Raises:
+        SpecError: if there is no such file, or it is not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SpecError(f"cannot read the sweep file {path}: {reason}") from None
+
+
+@sweep_app.command()
+def run(
+    file: FileArgument,
+    store: StoreOption = DEFAULT_STORE,
+    tracking_uri: TrackingOption = None,
+    summary: SummaryOption = None,
+    cpus: CpusOption = None,
+    retry_failed: RetryOption = False,
+) -> None:
+    """Run a sweep, or what is left of it: the same command starts, resumes and extends."""
+    started = time.monotonic()
+    text = read_sweep_file(file)
+    execute(text, str(file), open_store(store), tracking_uri, summary, cpus, retry_failed, started)
+
+
+@sweep_app.command()
+def resume(
+    name: NameArgument,
+    store: StoreOption = DEFAULT_STORE,
+    tracking_uri: TrackingOption = None,
+    summary: SummaryOption = None,
+    cpus: CpusOption = None,
+    retry_failed: RetryOption = False,
+) -> None:
+    """Go on with a sweep from the copy of its file that the store keeps."""
+    started = time.monotonic()
+    opened = open_store(store)
+    folder = opened.sweep(name)
+    text = folder.read_file()
+    execute(text, str(folder.file), opened, tracking_uri, summary, cpus, retry_failed, started)
+
+
+@sweep_app.command()
+def plan(file: FileArgument, store: StoreOption = DEFAULT_STORE, cpus: CpusOption = None) -> None:
+    """Show what would run, and what it would take; start nothing."""
+    from qhn.cli.planning import show_plan
+
+    show_plan(read_sweep_file(file), str(file), open_store(store), cpus, Console())
+
+
+@sweep_app.command()
+def status(
+    name: NameArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
+) -> None:
+    """Show how far a sweep is."""
+    counts = _counts(open_store(store), name)
+    if as_json:
+        typer.echo(json.dumps(counts))
+        return
+    words = ", ".join(f"{count} {state}" for state, count in counts.items())
+    Console().print(f"{name}: {words}", highlight=False)
+
+
+@sweep_app.command("list")
+def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List the sweeps of a store."""
+    opened = open_store(store)
+    rows = [{"name": folder.name, **_counts(opened, folder.name)} for folder in opened.sweeps()]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    if not rows:
+        Console().print(f"no sweeps in {opened.root} yet; start with: qhn sweep run FILE")
+        return
+    table = Table("sweep", "planned", "finished", "failed", "running")
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row.values()))
+    Console().print(table)
+
+
+def _counts(store: Store, name: str) -> dict[str, int]:
+    from qhn.sweeps.plan import make_plan
+    from qhn.sweeps.spec import parse_spec
+
+    folder = store.sweep(name)
+    ids = [trial.trial_id for trial in make_plan(parse_spec(folder.read_file(), name)).trials]
+    finished, failed = store.finished(ids), store.failed(ids)
+    running = set(folder.running()) - finished - failed
+    return {
+        "planned": len(ids),
+        "finished": len(finished),
+        "failed": len(failed),
+        "running": len(running),
+    }

@@ -1,0 +1,58 @@
+"""``qhn ui``: MLflow's own pages on the right store."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
+from qhn.core.errors import NotFoundError, TrackingError
+
+LOOPBACK = "127.0.0.1"
+
+
+def ui(
+    store: StoreOption = DEFAULT_STORE,
+    tracking_uri: TrackingOption = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 5000,
+) -> None:
+    """Browse sweeps in the MLflow UI, on this machine only (loopback); Ctrl-C ends it."""
+    from qhn.sweeps.store import open_store
+    from qhn.sweeps.tracking import tracking_location
+
+    location = tracking_location(open_store(store), tracking_uri)
+    if location.lock is None:
+        raise TrackingError(
+            f"`qhn ui` shows a local database, but the tracking store is {location.shown}; "
+            "open that address in a browser"
+        )
+    database = location.lock.with_suffix("")
+    if not database.exists():
+        raise NotFoundError(
+            f"no sweep has been tracked in {location.shown} yet; "
+            "run one first (`qhn sweep run FILE`), or name its --store"
+        )
+    port = _free_port(port)
+    Console().print(f"MLflow UI: http://{LOOPBACK}:{port}  (Ctrl-C ends it)", soft_wrap=True)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    command = ["-m", "mlflow", "ui", "--backend-store-uri", location.uri]
+    # Replaces this process, so that signals reach the server itself.
+    os.execv(sys.executable, [sys.executable, *command, "--host", LOOPBACK, "--port", str(port)])
+
+
+def _free_port(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            raise TrackingError(
+                f"the port must be free, but {port} is in use; choose another with --port, "
+                "or --port 0 for any"
+            ) from None
+        return int(probe.getsockname()[1])

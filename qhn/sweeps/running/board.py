@@ -1,0 +1,95 @@
+"""The state of a sweep that is running, as one object that views read and the driver writes."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from qhn.sweeps.plan import PlannedTrial
+
+State = Literal["waiting", "running", "finished", "failed"]
+_RECENT = 200
+
+
+@dataclass
+class GroupCounts:
+    """How far one group is: numbers of trials by state, and the last test accuracies."""
+
+    label: str
+    planned: int = 0
+    running: int = 0
+    finished: int = 0
+    failed: int = 0
+    accuracies: list[float] = field(default_factory=list)
+
+
+class Board:
+    """Counts of a sweep by group, its rate and the time left.
+
+    Args:
+        trials: the whole plan.
+        done: trials that were over before, with their test accuracy.
+        failed: trials that failed before and are not tried again.
+    """
+
+    def __init__(
+        self, trials: Iterable[PlannedTrial], done: Mapping[str, float], failed: set[str]
+    ) -> None:
+        self.groups: dict[str, GroupCounts] = {}
+        self._states: dict[str, State] = {}
+        self._groups_of: dict[str, GroupCounts] = {}
+        self.steps_of_running: dict[str, int] = {}
+        self._ended_at: deque[float] = deque(maxlen=_RECENT)
+        self.phase = "starting"
+        for trial in trials:
+            group = self.groups.setdefault(trial.group, GroupCounts(trial.group))
+            group.planned += 1
+            self._groups_of[trial.trial_id] = group
+            self._states[trial.trial_id] = "waiting"
+            if trial.trial_id in done:
+                self.move(trial.trial_id, "finished", done[trial.trial_id])
+            elif trial.trial_id in failed:
+                self.move(trial.trial_id, "failed")
+        self._ended_at.clear()
+
+    def move(self, trial_id: str, state: State, accuracy: float | None = None) -> None:
+        """Note that a trial has another state; an accuracy where it has finished."""
+        group, before = self._groups_of[trial_id], self._states[trial_id]
+        if before == state:
+            return
+        self._states[trial_id] = state
+        for name, change in ((before, -1), (state, 1)):
+            if name != "waiting":
+                setattr(group, name, getattr(group, name) + change)
+        if state in ("finished", "failed"):
+            self._ended_at.append(time.monotonic())
+            self.steps_of_running.pop(trial_id, None)
+        if accuracy is not None:
+            group.accuracies.append(accuracy)
+
+    def count(self, state: State) -> int:
+        """Number of trials in a state."""
+        return sum(1 for current in self._states.values() if current == state)
+
+    def ids(self, state: State) -> list[str]:
+        """Trials in a state."""
+        return [trial for trial, current in self._states.items() if current == state]
+
+    @property
+    def planned(self) -> int:
+        """Number of trials of the plan."""
+        return len(self._states)
+
+    def rate(self) -> float | None:
+        """Trials per second over the last trials that ended, or None while that is unknown."""
+        if len(self._ended_at) < 2:
+            return None
+        return (len(self._ended_at) - 1) / max(time.monotonic() - self._ended_at[0], 1e-9)
+
+    def seconds_left(self) -> float | None:
+        """Expected time to the end of the sweep, or None while that is unknown."""
+        rate = self.rate()
+        return None if not rate else (self.count("waiting") + self.count("running")) / rate

@@ -1,0 +1,103 @@
+"""What the driver does with each report of a trial actor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ray.tune import Callback
+
+from qhn.sweeps.plan import PlannedTrial
+from qhn.sweeps.running.board import Board
+from qhn.sweeps.running.session import result_of
+from qhn.sweeps.store import Store, SweepFolder, TrialError
+from qhn.sweeps.tracking import TrackingWriter
+
+_PROGRESS_EVERY_S = 1.0
+
+
+class DriverCallback(Callback):  # type: ignore[misc]
+    """Keeps board, store and tracking up to date with what the trial actors report."""
+
+    def __init__(
+        self,
+        trials: Iterable[PlannedTrial],
+        store: Store,
+        folder: SweepFolder,
+        writer: TrackingWriter,
+        board: Board,
+    ) -> None:
+        self._trials = {trial.trial_id: trial for trial in trials}
+        self._store = store
+        self._folder = folder
+        self._writer = writer
+        self._board = board
+        self._progress_at = 0.0
+        self._progress: list[str] = []
+        self.training_seconds = 0.0
+        self.ended: set[str] = set()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: Tune's record of a run is never read, and threads cannot be written to it."""
+        return {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
+    ) -> None:
+        """A piece of work is done, or the trial is over, or it failed."""
+        trial_id = str(result["qhn_trial"])
+        self.training_seconds += result.get("qhn_seconds", 0.0)
+        if "qhn_error" in result:
+            message, trace = result["qhn_error"]
+            self._fail(trial_id, TrialError(message, trace, int(time.time() * 1000)))
+        elif result["done"]:
+            self._end(trial_id, "finished", result["qhn_metrics"])
+        else:
+            self._board.move(trial_id, "running")
+            self._board.steps_of_running[trial_id] = int(result["step"])
+            self._writer.update([self._trials[trial_id]])
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """The trial has an actor."""
+        self._board.move(self._id_of(trial), "running")
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Tune has ended the trial; one that did not end by itself was stopped early."""
+        trial_id = self._id_of(trial)
+        if trial_id in self.ended:
+            return
+        state = self._store.checkpoint(trial_id)
+        if state is not None:
+            result = result_of(trial_id, state, "stopped")
+            self._store.save_result(result)
+            self._end(trial_id, "finished", result.metrics)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """The trial's process died, and dying again and again is a failure."""
+        error = getattr(trial, "get_error", lambda: None)()
+        message = f"the trial's process died: {error}" if error else "the trial's process died"
+        self._fail(self._id_of(trial), TrialError(message, message, int(time.time() * 1000)))
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Tell `qhn sweep status` which trials run."""
+        now, running = time.monotonic(), self._board.ids("running")
+        if running != self._progress and now - self._progress_at >= _PROGRESS_EVERY_S:
+            self._progress, self._progress_at = running, now
+            self._folder.save_progress(running)
+
+    def _id_of(self, trial: Any) -> str:
+        from qhn.sweeps.config import TrialConfig
+
+        return TrialConfig.from_json(trial.config["trial"]).trial_id
+
+    def _end(self, trial_id: str, state: Any, metrics: Mapping[str, float]) -> None:
+        self.ended.add(trial_id)
+        self._board.move(trial_id, state, metrics["test_accuracy_expected"])
+        self._writer.update([self._trials[trial_id]])
+
+    def _fail(self, trial_id: str, error: TrialError) -> None:
+        self.ended.add(trial_id)
+        self._store.save_error(trial_id, error)
+        self._board.move(trial_id, "failed")
+        self._writer.update([self._trials[trial_id]])

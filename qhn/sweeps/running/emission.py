@@ -1,0 +1,51 @@
+"""Which trial is handed to Ray next: never many more than can run, so that no backlog forms.
+
+Ray Tune stages at most a fixed number of pending trials of whatever shape, so a backlog of one
+kind would hold back another. And it copies a grid once per trial, so trials are handed over one
+by one, as text.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from qhn.sweeps.plan import PlannedTrial
+
+
+class Emission(Searcher):  # type: ignore[misc]
+    """Hands trials to Tune in the order of the plan, at most ``slots + 1`` alive at a time.
+
+    One more than the slots: if nothing is staged when a trial ends, Tune drops the process that
+    ran it instead of giving it the next trial.
+    """
+
+    def __init__(self, trials: Iterable[PlannedTrial], slots: int) -> None:
+        super().__init__()
+        self._waiting = deque(trials)
+        self._alive: set[str] = set()
+        self._limit = slots + 1
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial as Tune's configuration, None for not now, or the end."""
+        if not self._waiting:
+            return str(Searcher.FINISHED)
+        if len(self._alive) >= self._limit:
+            return None
+        self._alive.add(trial_id)
+        return {"trial": self._waiting.popleft().config.to_json()}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Make room for another trial."""
+        self._alive.discard(trial_id)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: what is left to do follows from the plan and the store."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, as for `save`."""

@@ -1,0 +1,54 @@
+"""A Ray of one's own for one sweep: quiet, on loopback, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Read when Ray is imported or started, so set before either; a user's own choice stands.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+}
+
+
+def available_cpus() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def local_ray(slots: int) -> Iterator[None]:
+    """Start Ray on this machine with ``slots`` CPUs, and stop it at the end.
+
+    ``kill`` (SIGTERM) then ends a sweep as Ctrl-C does.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # Tune stages one trial beyond the slots; its default of 1 would undo the reuse of actors.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots + 1)
+    # An inherited run id would override parents in MLflow.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=slots,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="WARNING",
+        configure_logging=False,
+    )
+    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        ray.shutdown()

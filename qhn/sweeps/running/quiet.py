@@ -1,0 +1,47 @@
+"""Keeping the noise of libraries out of the terminal: it goes to a log file, whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def output_to(log_file: Path) -> Iterator[TextIO]:
+    """Send everything that this process and its children print to a file.
+
+    File descriptors are redirected, not Python's streams, because Ray's processes and C++ code
+    print as well.
+
+    Yields:
+        The terminal's own standard output, for what people should see.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = (os.dup(1), os.dup(2))
+    target = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    handler = logging.FileHandler(log_file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    terminal = os.fdopen(os.dup(saved[0]), "w", encoding="utf-8", errors="replace")
+    try:
+        os.dup2(target, 1)
+        os.dup2(target, 2)
+        yield terminal
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, stream in zip(saved, (1, 2), strict=True):
+            os.dup2(descriptor, stream)
+            os.close(descriptor)
+        os.close(target)
+        terminal.close()
+        root.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,231 @@
+"""Running a sweep: the plan minus the results, whatever happened before."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from qhn.sweeps.groups import GroupSummary, summarise, summary_csv
+from qhn.sweeps.plan import Plan, PlannedTrial
+from qhn.sweeps.running.board import Board
+from qhn.sweeps.running.local import available_cpus
+from qhn.sweeps.running.summary import RunSummary
+from qhn.sweeps.store import Store, SweepFolder, TrialResult, results_digest
+from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
+
+Watch = Callable[[Board], AbstractContextManager[object]]
+_PATIENCE_S = 30.0
+_RESTARTS_OF_A_TRIAL = 3
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a sweep is run.
+
+    Attributes:
+        cpus: trials at once; None for every core that this process may use.
+        retry_failed: whether trials that failed before are tried again.
+        started: ``time.monotonic()`` at the command's start.
+    """
+
+    cpus: int | None = None
+    retry_failed: bool = False
+    started: float | None = None
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A run's account, its groups over seeds, and the messages of the trials that failed."""
+
+    summary: RunSummary
+    groups: list[GroupSummary]
+    failures: dict[str, str]
+
+
+def run_sweep(
+    plan: Plan,
+    text: str,
+    store: Store,
+    location: TrackingLocation,
+    watch: Watch,
+    options: RunOptions,
+) -> RunOutcome:
+    """Run what is left of a sweep, and bring MLflow up to date with the store.
+
+    The caller holds the sweep's lock.
+
+    Args:
+        plan: the trials.
+        text: the sweep file, kept in the store.
+        store: where trials live.
+        location: where metrics go.
+        watch: shows a board for as long as the context is open.
+        options: see `RunOptions`.
+
+    Raises:
+        TrackingError: if the tracking store cannot be used; nothing was started then.
+        StoreError: if the store cannot be written.
+    """
+    started = time.monotonic() if options.started is None else options.started
+    slots = options.cpus or available_cpus()
+    folder = store.sweep(plan.name)
+    folder.save_file(text)
+    ids = [trial.trial_id for trial in plan.trials]
+    done = _results(store, ids)
+    failed = store.failed(ids)
+    if options.retry_failed:
+        for trial_id in failed:
+            store.clear_error(trial_id)
+        failed = set()
+    todo = [t for t in plan.trials if t.trial_id not in done and t.trial_id not in failed]
+    board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
+    writer = TrackingWriter(lambda: SweepRuns(location, plan.name), store)
+    writer.start()
+    training_seconds = 0.0
+    with watch(board):
+        if todo:
+            training_seconds = _train(plan, todo, store, folder, writer, board, slots)
+        runs = writer.wait_until_ready()
+        board.phase = "writing to MLflow"
+        writer.update(t for t in plan.trials if t.trial_id in runs.unfinished(done.keys() | failed))
+        untracked = writer.close(_PATIENCE_S)
+        outcome = _outcome(plan, store, set(done), training_seconds, started, slots, untracked)
+        if not untracked:
+            _close_parent(runs, text, outcome)
+    return outcome
+
+
+def _results(store: Store, ids: list[str]) -> dict[str, TrialResult]:
+    found = ((trial_id, store.result(trial_id)) for trial_id in ids)
+    return {trial_id: result for trial_id, result in found if result is not None}
+
+
+def _accuracy(result: TrialResult) -> float:
+    return result.metrics["test_accuracy_expected"]
+
+
+def _train(
+    plan: Plan,
+    todo: list[PlannedTrial],
+    store: Store,
+    folder: SweepFolder,
+    writer: TrackingWriter,
+    board: Board,
+    slots: int,
+) -> float:
+    """Run the trials that are left; seconds of training."""
+    from qhn.sweeps.running.local import local_ray
+
+    slots = min(slots, len(todo))
+    board.phase = "starting Ray"
+    with local_ray(slots):
+        from ray.tune import (
+            CheckpointConfig,
+            FailureConfig,
+            RunConfig,
+            TuneConfig,
+            Tuner,
+            with_parameters,
+            with_resources,
+        )
+
+        from qhn.sweeps.running.actor import TrialActor
+        from qhn.sweeps.running.callback import DriverCallback
+        from qhn.sweeps.running.emission import Emission
+        from qhn.sweeps.running.problems import start_problems
+        from qhn.sweeps.running.stopping import GroupedAsha
+
+        references = start_problems(trial.config for trial in todo)
+        # Only now, so that both start at once; and before any trial does.
+        writer.wait_until_ready()
+        callback = DriverCallback(todo, store, folder, writer, board)
+        actor = with_parameters(
+            TrialActor, store_uri=str(store.root), problems=references, threads=1
+        )
+        early = any(trial.config.early_stopping is not None for trial in todo)
+        scratch = folder.path / "ray"
+        tuner = Tuner(
+            with_resources(actor, {"cpu": 1}),
+            tune_config=TuneConfig(
+                search_alg=Emission(todo, slots),
+                scheduler=GroupedAsha(plan.trials, store) if early else None,
+                num_samples=len(todo),
+                reuse_actors=True,
+                # Tune would name folders by the whole configuration.
+                trial_dirname_creator=str,
+            ),
+            run_config=RunConfig(
+                name="trials",
+                storage_path=str(scratch),
+                callbacks=[callback],
+                verbose=0,
+                failure_config=FailureConfig(max_failures=_RESTARTS_OF_A_TRIAL),
+                checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        board.phase = "training"
+        try:
+            tuner.fit()
+        finally:
+            # Ray's own record of the run is not needed: the store has everything.
+            shutil.rmtree(scratch, ignore_errors=True)
+        return callback.training_seconds
+
+
+def _outcome(
+    plan: Plan,
+    store: Store,
+    done: set[str],
+    training_seconds: float,
+    started: float,
+    slots: int,
+    untracked: int,
+) -> RunOutcome:
+    ids = [trial.trial_id for trial in plan.trials]
+    results = _results(store, ids)
+    errors = {trial_id: store.error(trial_id) for trial_id in ids if trial_id not in results}
+    failures = {i: error.message for i, error in errors.items() if error is not None}
+    wall, ended = time.monotonic() - started, len(results) - len(done)
+    remaining = len(ids) - len(results) - len(failures)
+    overhead = (wall - training_seconds / slots) / ended * 1000 if ended else None
+    summary = RunSummary(
+        sweep=plan.name,
+        trials=len(ids),
+        finished=ended,
+        failed=len(failures),
+        skipped=len(done),
+        remaining=remaining,
+        interrupted=remaining > 0,
+        training_seconds=round(training_seconds, 3),
+        wall_seconds=round(wall, 3),
+        slots=slots,
+        overhead_ms_per_trial=None if overhead is None else round(overhead, 2),
+        results_digest=results_digest(results.values()),
+        untracked=untracked,
+    )
+    return RunOutcome(summary, summarise(plan.trials, results), failures)
+
+
+def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> None:
+    summary = outcome.summary
+    if summary.interrupted:
+        runs.interrupt()
+    status = "KILLED" if summary.interrupted else "FAILED" if summary.failed else "FINISHED"
+    artifacts = {"sweep.yaml": text, "summary.csv": summary_csv(outcome.groups)}
+    over = summary.finished + summary.skipped
+    tags = {
+        "qhn.trials": str(summary.trials),
+        "qhn.finished": str(over),
+        "qhn.failed": str(summary.failed),
+        "qhn.results_digest": summary.results_digest,
+    }
+    runs.close_parent(status, artifacts, tags)
+
+
+def log_file(folder: SweepFolder) -> Path:
+    """A new log file's path, named by the time of the run."""
+    return folder.path / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
