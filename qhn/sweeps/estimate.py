@@ -55,7 +55,8 @@ class Estimate:
     """Expected cost.
 
     Attributes:
-        training_seconds: of all trials, summed as if one core ran them one after the other;
+        training_seconds: of all trials, summed as if one core ran them one after the other.
+            On the long side: reports are timed where the distribution is spread widest;
             loss tables and start-up come on top, early stopping is not taken off.
         trial_bytes: memory of the largest single trial beside what trials share.
         shared_bytes: memory of all loss tables and data together, shared by the trials.

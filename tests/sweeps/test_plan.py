@@ -30,10 +30,10 @@ SELBO = "[{name: selbo, lambda: [1, 30], bandwidth: [n/4, 2], prior_samples: [cl
 @pytest.mark.parametrize(
     ("name", "n_trials", "n_groups"),
     [
-        ("quickstart", 48, 12),
+        ("quickstart", 96, 12),
         ("paper", 720, 36),
-        ("mmd-bandwidth", 288, 36),
-        ("digits", 30, 5),
+        ("mmd-bandwidth", 720, 36),
+        ("digits", 100, 5),
     ],
 )
 def test_the_sweep_files_of_the_repository(name, n_trials, n_groups):
