@@ -1,0 +1,52 @@
+"""What a training step allocates, and how much an engine holds."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from qhn.core.ansatz import Ansatz
+from qhn.core.engine import Engine
+from qhn.core.objectives import Objective
+
+N_QUBITS = 16
+SIZE = 2**N_QUBITS
+
+
+@pytest.mark.parametrize("name", ["mle", "elbo", "selbo"])
+@pytest.mark.parametrize("prior_samples", [None, 32])
+def test_a_training_step_allocates_nothing_of_size_2_to_the_n(
+    name: str, prior_samples: int | None
+) -> None:
+    ansatz = Ansatz.brickwork(N_QUBITS, 3)
+    engine = Engine(ansatz)
+    rng = np.random.default_rng(0)
+    objective = Objective(name, rng.random(SIZE), 100, prior_samples=prior_samples)
+    parameters = rng.uniform(0, 6, ansatz.parameter_shape)
+    prior = None if prior_samples is None else rng.integers(0, SIZE, prior_samples)
+
+    def step() -> None:
+        q = engine.probabilities(parameters)
+        _, observable = objective.value_and_observable(q, 1.0, prior)
+        engine.gradient(observable)
+
+    step()
+    tracemalloc.start()
+    step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < SIZE  # one byte an outcome; a single array of doubles would take eight
+
+
+@pytest.mark.parametrize("entangler", ["brickwork", "chain", "ring"])
+def test_engine_and_objective_hold_less_than_seven_arrays(entangler: str) -> None:
+    table = np.zeros(SIZE)
+    tracemalloc.start()
+    engine = Engine(Ansatz(N_QUBITS, 4, entangler))
+    objective = Objective("selbo", table, 100)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert engine.ansatz.n_qubits == objective.n_qubits
+    assert held < 7 * 8 * SIZE
