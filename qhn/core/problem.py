@@ -58,7 +58,7 @@ class Problem:
 def build_problem(
     dataset: Dataset, network: BinaryNetwork, progress: Progress | None = None
 ) -> Problem:
-    """Evaluate every network on every point of the dataset.
+    """Evaluate every network on every point of the dataset, whose arrays become read-only.
 
     Args:
         dataset: from `qhn.core.datasets`.

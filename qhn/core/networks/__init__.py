@@ -1,0 +1,43 @@
+"""Binary networks: every weight is −1 or +1, so a bit string of N outcomes is a whole network.
+
+A network reads the bits σ of a basis-state index as weights w = 2σ − 1 (see `qhn.core.bits`) and
+gives a logit for each input; label 1 if the logit is positive. Layouts are those of the published
+code of arXiv 2301.08292.
+"""
+
+from __future__ import annotations
+
+from qhn.core.networks.family import BinaryNetwork, Classes, Evaluator, IndexArray
+from qhn.core.networks.hidden import MLP
+from qhn.core.networks.linear import Logistic
+
+__all__ = [
+    "MLP",
+    "BinaryNetwork",
+    "Classes",
+    "Evaluator",
+    "IndexArray",
+    "Logistic",
+    "logistic",
+    "mlp",
+]
+
+
+def logistic(n_inputs: int) -> Logistic:
+    """Binary logistic regression on ``n_inputs`` features, N = n_inputs + 1.
+
+    Example:
+        >>> logistic(16).n_qubits
+        17
+    """
+    return Logistic(n_inputs)
+
+
+def mlp(n_inputs: int, n_hidden: int) -> MLP:
+    """A one-hidden-layer binary network, N = n_inputs · n_hidden + 2 · n_hidden + 2.
+
+    Example:
+        >>> mlp(n_inputs=2, n_hidden=3).n_qubits
+        14
+    """
+    return MLP(n_inputs, n_hidden)

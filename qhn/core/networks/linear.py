@@ -1,0 +1,54 @@
+"""Binary logistic regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from qhn.core.networks.family import (
+    Classes,
+    Evaluator,
+    FloatArray,
+    as_indices,
+    as_points,
+    check_inputs,
+    signed_sums,
+)
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Binary logistic regression: logit = Σ_i W_i x_i + b, layout W (d), b (1), N = d + 1."""
+
+    kind: ClassVar[str] = "logistic"
+    n_inputs: int
+
+    def __post_init__(self) -> None:
+        check_inputs(self.n_inputs)
+
+    @property
+    def n_qubits(self) -> int:
+        """``d + 1``."""
+        return self.n_inputs + 1
+
+    @property
+    def n_classes(self) -> int:
+        """``2^N``: no two weight settings are interchangeable."""
+        return 1 << self.n_qubits
+
+    def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
+        """Logits, shape ``(len(indices), len(x))``."""
+        return self.evaluator(x)(as_indices(indices, self.n_qubits))
+
+    def evaluator(self, x: FloatArray) -> Evaluator:
+        """The function from indices to logits at the points x."""
+        points = as_points(x, self.n_inputs)
+        return signed_sums(np.vstack([points.T, np.ones(len(points))]))
+
+    def classes(self) -> Classes:
+        """No two weight settings are interchangeable: every network is a class of its own."""
+        every = np.arange(2**self.n_qubits)
+        return Classes(every, every.astype(np.int32))
