@@ -1,0 +1,180 @@
+"""This package's engine beside PennyLane's simulators, one thread each, in one run.
+
+    python benchmarks/engine.py [--out FILE.json] [--quick]
+
+Prints a table; writes records {"n", "layers", "contender", "what", "ms", "ratio"} and, beside
+them, "ms_best" (minimum instead of median) and "extrapolated" (time of a few circuits times their
+number).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"  # before NumPy is imported
+warnings.filterwarnings("ignore")
+
+import numpy as np  # noqa: E402
+from engines import training  # noqa: E402
+from engines.base import ThisEngine  # noqa: E402
+from engines.qnodes import Adjoint, Backprop, ParameterShift  # noqa: E402
+from engines.raw import Raw, RawStateReused  # noqa: E402
+from engines.timing import Timed, interleave  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from qhn.core.ansatz import Ansatz  # noqa: E402
+from qhn.core.objectives import Name  # noqa: E402
+
+# Backprop keeps every intermediate state; beyond this number of qubits plus layers, gigabytes.
+MAX_BACKPROP = 22
+GRADIENT = "value and gradient"
+FOOTER = """\
+Each cell: milliseconds, and in brackets how many times this engine's. Brickwork circuit with the
+CNOTs first, random angles, dense diagonal observable, double precision, one thread each.
+Contenders take turns in one process; ms is the median over the turns after a warm-up.
+
+raw calls: lightning's compiled bindings without tapes or gate objects: gates applied one by one to
+a state that is kept, then one adjoint call. state reused: that last call alone, without forward
+pass and value. Training steps are distribution, objective, gradient and Adam, without a report,
+through the same trainer; the observable of ELBO and SELBO is another one at each step.
+
+* one circuit's time times the number of circuits, two for every angle and one: shifted circuits
+  are alike."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, help="write the records here, as JSON")
+    parser.add_argument("--quick", action="store_true", help="10 qubits, under a minute")
+    options = parser.parse_args()
+    console = Console()
+    records: list[dict[str, Any]] = []
+    for n_qubits in (10,) if options.quick else (10, 14, 18, 20):
+        for layers in (1, 4):
+            with console.status(f"{n_qubits} qubits, {layers} layers"):
+                records += measure(n_qubits, layers, quick=options.quick)
+    console.print(table(records))
+    console.print(FOOTER, highlight=False)
+    if options.out is not None:
+        options.out.write_text(json.dumps(records, indent=1) + "\n")
+
+
+def measure(n_qubits: int, layers: int, *, quick: bool) -> list[dict[str, Any]]:
+    """All records of one circuit."""
+    ansatz = Ansatz.brickwork(n_qubits, layers)
+    rng = np.random.default_rng(n_qubits)
+    problem = training.make_problem(n_qubits)
+    parameters = rng.uniform(0, 2 * np.pi, ansatz.parameter_shape)
+    rounds, seconds = (5, 0.5) if quick else (15, 4.0)
+    kinds: list[Any] = [ThisEngine, Adjoint, Raw, RawStateReused]
+    if n_qubits + layers <= MAX_BACKPROP:
+        kinds.append(Backprop)
+    contenders = {kind.name: kind(ansatz) for kind in kinds}
+    for contender in contenders.values():
+        contender.fix_observable(problem.nll)
+    check(contenders, parameters)
+
+    def gradient_of(contender: Any) -> Any:
+        return lambda: contender.value_and_gradient(parameters)
+
+    records = list(
+        rows(
+            interleave(
+                {name: gradient_of(each) for name, each in contenders.items()},
+                rounds=rounds,
+                seconds=seconds,
+            ),
+            n_qubits,
+            layers,
+            GRADIENT,
+        )
+    )
+    records.append(shifted(ansatz, problem.nll, parameters, records[0]["ms"]))
+    del contenders[RawStateReused.name]
+    names: tuple[Name, ...] = ("mle", "elbo", "selbo")
+    for name in names:
+        steps = {
+            each: training.step(problem, ansatz, contender, name)
+            for each, contender in contenders.items()
+        }
+        timed = interleave(steps, rounds=rounds, seconds=seconds)
+        records += rows(timed, n_qubits, layers, f"training step, {name}")
+    return records
+
+
+def check(contenders: dict[str, Any], parameters: Any) -> None:
+    """All contenders must give the same gradient before any is timed."""
+    expected = contenders[ThisEngine.name].value_and_gradient(parameters)[1]
+    for name, contender in contenders.items():
+        found = contender.value_and_gradient(parameters)[1]
+        if np.abs(found - expected).max() > 1e-9 * np.abs(expected).max():
+            raise SystemExit(f"{name} disagrees with the other contenders")
+
+
+def rows(timed: list[Timed], n_qubits: int, layers: int, what: str) -> Iterator[dict[str, Any]]:
+    for each in timed:
+        yield {
+            "n": n_qubits,
+            "layers": layers,
+            "contender": each.name,
+            "what": what,
+            "ms": each.median,
+            "ratio": each.median / timed[0].median,
+            "ms_best": each.best,
+            "extrapolated": False,
+        }
+
+
+def shifted(ansatz: Ansatz, observable: Any, parameters: Any, engine_ms: float) -> dict[str, Any]:
+    """Parameter shift: in full where that is quick, else one circuit times their number."""
+    contender = ParameterShift(ansatz)
+    contender.fix_observable(observable)
+    in_full = ansatz.n_qubits <= 10
+    call: Any = contender.value_and_gradient if in_full else contender.probabilities
+    (timed,) = interleave({contender.name: lambda: call(parameters)}, rounds=3, seconds=4.0)
+    factor = 1 if in_full else 2 * ansatz.n_parameters + 1
+    return {
+        "n": ansatz.n_qubits,
+        "layers": ansatz.depth,
+        "contender": contender.name,
+        "what": GRADIENT,
+        "ms": timed.median * factor,
+        "ratio": timed.median * factor / engine_ms,
+        "ms_best": timed.best * factor,
+        "extrapolated": not in_full,
+    }
+
+
+def table(records: list[dict[str, Any]]) -> Table:
+    """One row for each circuit and contender, one column for each thing timed."""
+    cells: dict[tuple[int, int, str], dict[str, str]] = {}
+    for record in records:
+        key = record["n"], record["layers"], record["contender"]
+        star = "*" if record["extrapolated"] else ""
+        text = f"{record['ms']:.3g}{star} ({record['ratio']:.3g}x)"
+        cells.setdefault(key, {})[record["what"]] = text
+    columns = list(dict.fromkeys(record["what"] for record in records))
+    result = Table(title="Exact simulation of one circuit", show_lines=False)
+    for column in ("N", "layers", "contender"):
+        result.add_column(column)
+    for column in columns:
+        result.add_column(f"{column}, ms", justify="right")
+    last = None
+    for (n_qubits, layers, contender), row in cells.items():
+        if last not in (None, (n_qubits, layers)):
+            result.add_section()
+        last = (n_qubits, layers)
+        result.add_row(str(n_qubits), str(layers), contender, *(row.get(c, "") for c in columns))
+    return result
+
+
+if __name__ == "__main__":
+    main()

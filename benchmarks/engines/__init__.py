@@ -1,0 +1,1 @@
+"""What `benchmarks/engine.py` compares, and how it takes time."""

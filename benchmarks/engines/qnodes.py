@@ -1,0 +1,108 @@
+"""PennyLane through QNodes, as its documentation teaches it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+from scipy.sparse import csr_matrix, diags_array
+
+from engines.base import FloatArray
+from qhn.core.ansatz import Ansatz
+
+
+def apply_gates(ansatz: Ansatz, parameters: Any) -> None:
+    for layer in range(ansatz.depth):
+        if ansatz.entanglers_first:
+            for pair in ansatz.cnots(layer):
+                qml.CNOT(pair)
+        for qubit in range(ansatz.n_qubits):
+            qml.RY(parameters[layer, 0, qubit], qubit)
+            qml.RZ(parameters[layer, 1, qubit], qubit)
+        if not ansatz.entanglers_first:
+            for pair in ansatz.cnots(layer):
+                qml.CNOT(pair)
+
+
+class _QNode:
+    """Distribution from one QNode; value and gradient are left to the subclasses."""
+
+    def __init__(self, ansatz: Ansatz, device: str) -> None:
+        self.ansatz = ansatz
+        self._device = qml.device(device, wires=ansatz.n_qubits)
+        self._wires = range(ansatz.n_qubits)
+        self._last: FloatArray = np.zeros(ansatz.parameter_shape)
+
+        @qml.qnode(self._device, diff_method=None)
+        def distribution(parameters: Any) -> Any:
+            apply_gates(ansatz, parameters)
+            return qml.probs(wires=self._wires)
+
+        self._distribution = distribution
+
+    def probabilities(self, parameters: FloatArray) -> FloatArray:
+        self._last = parameters.copy()
+        return np.asarray(self._distribution(parameters), dtype=np.float64)
+
+    def gradient(self, observable: FloatArray) -> FloatArray:
+        self.fix_observable(observable)
+        return self.value_and_gradient(self._last)[1]
+
+    def fix_observable(self, observable: FloatArray) -> None:
+        raise NotImplementedError
+
+    def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
+        tracked = qml.numpy.array(parameters, requires_grad=True)
+        gradient = self._gradient(tracked)
+        return float(self._gradient.forward), np.asarray(gradient)
+
+    _gradient: Any
+
+
+class Adjoint(_QNode):
+    """Expectation of a sparse diagonal observable, differentiated by lightning's adjoint method."""
+
+    name = "lightning.qubit adjoint QNode"
+    method = "adjoint"
+
+    def __init__(self, ansatz: Ansatz) -> None:
+        super().__init__(ansatz, "lightning.qubit")
+
+    def fix_observable(self, observable: FloatArray) -> None:
+        matrix = csr_matrix(diags_array(observable))
+        operator = qml.SparseHamiltonian(matrix, wires=self._wires)
+
+        @qml.qnode(self._device, diff_method=self.method)
+        def expectation(parameters: Any) -> Any:
+            apply_gates(self.ansatz, parameters)
+            return qml.expval(operator)
+
+        self._gradient = qml.grad(expectation)
+
+
+class ParameterShift(Adjoint):
+    """Two circuits for every angle, on lightning.qubit."""
+
+    name = "lightning.qubit parameter shift"
+    method = "parameter-shift"
+
+
+class Backprop(_QNode):
+    """Σ O q from the distribution, differentiated by automatic differentiation (autograd)."""
+
+    name = "default.qubit backprop QNode"
+
+    def __init__(self, ansatz: Ansatz) -> None:
+        super().__init__(ansatz, "default.qubit")
+
+        @qml.qnode(self._device, diff_method="backprop")
+        def distribution(parameters: Any) -> Any:
+            apply_gates(ansatz, parameters)
+            return qml.probs(wires=self._wires)
+
+        self._differentiable = distribution
+
+    def fix_observable(self, observable: FloatArray) -> None:
+        fixed = qml.numpy.array(observable, requires_grad=False)
+        self._gradient = qml.grad(lambda p: qml.math.sum(self._differentiable(p) * fixed))

@@ -1,0 +1,106 @@
+"""lightning.qubit's compiled code called straight, without QNodes, tapes or Python gate objects."""
+
+from __future__ import annotations
+
+import numpy as np
+from pennylane_lightning.lightning_qubit_ops import StateVectorC128
+from pennylane_lightning.lightning_qubit_ops.algorithms import (
+    AdjointJacobianC128,
+    create_ops_listC128,
+)
+from pennylane_lightning.lightning_qubit_ops.observables import SparseHamiltonianC128
+
+from engines.base import FloatArray
+from qhn.core.ansatz import Ansatz
+
+
+class Raw:
+    """State vector kept, gates applied by the bindings, one call for the adjoint Jacobian."""
+
+    name = "lightning.qubit raw calls"
+
+    def __init__(self, ansatz: Ansatz) -> None:
+        self.ansatz = ansatz
+        self._state = StateVectorC128(ansatz.n_qubits)
+        self._amplitudes = np.zeros(2**ansatz.n_qubits, dtype=np.complex128)
+        self._jacobian = AdjointJacobianC128()
+        self._wires = list(range(ansatz.n_qubits))
+        self._gates = list(self._circuit())
+        self._names = [name for name, _, _ in self._gates]
+        self._targets = [wires for _, wires, _ in self._gates]
+        self._angle_index = [index for _, _, index in self._gates if index is not None]
+        self._none: list[list[int]] = [[] for _ in self._gates]
+
+    def _circuit(self):  # noqa: ANN202
+        for layer in range(self.ansatz.depth):
+            cnots = [("CNOT", list(pair), None) for pair in self.ansatz.cnots(layer)]
+            if self.ansatz.entanglers_first:
+                yield from cnots
+            for qubit in self._wires:
+                yield "RY", [qubit], (layer, 0, qubit)
+                yield "RZ", [qubit], (layer, 1, qubit)
+            if not self.ansatz.entanglers_first:
+                yield from cnots
+
+    def fix_observable(self, observable: FloatArray) -> None:
+        size = observable.size
+        self._diagonal = observable
+        self._observable = SparseHamiltonianC128(
+            observable.astype(np.complex128), np.arange(size), np.arange(size + 1), self._wires
+        )
+
+    def _evolve(self, parameters: FloatArray) -> None:
+        state = self._state
+        state.resetStateVector()
+        for name, wires, index in self._gates:
+            if index is None:
+                state.CNOT(wires, False, [])
+            elif name == "RY":
+                state.RY(wires, False, [parameters[index]])
+            else:
+                state.RZ(wires, False, [parameters[index]])
+        state.getState(self._amplitudes)
+
+    def _adjoint(self, parameters: FloatArray) -> FloatArray:
+        angles = [[] if index is None else [parameters[index]] for _, _, index in self._gates]
+        operations = create_ops_listC128(
+            self._names,
+            angles,
+            self._targets,
+            [False] * len(self._names),
+            [np.zeros(0, dtype=np.complex128)] * len(self._names),
+            self._none,
+            self._none,
+        )
+        trainable = list(range(len(self._angle_index)))
+        flat = self._jacobian(self._state, [self._observable], operations, trainable)
+        gradient = np.empty(self.ansatz.parameter_shape)
+        for value, index in zip(flat, self._angle_index, strict=True):
+            gradient[index] = value
+        return gradient
+
+    def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
+        self._evolve(parameters)
+        q = self._amplitudes.real**2 + self._amplitudes.imag**2
+        return float(q @ self._diagonal), self._adjoint(parameters)
+
+    def probabilities(self, parameters: FloatArray) -> FloatArray:
+        self._evolve(parameters)
+        self._last = parameters.copy()
+        return self._amplitudes.real**2 + self._amplitudes.imag**2
+
+    def gradient(self, observable: FloatArray) -> FloatArray:
+        self.fix_observable(observable)
+        return self._adjoint(self._last)
+
+
+class RawStateReused(Raw):
+    """The adjoint call alone, on a state that is already there: no value, no forward pass."""
+
+    name = "lightning.qubit raw adjoint, state reused"
+
+    def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
+        if not hasattr(self, "_prepared"):
+            self._evolve(parameters)
+            self._prepared = True
+        return float("nan"), self._adjoint(parameters)

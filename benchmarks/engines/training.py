@@ -1,0 +1,45 @@
+"""A trainer over any contender, with random loss tables in place of real networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from engines.base import Contender
+from qhn.core.ansatz import Ansatz
+from qhn.core.datasets import Dataset
+from qhn.core.networks import logistic
+from qhn.core.objectives import Name, Objective
+from qhn.core.optimisers import Adam
+from qhn.core.problem import Problem, build_problem
+from qhn.core.schedules import Constant
+from qhn.core.training import Trainer
+
+N_POINTS = 2  # a step's cost does not depend on how the table came about
+
+
+def make_problem(n_qubits: int) -> Problem:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(N_POINTS, n_qubits - 1)), np.arange(N_POINTS) % 2.0
+    return build_problem(Dataset("random", x, y, x, y), logistic(n_qubits - 1))
+
+
+def step(
+    problem: Problem, ansatz: Ansatz, contender: Contender, name: Name
+) -> Callable[[], object]:
+    """One training step without a report: distribution, objective, gradient, Adam."""
+    trainer = Trainer(
+        problem=problem,
+        ansatz=ansatz,
+        objective=Objective(name, problem.nll, problem.n_train),
+        schedule=None if name == "mle" else Constant(1.0),
+        optimiser=Adam(0.1),
+        seed=0,
+        steps=10**9,
+        report_every=10**9,
+        best_of=1,
+        distribution=contender,
+    )
+    trainer.advance()  # step 0 reports
+    return trainer.advance
