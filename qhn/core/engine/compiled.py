@@ -1,23 +1,27 @@
 """How every kernel of the package is compiled: once per machine, then read from the disk cache.
 
-Numba keys its cache by the time stamp of the file that holds a function, and does not see that
-a function it calls, in another file, has changed. `SOURCES` closes that gap: a digest of all
-files with compiled code, which the outermost functions hold in their closure, and a closure's
-values are part of the key.
+The cache lies in ``__pycache__`` beside this file, or where that cannot be written in the user's
+cache folder, or where ``NUMBA_CACHE_DIR`` says. Numba keys it by processor and by the time stamp of
+the file that holds a function, and does not see that a function it calls, in another file, has
+changed. `SOURCES` closes that gap: a digest of all files with compiled code, which entry points
+hold in their closure, and a closure's values are part of the key.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numba.core.runtime
+from numba.core.caching import FunctionCache
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# No fast math as a rule: the order of additions is then fixed by the source, on every call.
+# No fast math: the order of additions is then fixed by the source, on every call.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 
 
@@ -41,4 +45,25 @@ def kernel(function: F) -> F:
 
 def entry(function: F) -> F:
     """An entry point from Python, cached on disk. It must hold `SOURCES` in its closure."""
-    return cast(F, numba.njit(function, cache=True, **_OPTIONS))
+    dispatcher = numba.njit(function, **_OPTIONS)
+    light_cache: Any = _LightCache
+    # Where no folder can be written, every process compiles for itself.
+    with contextlib.suppress(RuntimeError):
+        dispatcher._cache = light_cache(function)
+    return cast(F, dispatcher)
+
+
+class _LightCache(FunctionCache):
+    """A cache that does not load Numba's whole library of operations before it loads a function.
+
+    That takes 0.3 s, and only compiling needs it, which loads it when it comes to that: what is
+    in the cache is machine code, and needs no more than Numba's memory management.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        runtime: Any = numba.core.runtime
+        runtime.rtsys.initialize(target_context)
+        guard: Any = self._guard_against_spurious_io_errors
+        load: Any = self._load_overload
+        with guard():
+            return load(sig, target_context)

@@ -1,0 +1,64 @@
+"""Compiled code is read from the disk by every process but the first, and loads little else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+from qhn.core.ansatz import Ansatz
+from qhn.core.engine import Engine
+from qhn.core.engine.circuit import backward, forward
+from qhn.core.objectives import Objective
+
+SCRIPT = """
+import json, sys
+from qhn.core.ansatz import Ansatz
+from qhn.core.engine import Engine
+from qhn.core.objectives import Objective
+early = "numba" in sys.modules
+import numpy as np
+
+engine = Engine(Ansatz.brickwork(6, 2))
+q = engine.probabilities(np.ones((2, 2, 6)))
+gradient = engine.gradient(Objective("selbo", np.zeros(64), 1).value_and_observable(q, 1.0)[1])
+from qhn.core.engine import circuit, divergences
+
+entries = circuit.forward, circuit.backward, divergences.discrepancy
+print(json.dumps({
+    "early": early,
+    "misses": sum(sum(entry.stats.cache_misses.values()) for entry in entries),
+    "registries": "numba.np.arraymath" in sys.modules,
+    "gradient": gradient.ravel().tolist(),
+}))
+"""
+
+
+def test_a_second_process_compiles_nothing_and_finds_the_same_bits() -> None:
+    engine = Engine(Ansatz.brickwork(6, 2))
+    q = engine.probabilities(np.ones((2, 2, 6)))
+    _, observable = Objective("selbo", np.zeros(64), 1).value_and_observable(q, 1.0)
+    gradient = engine.gradient(observable)
+
+    output = subprocess.run(
+        [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True
+    ).stdout
+    found = json.loads(output)
+    assert not found["early"]  # importing engine and objectives imports no Numba
+    assert found["misses"] == 0
+    assert not found["registries"]
+    assert found["gradient"] == gradient.ravel().tolist()
+
+
+def test_each_entry_point_is_compiled_for_one_type_of_input() -> None:
+    for entangler in ("brickwork", "chain", "ring"):
+        for depth in (1, 3):
+            for n_qubits in (2, 9):
+                ansatz = Ansatz(n_qubits, depth, entangler)
+                engine = Engine(ansatz)
+                q = engine.probabilities(np.zeros(ansatz.parameter_shape, dtype=np.float32))
+                engine.gradient(q)
+                engine.gradient(np.arange(q.size))
+    assert len(forward.signatures) == len(backward.signatures) == 1
