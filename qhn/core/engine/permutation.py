@@ -94,18 +94,19 @@ def _plan(pairs: tuple[tuple[int, int], ...], n_qubits: int, n_bits: int) -> _Pl
 
 def _cycles(destination: IntArray) -> tuple[NDArray[np.int32], IntArray]:
     """Cycles of a permutation, short ones first: loops over equal lengths predict well."""
-    seen = np.zeros(destination.size, dtype=bool)
-    by_length: dict[int, list[list[int]]] = {}
-    following = destination.tolist()
-    for start in range(destination.size):
-        if seen[start]:
-            continue
-        cycle = [start]
-        while (successor := following[cycle[-1]]) != start:
-            cycle.append(successor)
-        seen[cycle] = True
-        by_length.setdefault(len(cycle), []).append(cycle)
-    groups = sorted(by_length.items())
-    flat = [vector for _, cycles in groups for cycle in cycles for vector in cycle]
-    lengths = [(len(cycles), length) for length, cycles in groups]
-    return np.array(flat, dtype=np.int32), np.array(lengths, dtype=np.int64)
+    start = np.arange(destination.size)
+    least, length = start.copy(), np.zeros_like(start)
+    moved, steps = destination.copy(), 1
+    # Entanglers have small orders (a chain over k bits the next power of two), so few steps do.
+    while not length.all():
+        length[(moved == start) & (length == 0)] = steps
+        np.minimum(least, moved, out=least)
+        moved, steps = destination[moved], steps + 1
+    parts, lengths = [], []
+    for size in np.unique(length).tolist():
+        cycle = [np.flatnonzero((least == start) & (length == size))]
+        for _ in range(1, size):
+            cycle.append(destination[cycle[-1]])
+        parts.append(np.stack(cycle, axis=1).ravel())
+        lengths.append((len(cycle[0]), size))
+    return np.concatenate(parts).astype(np.int32), np.array(lengths, dtype=np.int64)
