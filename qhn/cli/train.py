@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from qhn.sweeps.config import TrialConfig
 
 _COLUMNS = {
-    "objective": "objective",
+    "objective": "value",
     "nll": "nll",
     "kl": "KL",
     "mmd2": "MMD²",
     "entropy": "entropy",
-    "gradient_norm": "|gradient|",
-    "train_accuracy_expected": "train acc.",
-    "test_accuracy_expected": "test acc.",
+    "gradient_norm": "|grad|",
+    "train_accuracy_expected": "train",
+    "test_accuracy_expected": "test",
     "test_accuracy_mode": "mode",
     "test_accuracy_average": "average",
 }
@@ -116,14 +117,16 @@ def _train(config: TrialConfig, as_json: bool) -> None:
     problem = build.problem(config)
     console = Console(highlight=False, quiet=as_json)
     console.print(f"{config.to_json()}\n", soft_wrap=True, markup=False)
-    table = Table("step", *_COLUMNS.values(), title=f"{config.n_qubits} qubits")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for title in ("step", *_COLUMNS.values()):
+        table.add_column(title, justify="right")
     with open_device(config.device.name, build.ansatz(config)) as device:
         session = TrialSession(config, problem, device, None)
         spent, finished = 0.0, False
         while not finished:
             progress = session.work(0.0)
             spent, finished = spent + progress.seconds, progress.finished
-            numbers = (f"{progress.metrics[name]:.4g}" for name in _COLUMNS)
+            numbers = (f"{progress.metrics[name]:.3g}" for name in _COLUMNS)
             table.add_row(str(progress.step), *numbers)
         result = result_of(config.trial_id, session.state(), "finished")
     if as_json:
@@ -132,8 +135,8 @@ def _train(config: TrialConfig, as_json: bool) -> None:
     console.print(table)
     for name, step in result.flags.items():
         console.print(f"[yellow]flag[/] {name}, first seen at step {step}")
-    best = Table(*(result.top_strings[0] if result.top_strings else ()), title="most probable")
+    best = Table(*(result.top_strings[0] if result.top_strings else ()), box=box.SIMPLE_HEAD)
     for top in result.top_strings[:5]:
         best.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in top.values()))
-    console.print(best)
-    console.print(f"{result.steps} steps in {spent:.2f} s")
+    console.print("most probable outcomes", best)
+    console.print(f"{config.n_qubits} qubits, {result.steps} steps in {spent:.2f} s")

@@ -84,8 +84,14 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
                 self._error = _describe(error)
             else:
-                answer |= {"step": progress.step, "done": progress.finished}
-                answer |= {"qhn_seconds": progress.seconds, "qhn_metrics": dict(progress.metrics)}
+                answer |= {
+                    "step": progress.step,
+                    "done": progress.finished,
+                    # Tune sets `done` as well where its scheduler stops a trial.
+                    "qhn_finished": progress.finished,
+                    "qhn_seconds": progress.seconds,
+                    "qhn_metrics": dict(progress.metrics),
+                }
                 if self._trial.early_stopping is not None:
                     metric = self._trial.early_stopping.metric
                     answer["qhn_score"] = progress.metrics[metric]

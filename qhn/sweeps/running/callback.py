@@ -36,7 +36,6 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._progress_at = 0.0
         self._progress: list[str] = []
         self.training_seconds = 0.0
-        self.ended: set[str] = set()
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune's record of a run is never read, and threads cannot be written to it."""
@@ -47,12 +46,15 @@ class DriverCallback(Callback):  # type: ignore[misc]
     ) -> None:
         """A piece of work is done, or the trial is over, or it failed."""
         trial_id = str(result["qhn_trial"])
+        self._board.phase = "training"
         self.training_seconds += result.get("qhn_seconds", 0.0)
         if "qhn_error" in result:
             message, trace = result["qhn_error"]
             self._fail(trial_id, TrialError(message, trace, int(time.time() * 1000)))
+        elif result["qhn_finished"]:
+            self._end(trial_id, result["qhn_metrics"])
         elif result["done"]:
-            self._end(trial_id, "finished", result["qhn_metrics"])
+            self._stop_early(trial_id)
         else:
             self._board.move(trial_id, "running")
             self._board.steps_of_running[trial_id] = int(result["step"])
@@ -60,24 +62,13 @@ class DriverCallback(Callback):  # type: ignore[misc]
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial has an actor."""
-        self._board.move(self._id_of(trial), "running")
-
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Tune has ended the trial; one that did not end by itself was stopped early."""
-        trial_id = self._id_of(trial)
-        if trial_id in self.ended:
-            return
-        state = self._store.checkpoint(trial_id)
-        if state is not None:
-            result = result_of(trial_id, state, "stopped")
-            self._store.save_result(result)
-            self._end(trial_id, "finished", result.metrics)
+        self._board.move(str(trial.config["id"]), "running")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial's process died, and dying again and again is a failure."""
         error = getattr(trial, "get_error", lambda: None)()
         message = f"the trial's process died: {error}" if error else "the trial's process died"
-        self._fail(self._id_of(trial), TrialError(message, message, int(time.time() * 1000)))
+        self._fail(str(trial.config["id"]), TrialError(message, message, int(time.time() * 1000)))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tell `qhn sweep status` which trials run."""
@@ -86,18 +77,19 @@ class DriverCallback(Callback):  # type: ignore[misc]
             self._progress, self._progress_at = running, now
             self._folder.save_progress(running)
 
-    def _id_of(self, trial: Any) -> str:
-        from qhn.sweeps.config import TrialConfig
-
-        return TrialConfig.from_json(trial.config["trial"]).trial_id
-
-    def _end(self, trial_id: str, state: Any, metrics: Mapping[str, float]) -> None:
-        self.ended.add(trial_id)
-        self._board.move(trial_id, state, metrics["test_accuracy_expected"])
+    def _end(self, trial_id: str, metrics: Mapping[str, float]) -> None:
+        self._board.move(trial_id, "finished", metrics["test_accuracy_expected"])
         self._writer.update([self._trials[trial_id]])
 
+    def _stop_early(self, trial_id: str) -> None:
+        """The scheduler ends the trial here: its last checkpoint is its result."""
+        state = self._store.checkpoint(trial_id)
+        assert state is not None, "a trial is saved before it is reported"
+        result = result_of(trial_id, state, "stopped")
+        self._store.save_result(result)
+        self._end(trial_id, result.metrics)
+
     def _fail(self, trial_id: str, error: TrialError) -> None:
-        self.ended.add(trial_id)
         self._store.save_error(trial_id, error)
         self._board.move(trial_id, "failed")
         self._writer.update([self._trials[trial_id]])

@@ -36,7 +36,8 @@ class Emission(Searcher):  # type: ignore[misc]
         if len(self._alive) >= self._limit:
             return None
         self._alive.add(trial_id)
-        return {"trial": self._waiting.popleft().config.to_json()}
+        trial = self._waiting.popleft()
+        return {"id": trial.trial_id, "trial": trial.config.to_json()}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

@@ -167,7 +167,7 @@ def _train(
                 checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             ),
         )
-        board.phase = "training"
+        board.phase = "starting trials"
         try:
             tuner.fit()
         finally:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qhn.core.errors import InvalidValueError
 from qhn.core.history import History
 from qhn.core.problem import Problem
 from qhn.core.training import Trainer
@@ -25,7 +26,7 @@ State = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a trial stands: its step, its last metrics, whether it is over."""
+    """Where a trial stands: step and metrics of its last report, and whether it is over."""
 
     step: int
     finished: bool
@@ -68,14 +69,19 @@ class TrialSession:
         self._started_ms = int(time.time() * 1000)
         if store is not None:
             store.save_config(config.trial_id, config.to_json())
-            self._resume(store.checkpoint(config.trial_id))
+            self._resume(store)
 
-    def _resume(self, state: State | None) -> None:
+    def _resume(self, store: Store) -> None:
+        state = store.checkpoint(self.config.trial_id)
         if state is None:
             return
-        notes = _notes(state)
-        self._seconds, self._started_ms = notes["seconds"], notes["started_ms"]
-        self.trainer.restore({name: array for name, array in state.items() if name != "notes"})
+        try:
+            notes = _notes(state)
+            self.trainer.restore({name: array for name, array in state.items() if name != "notes"})
+            self._seconds, self._started_ms = notes["seconds"], notes["started_ms"]
+        except (InvalidValueError, KeyError, ValueError):
+            # Of another version: to start again costs time, to stop would cost the trial.
+            store.set_checkpoint_aside(self.config.trial_id)
 
     def work(self, seconds: float) -> Progress:
         """Train until the first report after ``seconds`` of work, or to the end; then save.
@@ -91,7 +97,7 @@ class TrialSession:
         self._seconds += spent
         self._save()
         history = self.trainer.history
-        return Progress(self.trainer.step, self.trainer.finished, history.last(), spent)
+        return Progress(history.steps[-1], self.trainer.finished, history.last(), spent)
 
     def _save(self) -> None:
         if self._store is None:

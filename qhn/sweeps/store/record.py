@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qhn.core.errors import StoreError
 from qhn.core.history import History
 from qhn.sweeps.store.results import TrialError, TrialResult
 from qhn.sweeps.store.store import Store
@@ -22,6 +23,12 @@ def read_record(store: Store, trial_id: str) -> TrialRecord:
     """Read one trial from the store; a trial without a checkpoint has an empty history."""
     # Result first: a checkpoint read afterwards is at least as new.
     result, error = store.result(trial_id), store.error(trial_id)
-    state = store.checkpoint(trial_id)
+    try:
+        state = store.checkpoint(trial_id)
+    except StoreError:
+        # What made the trial fail may make its checkpoint unreadable; the failure is still shown.
+        if error is None:
+            raise
+        state = None
     history = History() if state is None else History.from_array(state["history"])
     return TrialRecord(history, result, error)

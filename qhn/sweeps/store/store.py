@@ -162,9 +162,13 @@ class Store:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return dict(arrays)
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
-            path = self._file(trial_id, "checkpoint.npz")
-            path.replace(path.with_suffix(".unreadable"))
+            self.set_checkpoint_aside(trial_id)
             return None
+
+    def set_checkpoint_aside(self, trial_id: str) -> None:
+        """Keep a checkpoint that cannot be used out of the way, for whoever wants to look."""
+        path = self._file(trial_id, "checkpoint.npz")
+        path.replace(path.with_suffix(".unreadable"))
 
     def save_result(self, result: TrialResult) -> None:
         """Write the end of a trial, and clear what its earlier attempts left."""

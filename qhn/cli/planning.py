@@ -1,0 +1,65 @@
+"""``qhn sweep plan``: what would run, and what it would take."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from qhn.cli.words import duration, size
+from qhn.sweeps.estimate import estimate
+from qhn.sweeps.plan import Plan, make_plan
+from qhn.sweeps.running.local import available_cpus
+from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import Store
+
+
+def show_plan(text: str, source: str, store: Store, cpus: int | None, console: Console) -> None:
+    """Print the trials of a sweep by group, and the time and memory that is left to spend."""
+    plan = make_plan(parse_spec(text, source))
+    ids = [trial.trial_id for trial in plan.trials]
+    finished, failed = store.finished(ids), store.failed(ids)
+    console.print(_groups(plan, finished, failed))
+    left = [trial for trial in plan.trials if trial.trial_id not in finished | failed]
+    repeated = f" ({plan.duplicates} repetitions left out)" if plan.duplicates else ""
+    console.print(
+        f"[bold]{escape(plan.name)}[/]: {len(ids)} trials{repeated}, "
+        f"{len(finished)} finished, {len(failed)} failed, {len(left)} to run",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if failed:
+        console.print("failed trials run again with: qhn sweep run FILE --retry-failed")
+    if not left:
+        return
+    slots = cpus or available_cpus()
+    results = ((trial.config, store.result(trial.trial_id)) for trial in plan.trials)
+    known = [(c, r.training_seconds) for c, r in results if r is not None and r.status != "stopped"]
+    cost = estimate([trial.config for trial in left], known)
+    console.print(
+        f"about {duration(cost.training_seconds / slots)} of training on {slots} slots, "
+        "some seconds to start, and half a minute to compile if this machine never ran qhn\n"
+        f"memory: {size(cost.shared_bytes)} of tables shared by all trials, "
+        f"up to {size(cost.trial_bytes)} for each of {slots} trials at once",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _groups(plan: Plan, finished: set[str], failed: set[str]) -> Table:
+    planned = Counter(trial.group for trial in plan.trials)
+    over = Counter(trial.group for trial in plan.trials if trial.trial_id in finished)
+    broken = Counter(trial.group for trial in plan.trials if trial.trial_id in failed)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("group", overflow="fold")
+    for title in ("trials", "finished", "failed", "to run"):
+        table.add_column(title, justify="right")
+    for group, count in planned.items():
+        left = count - over[group] - broken[group]
+        numbers = (count, over[group], broken[group], left)
+        table.add_row(Text(group), *(str(number or "") for number in numbers))
+    return table

@@ -1,0 +1,112 @@
+"""The command line as a person uses it: real processes on a store of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from qhn.sweeps.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import open_store
+
+_LIMIT_S = 240
+
+
+class Qhn:
+    """Runs ``qhn`` on one store, and looks into the store and its MLflow database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = open_store(str(folder / "store"))
+        self.environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+        self.environment |= {"QHN_STORE": str(self.store.root), "COLUMNS": "120"}
+
+    def write(self, text: str) -> Path:
+        """Write a sweep file."""
+        path = self.folder / "sweep.yaml"
+        path.write_text(text)
+        return path
+
+    def start(self, *arguments: object) -> subprocess.Popen:
+        """Start a command; the caller ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "qhn.cli", *map(str, arguments)],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def __call__(self, *arguments: object, code: int = 0) -> str:
+        """Run a command to its end; what it printed."""
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=_LIMIT_S)
+        assert process.returncode == code, output
+        return output
+
+    def run(self, file: Path, *options: object, code: int = 0) -> dict:
+        """Run a sweep to its end; its summary."""
+        summary = self.folder / "summary.json"
+        summary.unlink(missing_ok=True)
+        self("sweep", "run", file, "--summary", summary, *options, code=code)
+        return json.loads(summary.read_text())
+
+    def status(self, name: str) -> dict:
+        """Counts of a sweep."""
+        return json.loads(self("sweep", "status", name, "--json"))
+
+    def wait(self, process: subprocess.Popen, condition) -> None:
+        """Wait until something is true while a command runs."""
+        deadline = time.monotonic() + _LIMIT_S
+        while not condition():
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < deadline, "nothing happened"
+            time.sleep(0.02)
+
+    def end(self, process: subprocess.Popen, number: int) -> str:
+        """Send a signal and wait for the end; what was printed."""
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=_LIMIT_S)
+        return output
+
+    def kill(self, process: subprocess.Popen) -> None:
+        """``kill -9`` of the driver."""
+        self.end(process, signal.SIGKILL)
+
+    def trials(self, file: Path) -> list[str]:
+        """Ids of the planned trials."""
+        return [t.trial_id for t in make_plan(parse_spec(file.read_text(), str(file))).trials]
+
+    def runs(self, name: str, kind: str = "trial") -> list:
+        """Runs of a sweep in MLflow."""
+        client = self.client()
+        experiment = client.get_experiment_by_name(name).experiment_id
+        return client.search_runs([experiment], f"tags.`qhn.kind` = '{kind}'", max_results=1000)
+
+    def client(self):
+        """A client of the store's MLflow database."""
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient(tracking_uri=f"sqlite:///{self.store.root}/mlflow.db")
+
+    def check_tracking(self, file: Path, name: str, last_step: int) -> None:
+        """Every planned trial has exactly one finished run, with each step once and in order."""
+        runs = self.runs(name)
+        assert sorted(run.data.tags["qhn.trial_id"] for run in runs) == sorted(self.trials(file))
+        assert {run.info.status for run in runs} == {"FINISHED"}
+        client = self.client()
+        for run in runs:
+            steps = [point.step for point in client.get_metric_history(run.info.run_id, "nll")]
+            assert steps == sorted(set(steps))
+            assert steps[-1] == last_step
+
+
+@pytest.fixture
+def qhn(tmp_path):
+    """A command line on an empty store."""
+    return Qhn(tmp_path)

@@ -1,0 +1,136 @@
+"""Whole sweeps with real Ray, a real store and real MLflow."""
+
+import signal
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+STEPS = 4000
+OBJECTIVES = "[mle, {name: elbo, lambda: 1}, {name: selbo, lambda: 30, prior_samples: 16}]"
+
+
+def sweep(seeds):
+    return (
+        "name: whole\n"
+        "datasets: [gaussian, moons]\n"
+        f"objectives: {OBJECTIVES}\n"
+        f"seeds: {seeds}\n"
+        f"training: {{steps: {STEPS}, report_every: 100}}\n"
+    )
+
+
+def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_path_factory):
+    file = qhn.write(sweep(seeds=2))
+    trials = qhn.trials(file)
+    undisturbed = type(qhn)(tmp_path_factory.mktemp("undisturbed"))
+    expected = undisturbed.run(file)
+    assert (expected["trials"], expected["finished"], expected["skipped"]) == (12, 12, 0)
+    undisturbed.check_tracking(file, "whole", STEPS)
+
+    # The driver dies while trials are half-way, which the store then shows.
+    driver = qhn.start("sweep", "run", file)
+    half_way = (qhn.store.root / trial / "checkpoint.npz" for trial in trials[4:6])
+    paths = list(half_way)
+    qhn.wait(driver, lambda: any(path.exists() for path in paths))
+    status = qhn.status("whole")
+    assert status["planned"] == 12
+    assert 0 < status["running"] <= 3
+    qhn.kill(driver)
+    status = qhn.status("whole")
+    assert status["running"] == 0
+    assert status["finished"] < 12
+
+    # In the second run, a trial's process dies.
+    driver = qhn.start("sweep", "run", file)
+    qhn.wait(driver, lambda: actors(driver.pid))
+    actors(driver.pid)[0].kill()
+    output, _ = driver.communicate(timeout=240)
+    assert driver.returncode == 0, output
+    qhn.check_tracking(file, "whole", STEPS)
+    summary = qhn.run(file)
+    assert summary["skipped"] == 12
+    assert summary["results_digest"] == expected["results_digest"]
+
+    # One seed more: the old trials stay, and the whole equals a sweep begun with three seeds.
+    summary = qhn.run(qhn.write(sweep(seeds=3)))
+    assert (summary["skipped"], summary["finished"], summary["trials"]) == (12, 6, 18)
+    qhn.check_tracking(qhn.folder / "sweep.yaml", "whole", STEPS)
+    (parent,) = qhn.runs("whole", "sweep")
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["qhn.results_digest"] == summary["results_digest"]
+    names = {artifact.path for artifact in qhn.client().list_artifacts(parent.info.run_id)}
+    assert names == {"sweep.yaml", "summary.csv"}
+
+
+def actors(driver: int) -> list[psutil.Process]:
+    """Processes in which trials of a driver are trained."""
+    found = []
+    for process in psutil.Process(driver).children(recursive=True):
+        try:
+            if "TrialActor" in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
+    file = qhn.write(sweep(seeds=1))
+    paths = [qhn.store.root / trial / "result.json" for trial in qhn.trials(file)]
+    driver = qhn.start("sweep", "run", file)
+    qhn.wait(driver, lambda: any(path.exists() for path in paths))
+    output = qhn.end(driver, number)
+    assert driver.returncode == 130, output
+    assert "qhn sweep resume whole" in output
+    assert "Traceback" not in output
+    assert {run.info.status for run in qhn.runs("whole")} <= {"FINISHED", "KILLED"}
+    assert [run.info.status for run in qhn.runs("whole", "sweep")] == ["KILLED"]
+    output = qhn("sweep", "resume", "whole")
+    qhn.check_tracking(file, "whole", STEPS)
+
+
+def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
+    text = "{name: f, datasets: [moons], objectives: [mle], seeds: 3, training: {steps: 20}}"
+    file = qhn.write(text)
+    broken = qhn.trials(file)[1]
+    obstacle = qhn.store.root / broken / "checkpoint.npz"
+    obstacle.mkdir(parents=True)
+    output = qhn("sweep", "run", file, code=1)
+    assert f"failed {broken}" in output
+    assert "--retry-failed" in output
+    assert qhn.status("f") == {"planned": 3, "finished": 2, "failed": 1, "running": 0}
+    by_trial = {run.data.tags["qhn.trial_id"]: run.info.status for run in qhn.runs("f")}
+    assert by_trial.pop(broken) == "FAILED"
+    assert set(by_trial.values()) == {"FINISHED"}
+    assert "must be readable" in qhn.store.error(broken).message
+    assert "1 failed, 0 to run" in qhn("sweep", "plan", file)
+    obstacle.rmdir()
+    assert qhn.run(file, code=1)["failed"] == 1
+    summary = qhn.run(file, "--retry-failed")
+    assert (summary["failed"], summary["finished"], summary["skipped"]) == (0, 1, 2)
+    qhn.check_tracking(file, "f", 20)
+
+
+def test_early_stopping_ends_trials_for_good(qhn):
+    file = qhn.write(
+        "name: a\n"
+        "datasets: [moons]\n"
+        "objectives: [{name: elbo, lambda: [0.1, 1, 300, 1000]}]\n"
+        "seeds: 2\n"
+        "training: {steps: 200, report_every: 10}\n"
+        "early_stopping: {kind: asha, grace_steps: 20, reduction_factor: 2}\n"
+    )
+    summary = qhn.run(file)
+    assert summary["finished"] == 8
+    results = [qhn.store.result(trial) for trial in qhn.trials(file)]
+    stopped = [result for result in results if result.status == "stopped"]
+    assert 0 < len(stopped) < 8
+    assert all(20 <= result.steps < 200 for result in stopped)
+    assert all(result.steps == 200 for result in results if result.status == "finished")
+    again = qhn.run(file)
+    assert (again["skipped"], again["results_digest"]) == (8, summary["results_digest"])
+    tags = [run.data.tags.get("qhn.stopped_early") for run in qhn.runs("a")]
+    assert sum(tag is not None for tag in tags) == len(stopped)
