@@ -63,7 +63,7 @@ class _QNode:
 class Adjoint(_QNode):
     """Expectation of a sparse diagonal observable, differentiated by lightning's adjoint method."""
 
-    name = "lightning.qubit adjoint QNode"
+    name = "lightning.qubit QNode, adjoint"
     method = "adjoint"
 
     def __init__(self, ansatz: Ansatz) -> None:
@@ -84,14 +84,14 @@ class Adjoint(_QNode):
 class ParameterShift(Adjoint):
     """Two circuits for every angle, on lightning.qubit."""
 
-    name = "lightning.qubit parameter shift"
+    name = "lightning.qubit QNode, parameter shift"
     method = "parameter-shift"
 
 
 class Backprop(_QNode):
     """Σ O q from the distribution, differentiated by automatic differentiation (autograd)."""
 
-    name = "default.qubit backprop QNode"
+    name = "default.qubit QNode, backprop"
 
     def __init__(self, ansatz: Ansatz) -> None:
         super().__init__(ansatz, "default.qubit")

@@ -97,7 +97,7 @@ class Raw:
 class RawStateReused(Raw):
     """The adjoint call alone, on a state that is already there: no value, no forward pass."""
 
-    name = "lightning.qubit raw adjoint, state reused"
+    name = "lightning.qubit raw, state reused"
 
     def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         if not hasattr(self, "_prepared"):
