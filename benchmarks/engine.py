@@ -22,6 +22,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 warnings.filterwarnings("ignore")  # of PennyLane about its own future
 
 import numpy as np  # noqa: E402
+import psutil  # noqa: E402
 from engines import training  # noqa: E402
 from engines.base import ThisEngine  # noqa: E402
 from engines.qnodes import Adjoint, Backprop, ParameterShift  # noqa: E402
@@ -33,8 +34,6 @@ from rich.table import Table  # noqa: E402
 from qhn.core.ansatz import Ansatz  # noqa: E402
 from qhn.core.objectives import Name  # noqa: E402
 
-# Backprop keeps every intermediate state; beyond this number of qubits plus layers, gigabytes.
-MAX_BACKPROP = 22
 GRADIENT = "value and gradient"
 FOOTER = """\
 Each cell: milliseconds, and in brackets how many times this engine's (for its own training steps:
@@ -47,6 +46,8 @@ raw calls: lightning's compiled bindings without tapes or gate objects: gates ap
 a state that is kept, then one adjoint call. state reused: that last call alone, without forward
 pass and value. Training steps are distribution, objective, gradient and Adam, without a report,
 through the same trainer; the observable of ELBO and SELBO is another one at each step.
+
+Backprop is left out where the memory it needs is not there.
 
 * one circuit's time times the number of circuits, two for every angle and one: shifted circuits
   are alike."""
@@ -77,7 +78,7 @@ def measure(n_qubits: int, layers: int, *, quick: bool) -> list[dict[str, Any]]:
     parameters = rng.uniform(0, 2 * np.pi, ansatz.parameter_shape)
     rounds, seconds = (5, 0.5) if quick else (15, 4.0)
     kinds: list[Any] = [ThisEngine, Adjoint, Raw, RawStateReused]
-    if n_qubits + layers <= MAX_BACKPROP:
+    if Backprop.memory(ansatz) < psutil.virtual_memory().available:
         kinds.append(Backprop)
     contenders = {kind.name: kind(ansatz) for kind in kinds}
     for contender in contenders.values():

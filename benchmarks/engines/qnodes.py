@@ -103,6 +103,12 @@ class Backprop(_QNode):
 
         self._differentiable = distribution
 
+    @staticmethod
+    def memory(ansatz: Ansatz) -> int:
+        """Bytes it may need: every gate's output is kept, with temporaries beside it."""
+        gates = ansatz.n_parameters + sum(len(ansatz.cnots(k)) for k in range(ansatz.depth))
+        return 2 * gates * 16 * 2**ansatz.n_qubits
+
     def fix_observable(self, observable: FloatArray) -> None:
         fixed = qml.numpy.array(observable, requires_grad=False)
         self._gradient = qml.grad(lambda p: qml.math.sum(self._differentiable(p) * fixed))

@@ -9,8 +9,10 @@ import sys
 import numpy as np
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.engine import Engine
+from qhn.core.engine import Engine, circuit, divergences
 from qhn.core.engine.circuit import backward, forward
+from qhn.core.engine.compiled import _LightCache
+from qhn.core.engine.warmup import compile_all
 from qhn.core.objectives import Objective
 
 SCRIPT = """
@@ -62,3 +64,12 @@ def test_each_entry_point_is_compiled_for_one_type_of_input() -> None:
                 engine.gradient(q)
                 engine.gradient(np.arange(q.size))
     assert len(forward.signatures) == len(backward.signatures) == 1
+
+
+def test_warming_up_leaves_no_entry_point_uncompiled() -> None:
+    assert compile_all() > 0
+    for module in (circuit, divergences):
+        entries = [value for value in vars(module).values() if hasattr(value, "_cache")]
+        cached = [value for value in entries if isinstance(value._cache, _LightCache)]
+        assert cached
+        assert all(value.signatures for value in cached)

@@ -27,8 +27,8 @@ _CACHE_LINE = 64
 class Engine:
     """Exact simulation of one ansatz in double precision, on one thread.
 
-    All memory of size 2^N is allocated here: five arrays of 2^N doubles for ψ, λ and q, and an
-    eighth of one. Nothing of that size is allocated later, unless an observable has to be copied
+    All memory of size 2^N is allocated here: five arrays of 2^N doubles for ψ, λ and q, and less
+    than half of one. Nothing of that size is allocated later, unless an observable has to be copied
     because it is not contiguous or not float64.
 
     The first engine of a process loads the compiled code from disk, or on a machine's first use
@@ -80,7 +80,8 @@ class Engine:
             parameters: angles in radians, shape ``(depth, 2, N)``.
 
         Returns:
-            Shape ``(2^N,)``: a view of an internal buffer, valid until the next call.
+            Shape ``(2^N,)``: a view of an internal buffer, valid until the next call of this
+            method.
 
         Raises:
             InvalidValueError: if the shape is another one.
