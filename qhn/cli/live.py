@@ -52,11 +52,13 @@ def status_line(board: Board) -> str:
 
 def _print_lines(board: Board, console: Console, stop: threading.Event) -> None:
     phase, printed_at = "", 0.0
-    while not stop.wait(0.2):
+    while True:
         now = time.monotonic()
         if board.phase != phase or now - printed_at >= _LINE_EVERY_S:
             phase, printed_at = board.phase, now
             console.print(status_line(board), soft_wrap=True)
+        if stop.wait(0.2):
+            return
 
 
 class _View:

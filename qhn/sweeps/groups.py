@@ -14,21 +14,22 @@ import numpy as np
 from qhn.sweeps.plan import PlannedTrial
 from qhn.sweeps.store import TrialResult
 
+# What a reader compares first comes first.
 SHOWN = (
+    "test_accuracy_expected",
+    "test_accuracy_mode",
+    "test_accuracy_average",
+    "test_accuracy_best_of_k",
+    "train_accuracy_expected",
+    "train_accuracy_mode",
+    "train_accuracy_average",
+    "train_accuracy_best_of_k",
     "objective",
     "nll",
     "kl",
     "mmd2",
     "entropy",
     "gradient_norm",
-    "train_accuracy_expected",
-    "test_accuracy_expected",
-    "train_accuracy_mode",
-    "test_accuracy_mode",
-    "train_accuracy_average",
-    "test_accuracy_average",
-    "train_accuracy_best_of_k",
-    "test_accuracy_best_of_k",
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from qhn.core.errors import TrackingError
 from qhn.sweeps.plan import PlannedTrial
@@ -180,7 +182,14 @@ class SweepRuns:
             rows, params, tags = rows[count:], [], []
 
     def _write_artifact(self, run: _Run, name: str, text: str) -> None:
-        self._client.log_text(run.run_id, text, name)
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        # The client would ask the server once more where the run keeps its artifacts.
+        repository = get_artifact_repository(run.artifact_uri, tracking_uri=self._location.uri)
+        with TemporaryDirectory() as folder:
+            path = Path(folder, name)
+            path.write_text(text, encoding="utf-8")
+            repository.log_artifact(str(path))
 
     def _end(self, run: _Run, status: str, end_ms: int | None) -> None:
         self._client.set_terminated(run.run_id, status=status, end_time=end_ms)

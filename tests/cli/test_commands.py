@@ -1,0 +1,91 @@
+"""Commands that start no sweep: what they print and how they end."""
+
+import json
+
+import pytest
+
+SWEEP = """
+name: planned
+datasets: [moons]
+objectives: [mle, {name: elbo, lambda: [1, 1.0]}]
+seeds: 3
+"""
+
+
+@pytest.mark.parametrize("command", [[], ["sweep"], ["sweep", "run"], ["train"], ["ui"]])
+def test_help_is_there(qhn, command):
+    assert "Usage" in qhn(*command, "--help")
+
+
+def test_version(qhn):
+    assert qhn("--version").startswith("qhn 0.")
+
+
+def test_plan_counts_and_starts_nothing(qhn):
+    file = qhn.write(SWEEP.replace("[1, 1.0]", "[1, 3]"))
+    output = qhn("sweep", "plan", file)
+    assert "planned: 9 trials, 0 finished, 0 failed, 9 to run" in output
+    assert "moons elbo lambda=3" in output
+    assert not qhn.store.root.exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_mistakes_are_listed_and_nothing_starts(qhn, command):
+    file = qhn.write(SWEEP.replace("seeds: 3", "seeds: 0\nsteps: 5").replace("moons", "moon"))
+    output = qhn("sweep", command, file, code=2)
+    assert "datasets[0]" in output
+    assert "seeds" in output
+    assert "steps: unknown key" in output
+    assert "Traceback" not in output
+    assert not qhn.store.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sweep", "run", "no-such-file.yaml"], "cannot read the sweep file"),
+        (["sweep", "status", "nothing"], "no sweep named 'nothing'"),
+        (["sweep", "resume", "nothing"], "no sweep named 'nothing'"),
+        (["sweep", "list", "--store", "s3://bucket"], "folder or a file:// address"),
+        (["ui"], "no sweep has been tracked"),
+        (["ui", "--tracking-uri", "http://127.0.0.1:1"], "open that address in a browser"),
+        (["train", "--objective", "elbo", "--lambda", "-1"], "must be at least 0"),
+        (["train", "--dataset", "moon"], "did you mean moons?"),
+        (["train", "--trial", "no-such-file.json"], "cannot read the trial"),
+        (["sweep", "fly"], "No such command"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_message(qhn, arguments, words):
+    output = qhn(*arguments, code=2)
+    assert words in " ".join(output.split())
+    assert "Traceback" not in output
+
+
+def test_an_unusable_tracking_store_ends_before_training(qhn):
+    file = qhn.write(SWEEP.replace("[1, 1.0]", "1"))
+    output = qhn("sweep", "run", file, "--tracking-uri", "nonsense://x", code=2)
+    assert "must be usable" in output
+    assert "Traceback" not in output
+    assert qhn.status("planned")["finished"] == 0
+
+
+def test_list_and_status(qhn):
+    assert "no sweeps" in qhn("sweep", "list")
+    assert json.loads(qhn("sweep", "list", "--json")) == []
+    qhn.store.sweep("planned").save_file(SWEEP.replace("[1, 1.0]", "1"))
+    counts = {"planned": 6, "finished": 0, "failed": 0, "running": 0}
+    assert qhn.status("planned") == counts
+    assert json.loads(qhn("sweep", "list", "--json")) == [{"name": "planned", **counts}]
+    assert "6 planned, 0 finished" in qhn("sweep", "status", "planned")
+
+
+def test_train_repeats_itself_and_its_own_configuration(qhn):
+    options = ["--objective", "selbo", "--lambda", "30", "--steps", "20", "--report-every", "10"]
+    table = qhn("train", *options)
+    assert "14 qubits, 20 steps" in table
+    first = json.loads(qhn("train", *options, "--json"))
+    (qhn.folder / "config.json").write_text(table.splitlines()[0])
+    again = json.loads(qhn("train", "--trial", qhn.folder / "config.json", "--json"))
+    assert again["metrics"] == first["metrics"]
+    assert again["trial_id"] == first["trial_id"]
+    assert first["steps"] == 20
