@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +35,13 @@ from qhn.core.objectives import Name  # noqa: E402
 
 GRADIENT = "value and gradient"
 FOOTER = """\
-Each cell: milliseconds, and in brackets how many times this engine's (for its own training steps:
-how many of its gradients). Brickwork circuit with the CNOTs first, random angles, dense diagonal
-observable, double precision, one thread each.
+Each cell: milliseconds, and in brackets how many times this engine's (for the engine itself: how
+many times its own value and gradient, g). Brickwork circuit with the CNOTs first, random angles,
+dense diagonal observable, double precision, one thread each.
+
 Contenders take turns in one process, after a warm-up; ms is the fastest turn, because whatever
 else a machine does only adds time. Calls below 20 ms are timed in batches of that length.
+Everything about one circuit is timed in the same rounds.
 
 raw calls: lightning's compiled bindings without tapes or gate objects: gates applied one by one to
 a state that is kept, then one adjoint call. state reused: that last call alone, without forward
@@ -76,64 +77,58 @@ def measure(n_qubits: int, layers: int, *, quick: bool) -> list[dict[str, Any]]:
     rng = np.random.default_rng(n_qubits)
     problem = training.make_problem(n_qubits)
     parameters = rng.uniform(0, 2 * np.pi, ansatz.parameter_shape)
-    rounds, seconds = (5, 0.5) if quick else (15, 4.0)
+    rounds, seconds = (5, 0.5) if quick else (20, 4.0)
     kinds: list[Any] = [ThisEngine, Adjoint, Raw, RawStateReused]
     if Backprop.memory(ansatz) < psutil.virtual_memory().available:
         kinds.append(Backprop)
-    contenders = {kind.name: kind(ansatz) for kind in kinds}
-    for contender in contenders.values():
+    contenders = [kind(ansatz) for kind in kinds]
+    for contender in contenders:
         contender.fix_observable(problem.nll)
     check(contenders, parameters)
 
     def gradient_of(contender: Any) -> Any:
         return lambda: contender.value_and_gradient(parameters)
 
-    records = list(
-        rows(
-            interleave(
-                {name: gradient_of(each) for name, each in contenders.items()},
-                rounds=rounds,
-                seconds=seconds,
-            ),
-            n_qubits,
-            layers,
-            GRADIENT,
-        )
-    )
-    records.append(shifted(ansatz, problem.nll, parameters, records[0]["ms"]))
-    del contenders[RawStateReused.name]
+    calls = {(each.name, GRADIENT): gradient_of(each) for each in contenders}
     names: tuple[Name, ...] = ("mle", "elbo", "selbo")
-    for name in names:
-        steps = {
-            each: training.step(problem, ansatz, contender, name)
-            for each, contender in contenders.items()
-        }
-        timed = interleave(steps, rounds=rounds, seconds=seconds)
-        records += rows(timed, n_qubits, layers, f"{name} step")
-    return records
+    for kind in kinds:
+        if kind is not RawStateReused:
+            trained = kind(ansatz)
+            for name in names:
+                step = training.step(problem, ansatz, trained, name)
+                calls[kind.name, f"{name} step"] = step
+    times = interleave(calls, rounds=rounds, seconds=seconds)
+    best = times[ThisEngine.name, GRADIENT].best
+    records = [
+        record(ansatz, key, timed, times[ThisEngine.name, key[1]].best)
+        for key, timed in times.items()
+    ]
+    return [*records, shifted(ansatz, problem.nll, parameters, best)]
 
 
-def check(contenders: dict[str, Any], parameters: Any) -> None:
+def check(contenders: list[Any], parameters: Any) -> None:
     """All contenders must give the same gradient before any is timed."""
-    expected = contenders[ThisEngine.name].value_and_gradient(parameters)[1]
-    for name, contender in contenders.items():
+    expected = contenders[0].value_and_gradient(parameters)[1]
+    for contender in contenders:
         found = contender.value_and_gradient(parameters)[1]
         if np.abs(found - expected).max() > 1e-9 * np.abs(expected).max():
-            raise SystemExit(f"{name} disagrees with the other contenders")
+            raise SystemExit(f"{contender.name} disagrees with {contenders[0].name}")
 
 
-def rows(timed: list[Timed], n_qubits: int, layers: int, what: str) -> Iterator[dict[str, Any]]:
-    for each in timed:
-        yield {
-            "n": n_qubits,
-            "layers": layers,
-            "contender": each.name,
-            "what": what,
-            "ms": each.best,
-            "ratio": each.best / timed[0].best,
-            "ms_median": each.median,
-            "extrapolated": False,
-        }
+def record(
+    ansatz: Ansatz, key: tuple[str, str], timed: Timed, engine_ms: float, factor: int = 1
+) -> dict[str, Any]:
+    """One line of the results; ``factor`` is how many calls like the timed one are needed."""
+    return {
+        "n": ansatz.n_qubits,
+        "layers": ansatz.depth,
+        "contender": key[0],
+        "what": key[1],
+        "ms": timed.best * factor,
+        "ratio": timed.best * factor / engine_ms,
+        "ms_median": timed.median * factor,
+        "extrapolated": factor > 1,
+    }
 
 
 def shifted(ansatz: Ansatz, observable: Any, parameters: Any, engine_ms: float) -> dict[str, Any]:
@@ -142,37 +137,29 @@ def shifted(ansatz: Ansatz, observable: Any, parameters: Any, engine_ms: float) 
     contender.fix_observable(observable)
     in_full = ansatz.n_qubits <= 10
     call: Any = contender.value_and_gradient if in_full else contender.probabilities
-    (timed,) = interleave({contender.name: lambda: call(parameters)}, rounds=3, seconds=4.0)
+    key = contender.name, GRADIENT
+    times = interleave({key: lambda: call(parameters)}, rounds=3, seconds=4.0)
     factor = 1 if in_full else 2 * ansatz.n_parameters + 1
-    return {
-        "n": ansatz.n_qubits,
-        "layers": ansatz.depth,
-        "contender": contender.name,
-        "what": GRADIENT,
-        "ms": timed.best * factor,
-        "ratio": timed.best * factor / engine_ms,
-        "ms_median": timed.median * factor,
-        "extrapolated": not in_full,
-    }
+    return record(ansatz, key, times[key], engine_ms, factor)
 
 
 def table(records: list[dict[str, Any]]) -> Table:
     """One row for each circuit and contender, one column for each thing timed."""
     gradient_ms = {
-        (record["n"], record["layers"]): record["ms"]
-        for record in records
-        if record["contender"] == ThisEngine.name and record["what"] == GRADIENT
+        (each["n"], each["layers"]): each["ms"]
+        for each in records
+        if each["contender"] == ThisEngine.name and each["what"] == GRADIENT
     }
     cells: dict[tuple[int, int, str], dict[str, str]] = {}
-    for record in records:
-        circuit = record["n"], record["layers"]
-        star = "*" if record["extrapolated"] else ""
-        against = f"{record['ratio']:,.{0 if record['ratio'] >= 100 else 1}f}x"
-        if record["contender"] == ThisEngine.name and record["what"] != GRADIENT:
-            against = f"{record['ms'] / gradient_ms[circuit]:.2f} gradients"
-        text = f"{record['ms']:#.3g}{star} ({against})"
-        cells.setdefault((*circuit, record["contender"]), {})[record["what"]] = text
-    columns = list(dict.fromkeys(record["what"] for record in records))
+    for each in records:
+        circuit = each["n"], each["layers"]
+        star = "*" if each["extrapolated"] else ""
+        against = f"{number(each['ratio'])}x"
+        if each["contender"] == ThisEngine.name:
+            against = f"{each['ms'] / gradient_ms[circuit]:.2f} g"
+        text = f"{number(each['ms'])}{star} ({against})"
+        cells.setdefault((*circuit, each["contender"]), {})[each["what"]] = text
+    columns = list(dict.fromkeys(each["what"] for each in records))
     result = Table(title="Exact simulation of one circuit, ms")
     for column in ("N", "layers", "contender"):
         result.add_column(column)
@@ -185,6 +172,11 @@ def table(records: list[dict[str, Any]]) -> Table:
         last = (n_qubits, layers)
         result.add_row(str(n_qubits), str(layers), contender, *(row.get(c, "") for c in columns))
     return result
+
+
+def number(value: float) -> str:
+    """Three digits, and no exponents."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 if __name__ == "__main__":

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+Key = tuple[str, str]  # contender, what it does
+
 BATCH_SECONDS = 0.02  # fast calls are timed in batches at least this long
 
 
 @dataclass
 class Timed:
-    """Milliseconds per call."""
+    """Milliseconds per call, by batch."""
 
-    name: str
     batches: list[float]
 
     @property
@@ -27,15 +28,17 @@ class Timed:
 
 
 def interleave(
-    calls: dict[str, Callable[[], object]], *, rounds: int, seconds: float
-) -> list[Timed]:
+    calls: dict[Key, Callable[[], object]], *, rounds: int, seconds: float
+) -> dict[Key, Timed]:
     """Time each call in turn, for some rounds; one that has used its ``seconds`` drops out."""
-    results, sizes, spent = {}, {}, {}
+    results: dict[Key, Timed] = {}
+    sizes: dict[Key, int] = {}
+    spent: dict[Key, float] = {}
     for name, call in calls.items():
         first = _seconds(call, 1)
         again = _seconds(call, 1) if first < seconds / 2 else first
         sizes[name] = max(1, round(BATCH_SECONDS / again))
-        results[name] = Timed(name, [1e3 * again])
+        results[name] = Timed([1e3 * again])
         spent[name] = first + again
     for _ in range(rounds):
         for name, call in calls.items():
@@ -43,7 +46,7 @@ def interleave(
                 took = _seconds(call, sizes[name])
                 spent[name] += took
                 results[name].batches.append(1e3 * took / sizes[name])
-    return list(results.values())
+    return results
 
 
 def _seconds(call: Callable[[], object], times: int) -> float:
