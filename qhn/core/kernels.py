@@ -36,15 +36,22 @@ def kernel_apply(q: FloatArray, h: float, out: FloatArray) -> FloatArray:
     Args:
         q: shape ``(2^N,)``.
         h: bandwidth.
-        out: shape ``(2^N,)``, contiguous; may be ``q``.
+        out: shape ``(2^N,)``, contiguous float64; may be ``q``.
 
     Returns:
         ``out``.
 
     Raises:
-        InvalidValueError: if h is not a positive finite number.
+        InvalidValueError: if h is not a positive finite number, or an array is not as above.
     """
     c = correlation(h)
+    if q.ndim != 1 or q.size.bit_count() != 1:
+        raise InvalidValueError(f"q must have the shape (2^N,), but got {q.shape}")
+    if out.shape != q.shape or out.dtype != np.float64 or not out.flags.c_contiguous:
+        raise InvalidValueError(
+            f"out must be contiguous float64 of the shape {q.shape}, "
+            f"but got {out.dtype} of the shape {out.shape}"
+        )
     if q.size >= COMPILED_SIZE:
         from qhn.core.engine.divergences import kernel_product
 

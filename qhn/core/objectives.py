@@ -112,30 +112,41 @@ class Objective:
             derivative of q·ln q is taken at the smallest double, so it is finite.
 
         Raises:
-            InvalidValueError: if ``prior`` is missing or has another length than m.
+            InvalidValueError: if q has another shape, or ``prior`` is missing, has another
+                length than m or holds an index out of range.
         """
+        q = self._checked(q)
         weight = strength / self.n_points
         if self.name == "mle":
-            return self._passes.expectation(readonly(q), self.nll), self.nll
+            return self._passes.expectation(q, self.nll), self.nll
         if self.name == "elbo":
-            nll, kl = self._passes.relative_entropy(readonly(q), self.nll, weight, self._buffer)
+            nll, kl = self._passes.relative_entropy(q, self.nll, weight, self._buffer)
             return nll + weight * kl, self._buffer
-        nll, mmd2 = self._discrepancy(q, self._checked(prior), weight)
+        nll, mmd2 = self._discrepancy(q, self._checked_prior(prior), weight)
         return nll + weight * mmd2, self._buffer
 
     def terms(self, q: FloatArray) -> Terms:
         """All terms, exactly, whatever the objective; overwrites the buffer of ∂F/∂q."""
-        nll, kl = self._passes.relative_entropy(readonly(q), self.nll, 0.0, self._buffer)
+        q = self._checked(q)
+        nll, kl = self._passes.relative_entropy(q, self.nll, 0.0, self._buffer)
         _, mmd2 = self._discrepancy(q, _NO_STRINGS, 0.0)
         return Terms(nll=nll, kl=kl, mmd2=mmd2, entropy=self.n_qubits * math.log(2.0) - kl)
 
     def _discrepancy(self, q: FloatArray, prior: IntArray, weight: float) -> tuple[float, float]:
         nll, mmd2 = self._passes.discrepancy(
-            readonly(q), self.nll, prior, weight, self._correlation, self._buffer
+            q, self.nll, prior, weight, self._correlation, self._buffer
         )
         return nll, mmd2
 
-    def _checked(self, prior: IntArray | None) -> IntArray:
+    def _checked(self, q: FloatArray) -> FloatArray:
+        # Compiled passes check no bounds.
+        if q.shape != self.nll.shape:
+            raise InvalidValueError(
+                f"q must have the shape (2^N,) = {self.nll.shape}, but got {q.shape}"
+            )
+        return readonly(q)
+
+    def _checked_prior(self, prior: IntArray | None) -> IntArray:
         if self.prior_samples is None:
             return _NO_STRINGS
         if prior is None or prior.shape != (self.prior_samples,):

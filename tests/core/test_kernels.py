@@ -73,3 +73,11 @@ def test_point_mass_has_the_closed_form() -> None:
 def test_bandwidth_must_be_positive_and_finite(h: float) -> None:
     with pytest.raises(InvalidValueError, match="h > 0"):
         mmd2(np.full(4, 0.25), h)
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match=r"\(2\^N,\), but got \(96,\)"):
+        kernel_apply(np.zeros(96), 1.0, np.zeros(96))
+    for out in (np.zeros(64), np.zeros(128, dtype=np.float32), np.zeros(256)[::2]):
+        with pytest.raises(InvalidValueError, match="out must be contiguous float64"):
+            kernel_apply(np.zeros(128), 1.0, out)

@@ -203,3 +203,12 @@ def test_prior_strings_are_checked() -> None:
         objective.value_and_observable(q, 1.0, np.zeros(3, dtype=np.int64))
     with pytest.raises(InvalidValueError, match="from 0 to 63"):
         objective.value_and_observable(q, 1.0, np.array([0, 1, 2, 64]))
+
+
+@pytest.mark.parametrize("size", [4, 64])
+def test_distributions_of_another_size_are_refused(size: int) -> None:
+    objective = Objective("elbo", np.zeros(size), 1)
+    with pytest.raises(InvalidValueError, match=rf"\({size},\), but got \({size // 2},\)"):
+        objective.value_and_observable(np.zeros(size // 2), 1.0)
+    with pytest.raises(InvalidValueError, match="q must have the shape"):
+        objective.terms(np.zeros(2 * size))
