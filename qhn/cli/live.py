@@ -25,7 +25,15 @@ def live_view(board: Board, console: Console) -> Iterator[None]:
     """Show the board until the context closes."""
     if console.is_terminal:
         view = _View(board, console)
-        with Live(view, console=console, refresh_per_second=4, transient=True):
+        # What libraries print goes to the log; rich would bring it back to the terminal.
+        with Live(
+            view,
+            console=console,
+            refresh_per_second=4,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ):
             yield
         return
     stop = threading.Event()
@@ -91,8 +99,12 @@ class _View:
             rest = len(groups) - len(shown)
             table.caption = f"and {rest} more groups"
         over = board.count("finished") + board.count("failed")
-        bar = ProgressBar(total=max(board.planned, 1), completed=over, width=40)
-        return Group(table, bar, Text(status_line(board)))
+        line = Table.grid(padding=(0, 1))
+        line.add_row(
+            ProgressBar(total=max(board.planned, 1), completed=over, width=20),
+            Text(status_line(board)),
+        )
+        return Group(table, line)
 
 
 def _most_interesting(groups: list[GroupCounts], count: int) -> list[GroupCounts]:

@@ -14,20 +14,17 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from qhn.sweeps.plan import PlannedTrial
+from qhn.sweeps.running.local import most_alive
 
 
 class Emission(Searcher):  # type: ignore[misc]
-    """Hands trials to Tune in the order of the plan, at most ``slots + 1`` alive at a time.
-
-    One more than the slots: if nothing is staged when a trial ends, Tune drops the process that
-    ran it instead of giving it the next trial.
-    """
+    """Hands trials to Tune in the order of the plan, at most `most_alive` at a time."""
 
     def __init__(self, trials: Iterable[PlannedTrial], slots: int) -> None:
         super().__init__()
         self._waiting = deque(trials)
         self._alive: set[str] = set()
-        self._limit = slots + 1
+        self._limit = most_alive(slots)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as Tune's configuration, None for not now, or the end."""

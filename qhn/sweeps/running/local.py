@@ -26,16 +26,29 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def most_alive(slots: int) -> int:
+    """How many trials Tune may have that are not over, for a number that run at once.
+
+    Beyond those that run: one for each slot whose process may still be starting (see
+    `PatientScheduler`), and one more, since Tune ends the process of a trial that is over when
+    nothing waits for it.
+    """
+    return 2 * slots + 1
+
+
 @contextmanager
 def local_ray(slots: int) -> Iterator[None]:
-    """Start Ray on this machine with ``slots`` CPUs, and stop it at the end.
+    """Start Ray on this machine, and stop it at the end.
 
     ``kill`` (SIGTERM) then ends a sweep as Ctrl-C does.
+
+    Args:
+        slots: CPUs, one per trial.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    # Tune stages one trial beyond the slots; its default of 1 would undo the reuse of actors.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots + 1)
+    # With a searcher Tune stages a single trial, which would undo the reuse of processes.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most_alive(slots))
     # An inherited run id would override parents in MLflow.
     os.environ.pop("MLFLOW_RUN_ID", None)
     import ray

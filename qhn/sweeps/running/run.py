@@ -12,7 +12,7 @@ from pathlib import Path
 from qhn.sweeps.groups import GroupSummary, summarise, summary_csv
 from qhn.sweeps.plan import Plan, PlannedTrial
 from qhn.sweeps.running.board import Board
-from qhn.sweeps.running.local import available_cpus
+from qhn.sweeps.running.local import available_cpus, local_ray
 from qhn.sweeps.running.summary import RunSummary
 from qhn.sweeps.store import Store, SweepFolder, TrialResult, results_digest
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
@@ -118,8 +118,6 @@ def _train(
     slots: int,
 ) -> float:
     """Run the trials that are left; seconds of training."""
-    from qhn.sweeps.running.local import local_ray
-
     slots = min(slots, len(todo))
     board.phase = "starting Ray"
     with local_ray(slots):
@@ -137,9 +135,10 @@ def _train(
         from qhn.sweeps.running.callback import DriverCallback
         from qhn.sweeps.running.emission import Emission
         from qhn.sweeps.running.problems import start_problems
+        from qhn.sweeps.running.scheduling import PatientScheduler
         from qhn.sweeps.running.stopping import GroupedAsha
 
-        references = start_problems(trial.config for trial in todo)
+        references = start_problems((trial.config for trial in todo), slots)
         # Only now, so that both start at once; and before any trial does.
         writer.wait_until_ready()
         callback = DriverCallback(todo, store, folder, writer, board)
@@ -147,12 +146,13 @@ def _train(
             TrialActor, store_uri=str(store.root), problems=references, threads=1
         )
         early = any(trial.config.early_stopping is not None for trial in todo)
+        scheduler = GroupedAsha(plan.trials, store, slots) if early else PatientScheduler(slots)
         scratch = folder.path / "ray"
         tuner = Tuner(
             with_resources(actor, {"cpu": 1}),
             tune_config=TuneConfig(
                 search_alg=Emission(todo, slots),
-                scheduler=GroupedAsha(plan.trials, store) if early else None,
+                scheduler=scheduler,
                 num_samples=len(todo),
                 reuse_actors=True,
                 # Tune would name folders by the whole configuration.
@@ -167,7 +167,7 @@ def _train(
                 checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             ),
         )
-        board.phase = "starting trials"
+        board.phase = "starting trials (a new machine compiles the engine first)"
         try:
             tuner.fit()
         finally:

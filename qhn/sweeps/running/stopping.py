@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
+from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from qhn.sweeps.config import TrialConfig
 from qhn.sweeps.plan import PlannedTrial
+from qhn.sweeps.running.scheduling import PatientScheduler
 from qhn.sweeps.store import Store, read_record
 
 Race = tuple[str, str]
@@ -20,7 +21,7 @@ def race_of(config: TrialConfig) -> Race:
     return (config.problem_key, config.objective.name)
 
 
-class GroupedAsha(FIFOScheduler):  # type: ignore[misc]
+class GroupedAsha(PatientScheduler):
     """Asynchronous successive halving (arXiv 1810.05934), apart for each race.
 
     Trials that were over before this run take part with their histories, so that a resumed sweep
@@ -28,8 +29,8 @@ class GroupedAsha(FIFOScheduler):  # type: ignore[misc]
     the one part of a sweep that scheduling can change.
     """
 
-    def __init__(self, planned: Iterable[PlannedTrial], store: Store) -> None:
-        super().__init__()
+    def __init__(self, planned: Iterable[PlannedTrial], store: Store, slots: int) -> None:
+        super().__init__(slots)
         self._races: dict[Race, AsyncHyperBandScheduler] = {}
         for trial in planned:
             record = read_record(store, trial.trial_id)
@@ -60,7 +61,8 @@ class GroupedAsha(FIFOScheduler):  # type: ignore[misc]
             race.on_trial_result(None, stand_in, {"step": step, "qhn_score": metrics[rule.metric]})
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """See Ray's scheduler."""
+        """A trial enters its race."""
+        super().on_trial_add(tune_controller, trial)
         self._of(trial).on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
@@ -68,15 +70,18 @@ class GroupedAsha(FIFOScheduler):  # type: ignore[misc]
         return str(self._of(trial).on_trial_result(tune_controller, trial, result))
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """See Ray's scheduler."""
+        """A trial is over; its last report counts in its race."""
+        super().on_trial_complete(tune_controller, trial, result)
         self._of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A failed trial is compared no more."""
+        super().on_trial_error(tune_controller, trial)
         self._of(trial).on_trial_remove(tune_controller, trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """See Ray's scheduler."""
+        """A trial is given up before it ran."""
+        super().on_trial_remove(tune_controller, trial)
         self._of(trial).on_trial_remove(tune_controller, trial)
 
     def _of(self, trial: Any) -> AsyncHyperBandScheduler:
