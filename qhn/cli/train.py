@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from qhn.sweeps.config import TrialConfig
 
+_PATIENCE_S = 2.0
 _COLUMNS = {
     "objective": "value",
     "nll": "nll",
@@ -109,14 +113,27 @@ def _from_options(content: Mapping[str, Any]) -> TrialConfig:
     return make_plan(parse_spec(text, "the options")).trials[0].config
 
 
+@contextmanager
+def _patience(console: Console) -> Iterator[Callable[[float], None]]:
+    """A progress bar for loss tables, shown once they have taken two seconds."""
+    begin = time.monotonic()
+    columns = (TextColumn("evaluating all networks"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0, visible=False)
+        yield lambda done: bar.update(
+            task, completed=done, visible=time.monotonic() - begin > _PATIENCE_S
+        )
+
+
 def _train(config: TrialConfig, as_json: bool) -> None:
     from qhn.devices import open_device
     from qhn.sweeps import build
     from qhn.sweeps.running.session import TrialSession, result_of
 
-    problem = build.problem(config)
     console = Console(highlight=False, quiet=as_json)
     console.print(f"{config.to_json()}\n", soft_wrap=True, markup=False)
+    with _patience(console) as progress:
+        problem = build.problem(config, progress)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for title in ("step", *_COLUMNS.values()):
         table.add_column(title, justify="right")

@@ -26,13 +26,12 @@ def ui(
     from qhn.sweeps.tracking import tracking_location
 
     location = tracking_location(open_store(store), tracking_uri)
-    if location.lock is None:
+    if location.database is None:
         raise TrackingError(
             f"`qhn ui` shows a local database, but the tracking store is {location.shown}; "
             "open that address in a browser"
         )
-    database = location.lock.with_suffix("")
-    if not database.exists():
+    if not location.database.exists():
         raise NotFoundError(
             f"no sweep has been tracked in {location.shown} yet; "
             "run one first (`qhn sweep run FILE`), or name its --store"

@@ -26,13 +26,32 @@ def connect(location: TrackingLocation) -> MlflowClient:
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    from mlflow.tracking import MlflowClient
-
     if location.uri.startswith(("http://", "https://")):
         _check_server(location)
-    client = MlflowClient(tracking_uri=location.uri)
+    if location.database is not None:
+        with _alone(location.database):
+            if not location.database.exists():
+                _make(location.database)
+            return _client(location.uri)
+    return _client(location.uri)
+
+
+def _client(uri: str) -> MlflowClient:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    # The first request makes or migrates the tables of a database.
     client.search_experiments(max_results=1)
     return client
+
+
+def _make(database: Path) -> None:
+    """Make a database whole: one half made, by a process that was killed, is of no use."""
+    for leftover in database.parent.glob(f"{database.name}.*.unfinished"):
+        leftover.unlink()
+    unfinished = database.with_name(f"{database.name}.{os.getpid()}.unfinished")
+    _client(f"sqlite:///{unfinished}")
+    unfinished.replace(database)
 
 
 def _check_server(location: TrackingLocation) -> None:
@@ -55,12 +74,9 @@ def _check_server(location: TrackingLocation) -> None:
 
 
 @contextmanager
-def one_migration(lock: Path | None) -> Iterator[None]:
-    """Hold other processes back while a local database may be migrated."""
-    if lock is None:
-        yield
-        return
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+def _alone(database: Path) -> Iterator[None]:
+    """Hold other processes back while a database may be made or migrated."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with database.with_name(f"{database.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -16,15 +16,19 @@ class TrackingLocation:
 
     Attributes:
         uri: MLflow's tracking URI; it may hold credentials, so print `shown` instead.
-        artifacts: folder for artifacts where the store is a local database; None where a
-            server decides.
-        lock: file that serialises first contact with a local database, whose migration two
-            processes must not start together; None for a server.
+        database: the file of a local SQLite database; None for a server or another database.
     """
 
     uri: str
-    artifacts: Path | None
-    lock: Path | None
+    database: Path | None = None
+
+    @property
+    def artifacts(self) -> Path | None:
+        """Folder for artifacts beside a local database; None where a server decides.
+
+        MLflow itself would put them into the working directory, where nobody looks for them.
+        """
+        return None if self.database is None else self.database.with_name("artifacts")
 
     @property
     def shown(self) -> str:
@@ -38,10 +42,6 @@ class TrackingLocation:
 def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
     """Resolve ``uri``, else ``MLFLOW_TRACKING_URI``, else ``<store>/mlflow.db``."""
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / 'mlflow.db'}"
-    if not uri.startswith("sqlite:"):
-        return TrackingLocation(uri, None, None)
-    # MLflow would put artifacts into the working directory, where nobody looks for them.
-    database = Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
-    return TrackingLocation(
-        uri, database.with_name("artifacts"), database.with_name(f"{database.name}.lock")
-    )
+    if not uri.startswith("sqlite:///"):
+        return TrackingLocation(uri)
+    return TrackingLocation(uri, Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute())

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from qhn.core.errors import TrackingError
 from qhn.sweeps.plan import PlannedTrial
 from qhn.sweeps.store import TrialRecord
-from qhn.sweeps.tracking.connection import connect, one_migration
+from qhn.sweeps.tracking.connection import connect
 from qhn.sweeps.tracking.content import outcome_tags, parameters, posterior_csv
 from qhn.sweeps.tracking.location import TrackingLocation
 
@@ -45,10 +45,9 @@ class SweepRuns:
         self._location = location
         self._sweep = sweep
         self._children: dict[str, _Run] = {}
-        with self._errors(), one_migration(location.lock):
+        with self._errors():
             self._client = connect(location)
             self._experiment = self._find_experiment()
-        with self._errors():
             self._load_runs()
 
     @property

@@ -1,7 +1,5 @@
 """The projection to MLflow, on a real SQLite store."""
 
-import dataclasses
-
 import pytest
 
 from qhn.core.errors import TrackingError
@@ -9,7 +7,7 @@ from qhn.core.history import METRICS, History
 from qhn.sweeps.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialError, TrialRecord, TrialResult, open_store
-from qhn.sweeps.tracking import SweepRuns, tracking_location
+from qhn.sweeps.tracking import SweepRuns, TrackingLocation, tracking_location
 
 SPEC = """
 name: tracked
@@ -199,19 +197,35 @@ def test_a_deleted_experiment_says_how_to_restore_it(database, client, sweep):
 
 
 @pytest.mark.parametrize("uri", ["nonsense://somewhere", "file:///tmp/qhn-file-store"])
-def test_unusable_tracking_stores_are_one_message(database, uri):
-    location = dataclasses.replace(database, uri=uri, lock=None, artifacts=None)
+def test_unusable_tracking_stores_are_one_message(uri):
     with pytest.raises(TrackingError, match="must be usable"):
-        SweepRuns(location, "anything")
+        SweepRuns(TrackingLocation(uri), "anything")
 
 
-def test_a_silent_server_is_one_message(database):
+def test_a_silent_server_is_one_message():
     import socket
 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         uri = f"http://user:secret@127.0.0.1:{unused.getsockname()[1]}"
-        location = dataclasses.replace(database, uri=uri, lock=None, artifacts=None)
         with pytest.raises(TrackingError, match="must answer") as caught:
-            SweepRuns(location, "anything")
+            SweepRuns(TrackingLocation(uri), "anything")
     assert "secret" not in str(caught.value)
+
+
+def test_a_database_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+    """A process killed while it makes the tables leaves nothing in the way of the next."""
+    from mlflow.tracking import MlflowClient
+
+    class Killed(BaseException):
+        pass
+
+    def die(*args, **kwargs):
+        raise Killed
+
+    location = tracking_location(open_store(str(tmp_path)), None)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(MlflowClient, "search_experiments", die)
+        SweepRuns(location, "made")
+    assert not location.database.exists()
+    assert SweepRuns(location, "made").unfinished({"f" * 16}) == {"f" * 16}
