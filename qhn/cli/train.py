@@ -132,8 +132,8 @@ def _train(config: TrialConfig, as_json: bool) -> None:
 
     console = Console(highlight=False, quiet=as_json)
     console.print(f"{config.to_json()}\n", soft_wrap=True, markup=False)
-    with _patience(console) as progress:
-        problem = build.problem(config, progress)
+    with _patience(console) as tell:
+        problem = build.problem(config, tell)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for title in ("step", *_COLUMNS.values()):
         table.add_column(title, justify="right")
