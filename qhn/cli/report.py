@@ -15,6 +15,7 @@ from qhn.cli.words import duration, spread
 from qhn.sweeps.groups import GroupSummary
 from qhn.sweeps.running.run import RunOutcome
 from qhn.sweeps.store import Store
+from qhn.sweeps.tracking import TrackingLocation
 
 _LINES_OF_A_LIST = 10
 # Metric, column title, and the width of the terminal from which on there is room for it.
@@ -27,7 +28,9 @@ _COLUMNS = (
 )
 
 
-def print_report(console: Console, outcome: RunOutcome, store: Store) -> None:
+def print_report(
+    console: Console, outcome: RunOutcome, store: Store, location: TrackingLocation
+) -> None:
     """Print groups, flags, counts, failures, and where to look next."""
     if outcome.groups:
         console.print(_group_table(outcome.groups, console.width))
@@ -51,7 +54,7 @@ def print_report(console: Console, outcome: RunOutcome, store: Store) -> None:
             f"[yellow]MLflow lacks the newest state of {summary.untracked} runs[/] "
             "(see the log); the store has it, and the same command brings MLflow up to date"
         )
-    console.print("browse the runs with: qhn ui" + _store_option(store))
+    console.print(_where_to_browse(store, location))
 
 
 def _group_table(groups: list[GroupSummary], width: int) -> Table:
@@ -98,6 +101,11 @@ def _print_list(console: Console, lines: list[str]) -> None:
         console.print(f"and {len(lines) - _LINES_OF_A_LIST} more")
 
 
-def _store_option(store: Store) -> str:
+def _where_to_browse(store: Store, location: TrackingLocation) -> str:
+    if location.database is None:
+        return f"browse the runs at {escape(location.shown)}"
+    if location.database.parent != store.root:
+        return f"browse the runs with: qhn ui --tracking-uri {escape(location.uri)}"
     is_default = store.root == Path(DEFAULT_STORE).expanduser()
-    return "" if is_default else f" --store {escape(str(store.root))}"
+    option = "" if is_default else f" --store {escape(str(store.root))}"
+    return f"browse the runs with: qhn ui{option}"

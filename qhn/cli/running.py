@@ -58,7 +58,7 @@ def execute(
             raise typer.Exit(INTERRUPTED) from None
     if summary_file is not None:
         _write_summary(summary_file, outcome)
-    print_report(console, outcome, store)
+    print_report(console, outcome, store, location)
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {_how_to_resume(plan.name)}")
         raise typer.Exit(INTERRUPTED)

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _SECONDS_TO_ANSWER = 10
+# A user's own choice stands. The writer tries again by itself, and must not be stuck in a request
+# for the minutes that MLflow's own retries take when a sweep is to end.
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
 
 
 def connect(location: TrackingLocation) -> MlflowClient:
@@ -24,8 +32,8 @@ def connect(location: TrackingLocation) -> MlflowClient:
     Raises:
         TrackingError: if a server does not answer, or refuses.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     if location.uri.startswith(("http://", "https://")):
         _check_server(location)
     if location.database is not None:

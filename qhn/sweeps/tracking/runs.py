@@ -45,6 +45,7 @@ class SweepRuns:
         self._location = location
         self._sweep = sweep
         self._children: dict[str, _Run] = {}
+        self._uncertain: set[str] = set()
         with self._errors():
             self._client = connect(location)
             self._experiment = self._find_experiment()
@@ -125,9 +126,9 @@ class SweepRuns:
     def project(self, trial: PlannedTrial, record: TrialRecord) -> None:
         """Bring the trial's run to what the store says."""
         with self._errors():
-            run = self._children.get(trial.trial_id)
+            run = self._find(trial.trial_id)
             if run is None:
-                run = self._children[trial.trial_id] = self._begin(trial, record)
+                run = self._begin(trial, record)
             if run.status == "FINISHED":
                 return
             if run.status in ENDED and record.error is None:
@@ -138,6 +139,17 @@ class SweepRuns:
                 self._end(run, "FINISHED", record.result.finished_ms)
             elif record.error is not None:
                 self._end(run, "FAILED", record.error.failed_ms)
+
+    def _find(self, trial_id: str) -> _Run | None:
+        if trial_id in self._uncertain:
+            made = self._client.search_runs(
+                [self._experiment], f"tags.`qhn.trial_id` = '{trial_id}'"
+            )
+            for found in made:
+                run = _Run(found.info.run_id, found.info.artifact_uri, found.info.status)
+                self._adopt(trial_id, run)
+            self._uncertain.discard(trial_id)
+        return self._children.get(trial_id)
 
     def _begin(self, trial: PlannedTrial, record: TrialRecord) -> _Run:
         config = trial.config
@@ -153,7 +165,11 @@ class SweepRuns:
             "device": config.device.name,
         }
         start = record.history.timestamps[0] if len(record.history) else None
-        return self._create(tags, start)
+        # An answer that is lost on the way back leaves a run that nobody knows of.
+        self._uncertain.add(trial.trial_id)
+        run = self._children[trial.trial_id] = self._create(tags, start)
+        self._uncertain.discard(trial.trial_id)
+        return run
 
     def _reopen(self, run: _Run) -> None:
         if run.status == "FAILED":

@@ -229,3 +229,32 @@ def test_a_database_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
         SweepRuns(location, "made")
     assert not location.database.exists()
     assert SweepRuns(location, "made").unfinished({"f" * 16}) == {"f" * 16}
+
+
+def test_a_run_whose_making_was_never_answered_is_found(database, client, sweep):
+    """The server makes the run, and the connection breaks before it says so."""
+
+    class Breaking:
+        def __init__(self):
+            self.broken = False
+
+        def __getattr__(self, name):
+            def call(*args, **kwargs):
+                answer = getattr(client, name)(*args, **kwargs)
+                if name == "create_run" and not self.broken:
+                    self.broken = True
+                    raise ConnectionError("reset by peer")
+                return answer
+
+            return call
+
+    trial, rows = TRIALS[0], history(0, 10)
+    record = TrialRecord(rows, result(trial, rows), None)
+    runs = SweepRuns(database, sweep)
+    runs._client = Breaking()
+    with pytest.raises(TrackingError, match="reset by peer"):
+        runs.project(trial, record)
+    runs.project(trial, record)
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.info.status == "FINISHED"
+    assert steps_of(client, child) == [0, 10]
