@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from qhn.core.errors import TrackingError
 from qhn.sweeps.tracking.location import TrackingLocation
@@ -57,7 +58,8 @@ def _make(database: Path) -> None:
     """Make a database whole: one half made, by a process that was killed, is of no use."""
     for leftover in database.parent.glob(f"{database.name}.*.unfinished"):
         leftover.unlink()
-    unfinished = database.with_name(f"{database.name}.{os.getpid()}.unfinished")
+    # Another name each time: MLflow keeps connections by name for as long as a process lives.
+    unfinished = database.with_name(f"{database.name}.{uuid4().hex}.unfinished")
     _client(f"sqlite:///{unfinished}")
     unfinished.replace(database)
 
