@@ -34,24 +34,25 @@ from qhn.core.ansatz import Ansatz  # noqa: E402
 from qhn.core.objectives import Name  # noqa: E402
 
 GRADIENT = "value and gradient"
-FOOTER = """\
-Each cell: milliseconds, and in brackets how many times this engine's (for the engine itself: how
-many times its own value and gradient, g). Brickwork circuit with the CNOTs first, random angles,
-dense diagonal observable, double precision, one thread each.
-
-Contenders take turns in one process, after a warm-up; ms is the fastest turn, because whatever
-else a machine does only adds time. Calls below 20 ms are timed in batches of that length.
-Everything about one circuit is timed in the same rounds.
-
-raw calls: lightning's compiled bindings without tapes or gate objects: gates applied one by one to
-a state that is kept, then one adjoint call. state reused: that last call alone, without forward
-pass and value. Training steps are distribution, objective, gradient and Adam, without a report,
-through the same trainer; the observable of ELBO and SELBO is another one at each step.
-
-Backprop is left out where the memory it needs is not there.
-
-* one circuit's time times the number of circuits, two for every angle and one: shifted circuits
-  are alike."""
+# One line a paragraph: the terminal breaks them.
+FOOTER = "\n\n".join(
+    (
+        "Each cell: milliseconds, and in brackets how many times this engine's (for the engine "
+        "itself: how many times its own value and gradient, g). Brickwork circuit with the CNOTs "
+        "first, random angles, dense diagonal observable, double precision, one thread each.",
+        "Contenders take turns in one process, after a warm-up; ms is the fastest turn, because "
+        "whatever else a machine does only adds time. Calls below 20 ms are timed in batches of "
+        "that length. Everything about one circuit is timed in the same rounds.",
+        "raw calls: lightning's compiled bindings without tapes or gate objects: gates applied one "
+        "by one to a state that is kept, then one adjoint call. state reused: that last call "
+        "alone, without forward pass and value. Training steps are distribution, objective, "
+        "gradient and Adam, without a report, through the same trainer; the observable of ELBO "
+        "and SELBO is another one at each step.",
+        "Backprop is left out where the memory it needs is not there.",
+        "* one circuit's time times the number of circuits, two for every angle and one: shifted "
+        "circuits are alike.",
+    )
+)
 
 
 def main() -> None:
@@ -60,6 +61,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="10 qubits, under a minute")
     options = parser.parse_args()
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=130)
     records: list[dict[str, Any]] = []
     for n_qubits in (10,) if options.quick else (10, 14, 18, 20):
         for layers in (1, 4):
