@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.groups import GroupSummary, summarise, summary_csv
 from qhn.sweeps.plan import Plan, PlannedTrial
 from qhn.sweeps.running.board import Board
@@ -18,6 +20,7 @@ from qhn.sweeps.store import Store, SweepFolder, TrialResult, results_digest
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
 
 Watch = Callable[[Board], AbstractContextManager[object]]
+_log = logging.getLogger(__name__)
 _PATIENCE_S = 30.0
 _RESTARTS_OF_A_TRIAL = 3
 
@@ -71,7 +74,6 @@ def run_sweep(
         StoreError: if the store cannot be written.
     """
     started = time.monotonic() if options.started is None else options.started
-    slots = options.cpus or available_cpus()
     folder = store.sweep(plan.name)
     folder.save_file(text)
     ids = [trial.trial_id for trial in plan.trials]
@@ -82,6 +84,7 @@ def run_sweep(
             store.clear_error(trial_id)
         failed = set()
     todo = [t for t in plan.trials if t.trial_id not in done and t.trial_id not in failed]
+    slots = max(1, min(options.cpus or available_cpus(), len(todo)))
     board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
     writer = TrackingWriter(lambda: SweepRuns(location, plan.name), store)
     writer.start()
@@ -91,11 +94,12 @@ def run_sweep(
             training_seconds = _train(plan, todo, store, folder, writer, board, slots)
         runs = writer.wait_until_ready()
         board.phase = "writing to MLflow"
-        writer.update(t for t in plan.trials if t.trial_id in runs.unfinished(done.keys() | failed))
+        missing = runs.unfinished(done.keys() | failed)
+        writer.update(trial for trial in plan.trials if trial.trial_id in missing)
         untracked = writer.close(_PATIENCE_S)
         outcome = _outcome(plan, store, set(done), training_seconds, started, slots, untracked)
-        if not untracked:
-            _close_parent(runs, text, outcome)
+        if not untracked and not _close_parent(runs, text, outcome):
+            outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
     return outcome
 
 
@@ -118,7 +122,6 @@ def _train(
     slots: int,
 ) -> float:
     """Run the trials that are left; seconds of training."""
-    slots = min(slots, len(todo))
     board.phase = "starting Ray"
     with local_ray(slots):
         from ray.tune import (
@@ -170,6 +173,11 @@ def _train(
         board.phase = "starting trials (a new machine compiles the engine first)"
         try:
             tuner.fit()
+        except Exception as error:
+            own = _own_error(error)
+            if own is None:
+                raise
+            raise own from error
         finally:
             # Ray's own record of the run is not needed: the store has everything.
             shutil.rmtree(scratch, ignore_errors=True)
@@ -210,10 +218,17 @@ def _outcome(
     return RunOutcome(summary, summarise(plan.trials, results), failures)
 
 
-def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> None:
+def _own_error(error: BaseException) -> QhnError | None:
+    """The error of this package that Tune has wrapped, if it is one."""
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, QhnError):
+        link = link.__cause__ or link.__context__
+    return link
+
+
+def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:
+    """Write the sweep's own run; whether MLflow took it."""
     summary = outcome.summary
-    if summary.interrupted:
-        runs.interrupt()
     status = "KILLED" if summary.interrupted else "FAILED" if summary.failed else "FINISHED"
     artifacts = {"sweep.yaml": text, "summary.csv": summary_csv(outcome.groups)}
     over = summary.finished + summary.skipped
@@ -223,7 +238,14 @@ def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> None:
         "qhn.failed": str(summary.failed),
         "qhn.results_digest": summary.results_digest,
     }
-    runs.close_parent(status, artifacts, tags)
+    try:
+        if summary.interrupted:
+            runs.interrupt()
+        runs.close_parent(status, artifacts, tags)
+    except TrackingError as error:
+        _log.warning("%s", error)
+        return False
+    return True
 
 
 def log_file(folder: SweepFolder) -> Path:

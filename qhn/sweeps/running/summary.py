@@ -24,7 +24,7 @@ class RunSummary:
         overhead_ms_per_trial: wall time beyond training, divided evenly over the slots, per trial
             of this run: ``(wall − training / slots) / trials run · 1000``; None if none ran.
         results_digest: over all final numbers of the plan by trial id; see `results_digest`.
-        untracked: trials whose newest state MLflow does not have.
+        untracked: runs whose newest state MLflow does not have.
     """
 
     sweep: str

@@ -180,7 +180,13 @@ class Store:
     def result(self, trial_id: str) -> TrialResult | None:
         """The end of a trial, or None while it has none."""
         content = self._read(trial_id, "result.json")
-        return None if content is None else TrialResult.from_json(content.decode())
+        try:
+            return (
+                None if content is None else TrialResult.from_json(content.decode(errors="replace"))
+            )
+        except StoreError as error:
+            path = self._file(trial_id, "result.json")
+            raise StoreError(f"{error}; delete {path} to train the trial again") from error
 
     def save_error(self, trial_id: str, error: TrialError) -> None:
         """Write why a trial failed."""

@@ -134,3 +134,14 @@ def test_early_stopping_ends_trials_for_good(qhn):
     assert (again["skipped"], again["results_digest"]) == (8, summary["results_digest"])
     tags = [run.data.tags.get("qhn.stopped_early") for run in qhn.runs("a")]
     assert sum(tag is not None for tag in tags) == len(stopped)
+
+
+def test_a_store_that_cannot_be_written_ends_in_one_message(qhn):
+    file = qhn.write("{name: full, datasets: [moons], objectives: [mle], seeds: 2}")
+    obstacle = qhn.store.sweep("full").path / "progress.json"
+    obstacle.mkdir(parents=True)
+    output = qhn("sweep", "run", file, code=2)
+    assert "the store must be writable" in output
+    assert "Traceback" not in output
+    obstacle.rmdir()
+    assert qhn.run(file)["remaining"] == 0
