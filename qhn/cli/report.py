@@ -69,7 +69,8 @@ def _group_table(groups: list[GroupSummary], width: int) -> Table:
     for _, title in columns:
         table.add_column(title, justify="right", no_wrap=True)
     for group in groups:
-        numbers = (spread(group.estimates[metric]) for metric, _ in columns)
+        estimates = (group.estimates[metric] for metric, _ in columns)
+        numbers = (spread(value.mean, value.deviation) for value in estimates)
         table.add_row(Text(group.group), str(group.trials), *numbers)
     return table
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
-
-from qhn.sweeps.groups import Estimate, estimate
 
 
 def duration(seconds: float) -> str:
@@ -25,13 +24,13 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes:.1f} TiB"
 
 
-def spread(value: Estimate) -> str:
-    """Mean and standard deviation over seeds: ``0.912 ± 0.034``."""
-    if math.isnan(value.deviation):
-        return f"{value.mean:.3f}"
-    return f"{value.mean:.3f} ± {value.deviation:.3f}"
+def spread(mean: float, deviation: float) -> str:
+    """Mean and standard deviation over seeds, ``0.912 ± 0.034``; the mean alone for one seed."""
+    return f"{mean:.3f}" if math.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"
 
 
 def plus_minus(values: Sequence[float]) -> str:
     """`spread` of values; nothing for no values."""
-    return spread(estimate(values)) if values else ""
+    if not values:
+        return ""
+    return spread(statistics.fmean(values), statistics.stdev(values) if values[1:] else math.nan)

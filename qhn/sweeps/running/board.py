@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -41,7 +41,9 @@ class Board:
         self.groups: dict[str, GroupCounts] = {}
         self._states: dict[str, State] = {}
         self._groups_of: dict[str, GroupCounts] = {}
-        self.steps_of_running: dict[str, int] = {}
+        # Kept by hand: both are asked for at every turn of Tune's loop.
+        self._counts: Counter[State] = Counter()
+        self._running: dict[str, None] = {}
         self._ended_at: deque[float] = deque(maxlen=_RECENT)
         self.phase = "starting"
         for trial in trials:
@@ -49,6 +51,7 @@ class Board:
             group.planned += 1
             self._groups_of[trial.trial_id] = group
             self._states[trial.trial_id] = "waiting"
+            self._counts["waiting"] += 1
             if trial.trial_id in done:
                 self.move(trial.trial_id, "finished", done[trial.trial_id])
             elif trial.trial_id in failed:
@@ -61,22 +64,27 @@ class Board:
         if before == state:
             return
         self._states[trial_id] = state
+        self._counts[before] -= 1
+        self._counts[state] += 1
+        if state == "running":
+            self._running[trial_id] = None
+        else:
+            self._running.pop(trial_id, None)
         for name, change in ((before, -1), (state, 1)):
             if name != "waiting":
                 setattr(group, name, getattr(group, name) + change)
         if state in ("finished", "failed"):
             self._ended_at.append(time.monotonic())
-            self.steps_of_running.pop(trial_id, None)
         if accuracy is not None:
             group.accuracies.append(accuracy)
 
     def count(self, state: State) -> int:
         """Number of trials in a state."""
-        return sum(1 for current in self._states.values() if current == state)
+        return self._counts[state]
 
-    def ids(self, state: State) -> list[str]:
-        """Trials in a state."""
-        return [trial for trial, current in self._states.items() if current == state]
+    def running(self) -> list[str]:
+        """Trials that run now, by id, the longest running first."""
+        return list(self._running)
 
     @property
     def planned(self) -> int:

@@ -57,7 +57,6 @@ class DriverCallback(Callback):  # type: ignore[misc]
             self._stop_early(trial_id)
         else:
             self._board.move(trial_id, "running")
-            self._board.steps_of_running[trial_id] = int(result["step"])
             self._writer.update([self._trials[trial_id]])
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -72,7 +71,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tell `qhn sweep status` which trials run."""
-        now, running = time.monotonic(), self._board.ids("running")
+        now, running = time.monotonic(), self._board.running()
         if running != self._progress and now - self._progress_at >= _PROGRESS_EVERY_S:
             self._progress, self._progress_at = running, now
             self._folder.save_progress(running)
