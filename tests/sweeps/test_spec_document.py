@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import pytest
 
@@ -108,9 +107,7 @@ def test_everything_else_is_refused_in_one_line(text, line):
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "{a: " * 100_000])
 def test_deep_nesting_ends_early(text):
-    start = time.perf_counter()
     assert "nested deeper than 20 levels" in refusal(text)
-    assert time.perf_counter() - start < 5
 
 
 def test_a_bomb_of_aliases_never_grows():

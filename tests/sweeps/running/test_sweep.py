@@ -29,18 +29,15 @@ def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_
     assert (expected["trials"], expected["finished"], expected["skipped"]) == (12, 12, 0)
     undisturbed.check_tracking(file, "whole", STEPS)
 
-    # The driver dies while trials are half-way, which the store then shows.
+    # The driver dies while trials run and others are over.
     driver = qhn.start("sweep", "run", file)
-    half_way = (qhn.store.root / trial / "checkpoint.npz" for trial in trials[4:6])
-    paths = list(half_way)
-    qhn.wait(driver, lambda: any(path.exists() for path in paths))
-    status = qhn.status("whole")
-    assert status["planned"] == 12
-    assert 0 < status["running"] <= 3
+    folder = qhn.store.sweep("whole")
+    qhn.wait(driver, lambda: len(qhn.store.finished(trials)) >= 3 and folder.running())
+    assert set(folder.running()) <= set(trials)
     qhn.kill(driver)
     status = qhn.status("whole")
-    assert status["running"] == 0
-    assert status["finished"] < 12
+    assert (status["planned"], status["running"], status["failed"]) == (12, 0, 0)
+    assert 3 <= status["finished"] < 12
 
     # In the second run, a trial's process dies.
     driver = qhn.start("sweep", "run", file)
