@@ -25,6 +25,7 @@ class Qhn:
         self.store = open_store(str(folder / "store"))
         self.environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
         self.environment |= {"QHN_STORE": str(self.store.root), "COLUMNS": "120"}
+        self._started: list[subprocess.Popen] = []
 
     def write(self, text: str) -> Path:
         """Write a sweep file."""
@@ -33,14 +34,23 @@ class Qhn:
         return path
 
     def start(self, *arguments: object) -> subprocess.Popen:
-        """Start a command; the caller ends it."""
-        return subprocess.Popen(
+        """Start a command."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "qhn.cli", *map(str, arguments)],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what a failed test has left running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def __call__(self, *arguments: object, code: int = 0) -> str:
         """Run a command to its end; what it printed."""
@@ -109,4 +119,6 @@ class Qhn:
 @pytest.fixture
 def qhn(tmp_path):
     """A command line on an empty store."""
-    return Qhn(tmp_path)
+    command_line = Qhn(tmp_path)
+    yield command_line
+    command_line.close()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-
 import pytest
 
 from qhn.sweeps.estimate import cost_class, estimate

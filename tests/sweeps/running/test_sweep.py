@@ -41,8 +41,7 @@ def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_
 
     # In the second run, a trial's process dies.
     driver = qhn.start("sweep", "run", file)
-    qhn.wait(driver, lambda: actors(driver.pid))
-    actors(driver.pid)[0].kill()
+    qhn.wait(driver, lambda: kill_an_actor(driver.pid))
     output, _ = driver.communicate(timeout=240)
     assert driver.returncode == 0, output
     qhn.check_tracking(file, "whole", STEPS)
@@ -61,16 +60,16 @@ def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_
     assert names == {"sweep.yaml", "summary.csv"}
 
 
-def actors(driver: int) -> list[psutil.Process]:
-    """Processes in which trials of a driver are trained."""
-    found = []
+def kill_an_actor(driver: int) -> bool:
+    """Kill a process in which a trial of a driver is trained, if there is one."""
     for process in psutil.Process(driver).children(recursive=True):
         try:
             if "TrialActor" in " ".join(process.cmdline()):
-                found.append(process)
+                process.kill()
+                return True
         except psutil.Error:
             continue
-    return found
+    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
