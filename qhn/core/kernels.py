@@ -27,7 +27,9 @@ def correlation(h: float) -> float:
     """c = exp(−1/(2h²)), the kernel of two strings that differ in one bit."""
     if not (math.isfinite(h) and h > 0):
         raise InvalidValueError(f"`h > 0` must hold and h be finite, but got h={h}")
-    return math.exp(-0.5 / (h * h))
+    squared = h * h
+    # Where h² is too small for a double, so is exp(−1/(2h²)) by far.
+    return math.exp(-0.5 / squared) if squared > 0 else 0.0
 
 
 def kernel_apply(q: FloatArray, h: float, out: FloatArray) -> FloatArray:

@@ -81,3 +81,14 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
     for out in (np.zeros(64), np.zeros(128, dtype=np.float32), np.zeros(256)[::2]):
         with pytest.raises(InvalidValueError, match="out must be contiguous float64"):
             kernel_apply(np.zeros(128), 1.0, out)
+
+
+@pytest.mark.parametrize("h", [5e-324, 1e-200, 1e-160, 0.01])
+def test_a_tiny_bandwidth_compares_equal_strings_only(h: float) -> None:
+    assert correlation(h) == 0.0
+    q = np.random.default_rng(0).dirichlet(np.ones(64))
+    assert mmd2(q, h) == pytest.approx(((q - 1 / 64) ** 2).sum(), rel=1e-12)
+
+
+def test_a_huge_bandwidth_sees_no_difference() -> None:
+    assert correlation(1.7e308) == 1.0
