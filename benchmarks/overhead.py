@@ -19,7 +19,7 @@ name: overhead
 datasets: [moons]
 objectives: [mle, {{name: elbo, lambda: [1]}}]
 seeds: {seeds}
-training: {{steps: {steps}, report_every: {steps}}}
+training: {{steps: {steps}}}
 """
 
 

@@ -14,6 +14,7 @@ from qhn.core.problem import Problem
 from qhn.devices import DeviceHandle, open_device
 from qhn.sweeps import build
 from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.running.problems import fetch
 from qhn.sweeps.running.session import TrialSession
 from qhn.sweeps.store import TrialError, open_store
 
@@ -63,7 +64,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def _problem_of(self, trial: TrialConfig) -> Problem:
         key = trial.problem_key
         if self._problem is None or self._problem[0] != key:
-            self._problem = (key, ray.get(self._references[key]))
+            self._problem = (key, fetch(self._references[key]))
         return self._problem[1]
 
     def _device_of(self, trial: TrialConfig) -> DeviceHandle:

@@ -13,8 +13,20 @@ from qhn.sweeps.config import TrialConfig
 
 # No CPU is reserved: trials may hold them all, and wait for the table that waits for a CPU.
 @ray.remote(num_cpus=0, num_returns=2)  # type: ignore[untyped-decorator]
-def _build(config_json: str, turn: object) -> tuple[Problem, bool]:
-    return build.problem(TrialConfig.from_json(config_json)), True
+def _build(config_json: str, turn: object) -> tuple[Problem | Exception, bool]:
+    # An error is returned, not raised: the task that waits for this one's turn would fail with it.
+    try:
+        return build.problem(TrialConfig.from_json(config_json)), True
+    except Exception as error:  # noqa: BLE001 - raised again by each trial that needs the problem
+        return error, True
+
+
+def fetch(reference: ray.ObjectRef) -> Problem:
+    """The problem behind a reference; the error that building it raised is raised here."""
+    found: Problem | Exception = ray.get(reference)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def start_problems(configs: Iterable[TrialConfig], at_once: int) -> dict[str, ray.ObjectRef]:

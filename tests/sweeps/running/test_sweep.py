@@ -110,6 +110,22 @@ def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
     qhn.check_tracking(file, "f", 20)
 
 
+def test_a_data_set_that_cannot_be_made_fails_its_own_trials_only(qhn):
+    file = qhn.write(
+        "name: d\n"
+        "datasets: [{name: moons, noise: 1.0e+308}, ring]\n"
+        "objectives: [mle]\n"
+        "seeds: 2\n"
+        "training: {steps: 20}\n"
+    )
+    assert qhn.run(file, "--cpus", 1, code=1)["failed"] == 2
+    by_name = {run.data.tags["dataset"]: run.info.status for run in qhn.runs("d")}
+    assert by_name == {"moons": "FAILED", "ring": "FINISHED"}
+    messages = {qhn.store.error(trial).message for trial in qhn.store.failed(qhn.trials(file))}
+    assert len(messages) == 1
+    assert "\x1b" not in messages.pop()
+
+
 def test_early_stopping_ends_trials_for_good(qhn):
     file = qhn.write(
         "name: a\n"
