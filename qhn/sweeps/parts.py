@@ -37,6 +37,11 @@ Positive = Annotated[Number, Field(gt=0)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+#: All pairs of prior strings are compared at every step: at this many, in about a tenth of a second.
+MAX_PRIOR_SAMPLES = 2**14
+PriorSampleCount = Annotated[int, Field(ge=2, le=MAX_PRIOR_SAMPLES)]
+#: So many samples are drawn and sorted at every report.
+MAX_BEST_OF = 2**20
 
 
 class Part(BaseModel):
@@ -202,7 +207,7 @@ class ObjectiveConfig(Part):
     name: Literal["mle", "elbo", "selbo"]
     lambda_: Schedule | None = Field(default=None, alias="lambda")
     bandwidth: Positive | None = None
-    prior_samples: Annotated[int, Field(ge=2, le=2**31)] | None = None
+    prior_samples: PriorSampleCount | None = None
 
     @field_validator("lambda_", "bandwidth", "prior_samples")
     @classmethod
@@ -226,7 +231,7 @@ class TrainingBase(Part):
     steps: Count = 250
     optimiser: Literal["adam", "sgd"] = "adam"
     report_every: Count | None = None
-    best_of: Count = 64
+    best_of: Annotated[int, Field(ge=1, le=MAX_BEST_OF)] = 64
 
     @field_validator("report_every")
     @classmethod

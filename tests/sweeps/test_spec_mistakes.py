@@ -188,6 +188,14 @@ def test_mistakes_can_be_read_by_programs():
             {"objectives": "[{name: selbo, lambda: 1, prior_samples: 1.5}]"},
             "objectives[0].prior_samples: must be a whole number, but got 1.5",
         ),
+        (
+            {"objectives": "[{name: selbo, lambda: 1, prior_samples: 200000}]"},
+            "objectives[0].prior_samples: must be at most 16,384, but got 200000",
+        ),
+        (
+            {"training": "{best_of: 2147483648}"},
+            "training.best_of: must be at most 1,048,576, but got 2147483648",
+        ),
         ({"seeds": "0"}, "line 4: seeds: must be at least 1, but got 0"),
         ({"seeds": "[]"}, "seeds: must not be empty"),
         ({"seeds": "[1, 2, 1]"}, "seeds[2]: the same as seeds[0], keep one"),

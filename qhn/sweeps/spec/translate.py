@@ -21,12 +21,13 @@ _MUST_BE = {
     "int_parsing_size": "a smaller whole number",
     "float_type": "a number",
     "finite_number": "finite",
+    "string_unicode": "text without halves of surrogate pairs",
     "string_type": "text (in quotes, if it looks like a number)",
     "bool_type": "true or false",
-    "greater_than": "greater than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "less than {lt:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "model_type": "a mapping",
 }
@@ -76,8 +77,16 @@ def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Path, str]:
     if kind == "float_type" and isinstance(value, int) and not isinstance(value, bool):
         return where, "must be a smaller number"
     if kind in _MUST_BE:
-        return where, f"must be {_MUST_BE[kind].format(**context)}, but got {value_text(value)}"
+        bounds = {key: _number(bound) for key, bound in context.items()}
+        return where, f"must be {_MUST_BE[kind].format(**bounds)}, but got {value_text(value)}"
     return where, f"{details['msg'].lower()}, but got {value_text(value)}"
+
+
+def _number(value: Any) -> Any:
+    """A bound as people write it: ``16,384``, ``0.5``."""
+    if not isinstance(value, int | float):
+        return value
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
 
 
 def _one_of(value: Any, known: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from qhn.sweeps.parts import (
     Number,
     Part,
     Positive,
+    PriorSampleCount,
     WarmupSchedule,
     broken_rule,
 )
@@ -168,7 +169,7 @@ BandwidthItem = Annotated[
 ]
 
 PriorSamples = Annotated[
-    Annotated[int, Field(ge=2, le=2**31), Tag("number")] | Annotated[ClosedForm, Tag("word")],
+    Annotated[PriorSampleCount, Tag("number")] | Annotated[ClosedForm, Tag("word")],
     _discriminator(f"a whole number of at least 2, or {CLOSED_FORM}", CLOSED_FORM),
 ]
 
