@@ -95,6 +95,9 @@ def test_a_byte_order_mark_is_ignored():
         (b"a: 1\nb: \xff\xfe", "line 2: the file must be UTF-8 text"),
         (bytes(range(256)), "the file must be UTF-8 text"),
         ("a: " + "9" * 5000, "line 1: a: a number of 5000 characters"),
+        ('a: 1\nb: "\\UFFFFFFFF"', "line 2: not valid YAML at column 7: a character's code or"),
+        ('a: "\\U00110000"', "line 1: not valid YAML at column 7: a character's code or"),
+        ("%YAML 1." + "9" * 5000 + "\n---\na: 1", "a character's code or YAML's version is out of"),
         ("#" * (MAX_BYTES + 1), "a sweep file has at most 1 MiB"),
     ],
 )
@@ -121,6 +124,15 @@ def test_mistakes_before_the_one_that_ends_reading_are_kept():
     assert "f.yaml has 2 mistakes" in message
     assert "given twice" in message
     assert "anchor" in message
+
+
+def test_a_key_that_is_no_text_is_told_with_the_other_mistakes():
+    document = read_document('a: 1\n"\\uD800": [1, {b: 2}]\nc: 3\na: 4\n', "f")
+    assert document.content == {"a": 4, "c": 3}
+    assert [str(mistake) for mistake in document.mistakes] == [
+        r"line 2: \ud800: half of a surrogate pair is no character; mend the key",
+        "line 4: a: given twice (first on line 1), keep one",
+    ]
 
 
 def test_the_error_is_a_spec_error():

@@ -87,8 +87,11 @@ def _decode(text: str | bytes) -> str:
 
 def _events(text: str) -> Iterator[yaml.Event]:
     """The events of the text, and YAML's own complaints in our words."""
+    loader: Any = None
     try:
-        yield from yaml.parse(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        while loader.check_event():
+            yield loader.get_event()
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
@@ -98,6 +101,10 @@ def _events(text: str) -> Iterator[yaml.Event]:
         problem = " ".join(filter(None, (error.context, error.problem)))
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise _Refused(f"not valid YAML at column {column}: {problem}", line) from None
+    except (ValueError, OverflowError):  # PyYAML converts some numbers without looking at them
+        problem = "a character's code or YAML's version is out of range"
+        at = f"column {loader.column + 1}"
+        raise _Refused(f"not valid YAML at {at}: {problem}", loader.line + 1) from None
 
 
 class _Reader:
@@ -155,12 +162,25 @@ class _Reader:
             self._node(event, (*path, event.value))
             key = event.value
             where = (*path, key)
+            if not _is_text(key):
+                message = "half of a surrogate pair is no character; mend the key"
+                self._document.mistakes.append(Mistake(path_text(where), line, message))
+                self._node(_node_event(next(self._events)), where)
+                continue
             if key in items:
                 first = self._document.lines[where]
                 message = f"given twice (first on line {first}), keep one"
                 self._document.mistakes.append(Mistake(path_text(where), line, message))
             items[key] = self._node(_node_event(next(self._events)), where)
         return items
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _node_event(event: yaml.Event) -> yaml.NodeEvent:
