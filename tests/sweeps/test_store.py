@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 
@@ -76,7 +77,10 @@ def test_a_pickle_in_a_checkpoint_is_never_loaded(store):
 
 def test_a_result_ends_an_error_and_clears_leftovers(store):
     store.save_error(TRIAL, TrialError("broken", "trace", 3))
-    (store.root / TRIAL / "checkpoint.npz.host-1.tmp").write_bytes(b"half")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    leftover = store.root / TRIAL / f"checkpoint.npz.{socket.gethostname()}.{dead.pid}.tmp"
+    leftover.write_bytes(b"half")
     assert store.failed([TRIAL]) == {TRIAL}
     store.save_result(result())
     assert store.failed([TRIAL]) == set()
@@ -149,8 +153,8 @@ def test_the_sweep_lock_admits_one_process(store):
         )
         command = [sys.executable, "-c", code, str(store.root)]
         other = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert other.stdout.strip() == str(os.getpid())
-        assert f"process {os.getpid()} is running it" in other.stderr
+        assert other.stdout.startswith(f"process {os.getpid()} on ")
+        assert f"process {os.getpid()} on {socket.gethostname()} is running it" in other.stderr
     assert folder.lock.holder() is None
     with folder.lock:
         pass
@@ -175,3 +179,34 @@ def test_writing_below_a_file_is_a_store_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="must be writable"):
         write_atomically(tmp_path / "file" / "below", b"x")
+
+
+def test_leftovers_of_writers_that_live_or_are_elsewhere_stay(store):
+    folder = store.root / TRIAL
+    folder.mkdir(parents=True)
+    others = [f"a.{socket.gethostname()}.{os.getpid()}.tmp", "a.another-host.1.tmp"]
+    for name in others:
+        (folder / name).write_bytes(b"half")
+    store.save_result(result())
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*others, "result.json"])
+
+
+def test_looking_does_not_keep_a_driver_out(store):
+    """`status` and `list` take the lock for a moment; a driver that starts then waits for it."""
+    folder = store.sweep("one")
+    folder.save_file("")
+    code = (
+        "import fcntl, sys\n"
+        "file = open(sys.argv[1], 'a+')\n"
+        "fcntl.flock(file, fcntl.LOCK_SH)\n"
+        "print('looking', flush=True)\n"
+        "sys.stdin.readline()"
+    )
+    command = [sys.executable, "-c", code, str(folder.path / "lock")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as looking:
+        assert looking.stdout.readline() == "looking\n"
+        looking.stdin.write("\n")
+        looking.stdin.flush()
+        with folder.lock:
+            assert folder.lock.holder().startswith(f"process {os.getpid()} ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +9,15 @@ from typing import Any
 import ray
 from ray import tune
 
+from qhn.core.errors import StoreError
 from qhn.core.problem import Problem
 from qhn.devices import DeviceHandle, open_device
 from qhn.sweeps import build
 from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.parts import DeviceConfig
 from qhn.sweeps.running.problems import fetch
 from qhn.sweeps.running.session import TrialSession
-from qhn.sweeps.store import TrialError, open_store
+from qhn.sweeps.store import open_store
 
 PIECE_SECONDS = 1.0
 
@@ -43,23 +44,23 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._store = open_store(store_uri)
         self._references = problems
         self._problem: tuple[str, Problem] | None = None
-        self._device: DeviceHandle | None = None
-        self._begin(config)
+        self._device: tuple[DeviceConfig, DeviceHandle] | None = None
+        self._take(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
         """Take the next trial without a new process."""
-        self._begin(new_config)
+        self._take(new_config)
         return True
 
-    def _begin(self, config: Mapping[str, Any]) -> None:
-        self._session: TrialSession | None = None
-        self._error: TrialError | None = None
+    def _take(self, config: Mapping[str, Any]) -> None:
+        # Work begins with the first step: Tune counts a process that dies in here twice, and ends
+        # its trial after one death.
         self._trial = TrialConfig.from_json(config["trial"])
-        try:
-            problem, device = self._problem_of(self._trial), self._device_of(self._trial)
-            self._session = TrialSession(self._trial, problem, device, self._store)
-        except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
-            self._error = _describe(error)
+        self._session: TrialSession | None = None
+
+    def _open_session(self) -> TrialSession:
+        problem, device = self._problem_of(self._trial), self._device_of(self._trial)
+        return TrialSession(self._trial, problem, device, self._store)
 
     def _problem_of(self, trial: TrialConfig) -> Problem:
         key = trial.problem_key
@@ -68,37 +69,38 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return self._problem[1]
 
     def _device_of(self, trial: TrialConfig) -> DeviceHandle:
-        ansatz, name = build.ansatz(trial), trial.device.name
-        if self._device is None or (self._device.name, self._device.ansatz) != (name, ansatz):
-            if self._device is not None:
-                self._device.close()
-            self._device = open_device(name, ansatz)
-        return self._device
+        wanted, ansatz = trial.device, build.ansatz(trial)
+        if self._device is not None:
+            config, handle = self._device
+            if (config, handle.ansatz) == (wanted, ansatz):
+                return handle
+            handle.close()
+        self._device = (wanted, open_device(wanted.name, ansatz))
+        return self._device[1]
 
     def step(self) -> dict[str, Any]:
         """One piece of work, one result for Tune; the last one says ``done``."""
         answer: dict[str, Any] = {"qhn_trial": self._trial.trial_id, "done": True, "step": 0}
-        if self._session is not None:
-            early = self._trial.early_stopping is not None
-            try:
-                progress = self._session.work(0.0 if early else PIECE_SECONDS)
-            except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
-                self._error = _describe(error)
-            else:
-                answer |= {
-                    "step": progress.step,
-                    "done": progress.finished,
-                    # Tune sets `done` as well where its scheduler stops a trial.
-                    "qhn_finished": progress.finished,
-                    "qhn_seconds": progress.seconds,
-                    "qhn_metrics": dict(progress.metrics),
-                }
-                if self._trial.early_stopping is not None:
-                    metric = self._trial.early_stopping.metric
-                    answer["qhn_score"] = progress.metrics[metric]
-        if self._error is not None:
-            answer["qhn_error"] = (self._error.message, self._error.traceback)
-        return answer
+        early = self._trial.early_stopping
+        try:
+            session = self._session = self._session or self._open_session()
+        except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
+            return answer | {"qhn_error": _describe(error)}
+        try:
+            progress = session.work(PIECE_SECONDS if early is None else 0.0)
+        except StoreError as error:
+            return answer | {"qhn_store_error": str(error)}
+        except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
+            return answer | {"qhn_error": _describe(error)}
+        answer |= {
+            "step": progress.step,
+            "done": progress.finished,
+            # Tune sets `done` as well where its scheduler stops a trial.
+            "qhn_finished": progress.finished,
+            "qhn_seconds": progress.seconds,
+            "qhn_metrics": dict(progress.metrics),
+        }
+        return answer if early is None else answer | {"qhn_score": progress.metrics[early.metric]}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: the store has the trial's state."""
@@ -110,10 +112,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def cleanup(self) -> None:
         """Close the device when the process ends."""
         if self._device is not None:
-            self._device.close()
+            self._device[1].close()
             self._device = None
 
 
-def _describe(error: Exception) -> TrialError:
-    message = f"{type(error).__name__}: {error}".strip()
-    return TrialError(message, traceback.format_exc(), int(time.time() * 1000))
+def _describe(error: Exception) -> tuple[str, str]:
+    """Message and traceback of an error, as plain text that any process can read."""
+    return f"{type(error).__name__}: {error}".strip(), traceback.format_exc()

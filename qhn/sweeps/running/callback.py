@@ -8,6 +8,7 @@ from typing import Any
 
 from ray.tune import Callback
 
+from qhn.core.errors import StoreError
 from qhn.sweeps.plan import PlannedTrial
 from qhn.sweeps.running.board import Board
 from qhn.sweeps.running.session import result_of
@@ -48,6 +49,9 @@ class DriverCallback(Callback):  # type: ignore[misc]
         trial_id = str(result["qhn_trial"])
         self._board.phase = "training"
         self.training_seconds += result.get("qhn_seconds", 0.0)
+        if "qhn_store_error" in result:
+            # No trial's fault, and no trial would fare better.
+            raise StoreError(result["qhn_store_error"])
         if "qhn_error" in result:
             message, trace = result["qhn_error"]
             self._fail(trial_id, TrialError(message, trace, int(time.time() * 1000)))

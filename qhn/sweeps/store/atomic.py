@@ -20,7 +20,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         StoreError: if the folder cannot be written (full, read-only, gone).
     """
-    temporary = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}{TEMPORARY}")
+    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -36,6 +36,23 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what writers that were killed half-way left in a folder."""
-    for path in folder.glob(f"*{TEMPORARY}"):
-        path.unlink(missing_ok=True)
+    """Delete what writers of this machine that were killed half-way left in a folder.
+
+    Others may be writing: another sweep that has the trial as well, or a process whose driver was
+    killed and that has not noticed yet.
+    """
+    for path in folder.glob(f"*.{socket.gethostname()}.*{TEMPORARY}"):
+        process = path.name.removesuffix(TEMPORARY).rpartition(".")[2]
+        if process.isdigit() and not is_alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from qhn.core.errors import StoreError
+
+# Whoever looks whether the lock is held lets go at once; a killed driver, within moments.
+_PATIENCE_S = 2.0
+_LOOK_EVERY_S = 0.02
 
 
 class SweepLock:
@@ -31,20 +37,18 @@ class SweepLock:
                 f"the store must be writable, but opening {self._path} failed: {error.strerror}; "
                 "mend the permissions or choose another folder with --store"
             ) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _process(file)
-            if holder is not None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not _lock(file, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                holder = _holder(file)
                 file.close()
                 raise StoreError(
-                    f"one driver at a time may run sweep {self._path.parent.name!r}, but process "
-                    f"{holder} is running it; wait for it, or stop it with: kill {holder}"
-                ) from None
-            # Nobody drives: `holder` of another process is looking, and lets go at once.
-            fcntl.flock(file, fcntl.LOCK_EX)
+                    f"one driver at a time may run sweep {self._path.parent.name!r}, but {holder} "
+                    "is running it; wait for it, or end it there with: kill PROCESS"
+                )
+            time.sleep(_LOOK_EVERY_S)
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         self._file = file
         return self
@@ -60,26 +64,23 @@ class SweepLock:
             self._file.close()
             self._file = None
 
-    def holder(self) -> int | None:
-        """Process id of the driver that holds the lock now, or None."""
-        if not self._path.exists():
+    def holder(self) -> str | None:
+        """Who holds the lock now, in words, or None."""
+        try:
+            with self._path.open("r", encoding="utf-8") as file:
+                return None if _lock(file, fcntl.LOCK_SH) else _holder(file)
+        except FileNotFoundError:
             return None
-        with self._path.open("r", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return _process(file)
-        return None
 
 
-def _process(file: IO[str]) -> int | None:
-    """The live process that the lock's file names, or None."""
-    file.seek(0)
-    text = file.read().strip()
+def _lock(file: IO[str], kind: int) -> bool:
     try:
-        os.kill(int(text), 0)
-    except (ValueError, ProcessLookupError):
-        return None
-    except PermissionError:
-        pass
-    return int(text)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip() or "another process"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from qhn.core.errors import TrackingError
@@ -17,14 +19,9 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _SECONDS_TO_ANSWER = 10
-# A user's own choice stands. The writer tries again by itself, and must not be stuck in a request
-# for the minutes that MLflow's own retries take when a sweep is to end.
-_SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "GIT_PYTHON_REFRESH": "quiet",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
+_SECONDS_OF_A_REQUEST = 20
+# A user's own choice of these stands.
+_SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 
 
 def connect(location: TrackingLocation) -> MlflowClient:
@@ -35,6 +32,10 @@ def connect(location: TrackingLocation) -> MlflowClient:
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    # The writer tries again by itself, and knows what a repeated request may do: MLflow's own
+    # retries would make a second run where an answer is late, and hold an ending sweep for minutes.
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_SECONDS_OF_A_REQUEST))
     if location.uri.startswith(("http://", "https://")):
         _check_server(location)
     if location.database is not None:
@@ -65,22 +66,17 @@ def _make(database: Path) -> None:
 
 
 def _check_server(location: TrackingLocation) -> None:
-    # MLflow's own client retries for minutes before it says that nobody listens.
-    import requests
-
-    way_out = "start it, or name another with --tracking-uri or MLFLOW_TRACKING_URI"
+    """Whether anybody listens: only MLflow's own requests know the credentials."""
+    parts = urlsplit(location.uri)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        answer = requests.get(location.uri, timeout=_SECONDS_TO_ANSWER)
-    except requests.RequestException as error:
+        socket.create_connection((parts.hostname or "", port), _SECONDS_TO_ANSWER).close()
+    except OSError as error:
         raise TrackingError(
             f"the tracking server {location.shown} must answer within {_SECONDS_TO_ANSWER} s, "
-            f"but got {type(error).__name__}; {way_out}"
+            f"but got: {error}; start it, or name another with --tracking-uri or "
+            "MLFLOW_TRACKING_URI"
         ) from None
-    if answer.status_code in (401, 403) and "MLFLOW_TRACKING_USERNAME" not in os.environ:
-        raise TrackingError(
-            f"the tracking server {location.shown} wants credentials (HTTP {answer.status_code}); "
-            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-        )
 
 
 @contextmanager

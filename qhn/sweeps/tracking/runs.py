@@ -18,6 +18,9 @@ from qhn.sweeps.tracking.location import TrackingLocation
 ENDED = {"FINISHED", "FAILED", "KILLED"}
 _METRICS_PER_REQUEST = 800
 _PAGE = 1000
+_CREDENTIALS = (
+    "; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+)
 
 
 @dataclass
@@ -29,6 +32,11 @@ class _Run:
     status: str
     steps: set[int] = field(default_factory=set)
     described: bool = False
+
+    @property
+    def fullness(self) -> tuple[bool, int]:
+        """Order of runs of the same trial: finished before unfinished, more steps before fewer."""
+        return (self.status == "FINISHED", len(self.steps))
 
 
 class SweepRuns:
@@ -64,8 +72,10 @@ class SweepRuns:
             yield
         except (MlflowException, OSError) as error:
             text = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            refused = any(f"error code {code}" in text for code in (401, 403))
             raise TrackingError(
                 f"the tracking store {self._location.shown} must be usable, but MLflow says: {text}"
+                + (_CREDENTIALS if refused else "")
             ) from error
 
     def _find_experiment(self) -> str:
@@ -104,12 +114,15 @@ class SweepRuns:
         self._parent = parent
 
     def _adopt(self, trial_id: str, run: _Run) -> None:
-        known = self._children.get(trial_id)
-        if known is None or (known.status not in ENDED and run.status in ENDED):
-            self._children[trial_id] = run
         if run.status != "FINISHED":
             points = self._client.get_metric_history(run.run_id, "objective")
             run.steps = {point.step for point in points}
+        known = self._children.setdefault(trial_id, run)
+        if known.run_id != run.run_id:
+            # A request that was repeated on its way made two; the fuller one stays.
+            kept, spare = (known, run) if known.fullness >= run.fullness else (run, known)
+            self._children[trial_id] = kept
+            self._client.delete_run(spare.run_id)
 
     def _create(self, tags: Mapping[str, str], start_ms: int | None) -> _Run:
         made = self._client.create_run(self._experiment, start_time=start_ms, tags=dict(tags))
@@ -173,7 +186,8 @@ class SweepRuns:
 
     def _reopen(self, run: _Run) -> None:
         if run.status == "FAILED":
-            self._client.delete_tag(run.run_id, "qhn.error")
+            # Emptied, not deleted: a request that may be repeated must not mind having been made.
+            self._client.set_tag(run.run_id, "qhn.error", "")
         self._client.update_run(run.run_id, status="RUNNING")
         run.status = "RUNNING"
 

@@ -164,7 +164,7 @@ def test_a_failed_trial_is_failed_until_it_is_mended(database, client, sweep):
     SweepRuns(database, sweep).project(trial, TrialRecord(rows, result(trial, rows), None))
     (child,) = runs_of(client, sweep, "trial")
     assert child.info.status == "FINISHED"
-    assert "qhn.error" not in child.data.tags
+    assert child.data.tags["qhn.error"] == ""
 
 
 def test_an_interrupted_sweep_leaves_no_open_run(database, client, sweep):
