@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
 from numpy.typing import NDArray
 
+from qhn.core.engine.inputs import frozen, readonly
 from qhn.core.problem import Problem
 
 FloatArray = NDArray[np.float64]
@@ -13,55 +13,6 @@ FloatArray = NDArray[np.float64]
 # Classes whose probabilities add up to less than this are left out of the posterior average.
 _SKIPPED_MASS = 1e-6
 _BLOCK_ELEMENTS = 2**15
-
-
-def _read_only(dtype: types.Type, dimensions: int) -> types.Array:
-    return types.Array(dtype, dimensions, "C", readonly=True)
-
-
-_vector, _ids = _read_only(types.float64, 1), _read_only(types.int32, 1)
-_matrix = _read_only(types.float32, 2)
-_out = types.float64[::1]
-
-
-@njit(types.void(_vector, _ids, _out), cache=True, nogil=True)
-def _class_weights(q: FloatArray, class_of: NDArray[np.int32], weights: FloatArray) -> None:
-    """Probability of each class of equal networks."""
-    weights[:] = 0.0
-    for index in range(len(q)):
-        weights[class_of[index]] += q[index]
-
-
-@njit(types.void(_vector, _matrix, types.float64, _out), cache=True, nogil=True)
-def _weighted_rows(
-    weights: FloatArray, rows: NDArray[np.float32], cutoff: float, total: FloatArray
-) -> None:
-    """Σ_c weights[c] · rows[c] over the weights above the cutoff, row after row."""
-    total[:] = 0.0
-    for c in range(len(weights)):
-        weight = weights[c]
-        if weight > cutoff:
-            for i in range(len(total)):
-                total[i] += weight * rows[c, i]
-
-
-@njit(types.void(_vector, _vector, types.int64[::1]), cache=True, nogil=True)
-def _draw(q: FloatArray, uniform: FloatArray, samples: NDArray[np.int64]) -> None:
-    """Outcomes of ascending uniform numbers by the inverse of the cumulative distribution."""
-    total = 0.0
-    for index in range(len(q)):
-        total += q[index]
-    # Rounding may carry a number past the end; NaN probabilities do the same.
-    samples[:] = len(q) - 1
-    drawn = 0
-    cumulative = 0.0
-    for index in range(len(q)):
-        cumulative += q[index]
-        while drawn < len(uniform) and uniform[drawn] * total < cumulative:
-            samples[drawn] = index
-            drawn += 1
-        if drawn == len(uniform):
-            break
 
 
 class Evaluator:
@@ -72,7 +23,14 @@ class Evaluator:
     """
 
     def __init__(self, problem: Problem) -> None:
+        # Numba takes a fifth of a second to import, and configurations need no metrics.
+        from qhn.core.engine import sampling
+
+        self._passes = sampling
         self._problem = problem
+        self._class_of = frozen(problem.class_of)
+        kept = problem.class_probabilities
+        self._class_probabilities = None if kept is None else frozen(kept)
         self._weights = np.empty(len(problem.representatives))
         self._average = np.empty(problem.n_train + len(problem.dataset.y_test))
         self._positive = (
@@ -111,7 +69,7 @@ class Evaluator:
     def best_sample(self, q: FloatArray, k: int, rng: np.random.Generator) -> int:
         """Index of the lowest training loss among k samples from q (the lowest index on a tie)."""
         samples = np.empty(k, dtype=np.int64)
-        _draw(q, np.sort(rng.random(k)), samples)
+        self._passes.draw(readonly(q), readonly(np.sort(rng.random(k))), samples)
         return int(samples[np.argmin(self._problem.nll[samples])])
 
     def average(self, q: FloatArray) -> FloatArray:
@@ -122,11 +80,12 @@ class Evaluator:
         Returns:
             Shape ``(n_train + n_test,)``, an internal buffer valid until the next call.
         """
-        problem, weights, average = self._problem, self._weights, self._average
-        _class_weights(q, problem.class_of, weights)
+        weights, average = self._weights, self._average
+        self._passes.class_weights(readonly(q), self._class_of, weights)
         cutoff = _SKIPPED_MASS / len(weights)
-        if problem.class_probabilities is not None:
-            _weighted_rows(weights, problem.class_probabilities, cutoff, average)
+        if self._class_probabilities is not None:
+            rows = self._class_probabilities
+            self._passes.weighted_rows(readonly(weights), rows, cutoff, average)
         else:
             self._average_anew(cutoff)
         kept = np.where(weights > cutoff, weights, 0.0)
@@ -146,5 +105,6 @@ class Evaluator:
             block = chosen[start : start + rows]
             z = logits(problem.representatives[block])
             likely = 1.0 / (1.0 + np.exp(-np.clip(z, -700.0, 700.0)))
-            _weighted_rows(self._weights[block], likely.astype(np.float32), 0.0, part)
+            weights, kept = readonly(self._weights[block]), frozen(likely.astype(np.float32))
+            self._passes.weighted_rows(weights, kept, 0.0, part)
             self._average += part

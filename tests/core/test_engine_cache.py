@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.engine import Engine, circuit, divergences
+from qhn.core.engine import Engine, circuit, divergences, sampling
 from qhn.core.engine.circuit import backward, forward
 from qhn.core.engine.compiled import _LightCache
 from qhn.core.engine.warmup import compile_all
@@ -19,16 +19,24 @@ SCRIPT = """
 import json, sys
 from qhn.core.ansatz import Ansatz
 from qhn.core.engine import Engine
+from qhn.core.datasets import Dataset
+from qhn.core.metrics import Evaluator
+from qhn.core.networks import logistic
 from qhn.core.objectives import Objective
+from qhn.core.problem import build_problem
 early = "numba" in sys.modules
 import numpy as np
 
 engine = Engine(Ansatz.brickwork(6, 2))
 q = engine.probabilities(np.ones((2, 2, 6)))
 gradient = engine.gradient(Objective("selbo", np.zeros(64), 1).value_and_observable(q, 1.0)[1])
-from qhn.core.engine import circuit, divergences
+x, y = np.ones((1, 5)), np.ones(1)
+problem = build_problem(Dataset("one point", x, y, x, y), logistic(5))
+Evaluator(problem).accuracies(q, 3, np.random.default_rng(0))
+from qhn.core.engine import circuit, divergences, sampling
 
 entries = circuit.forward, circuit.backward, divergences.discrepancy
+entries += sampling.class_weights, sampling.weighted_rows, sampling.draw
 print(json.dumps({
     "early": early,
     "misses": sum(sum(entry.stats.cache_misses.values()) for entry in entries),
@@ -43,12 +51,13 @@ def test_a_second_process_compiles_nothing_and_finds_the_same_bits() -> None:
     q = engine.probabilities(np.ones((2, 2, 6)))
     _, observable = Objective("selbo", np.zeros(64), 1).value_and_observable(q, 1.0)
     gradient = engine.gradient(observable)
+    compile_all()
 
     output = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True
     ).stdout
     found = json.loads(output)
-    assert not found["early"]  # importing engine and objectives imports no Numba
+    assert not found["early"]  # importing engine, objectives and metrics imports no Numba
     assert found["misses"] == 0
     assert not found["registries"]
     assert found["gradient"] == gradient.ravel().tolist()
@@ -68,8 +77,37 @@ def test_each_entry_point_is_compiled_for_one_type_of_input() -> None:
 
 def test_warming_up_leaves_no_entry_point_uncompiled() -> None:
     assert compile_all() > 0
-    for module in (circuit, divergences):
+    for module in (circuit, divergences, sampling):
         entries = [value for value in vars(module).values() if hasattr(value, "_cache")]
         cached = [value for value in entries if isinstance(value._cache, _LightCache)]
         assert cached
         assert all(value.signatures for value in cached)
+
+
+NOWHERE = """
+import numba.core.caching as caching
+
+def refuse(self):
+    raise OSError("read-only file system")
+
+caching._CacheLocator.ensure_cache_path = refuse
+import numpy as np
+from qhn.core.datasets import Dataset
+from qhn.core.engine import sampling
+from qhn.core.metrics import Evaluator
+from qhn.core.networks import logistic
+from qhn.core.problem import build_problem
+
+x, y = np.ones((1, 5)), np.ones(1)
+problem = build_problem(Dataset("one point", x, y, x, y), logistic(5))
+found = Evaluator(problem).accuracies(np.eye(64)[0], 3, np.random.default_rng(0))
+print(found["train_accuracy_mode"])
+assert not isinstance(sampling.draw._cache, caching.FunctionCache)
+"""
+
+
+def test_metrics_need_no_folder_that_can_be_written() -> None:
+    output = subprocess.run(
+        [sys.executable, "-c", NOWHERE], check=True, capture_output=True, text=True
+    ).stdout
+    assert output == "0.0\n"

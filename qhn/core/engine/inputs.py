@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def readonly(array: FloatArray) -> FloatArray:
@@ -14,6 +17,11 @@ def readonly(array: FloatArray) -> FloatArray:
     Tables in shared memory are read-only, other inputs are not. Numba sees two types in that and
     would compile every pass twice, so all inputs go in as read-only.
     """
-    view = np.ascontiguousarray(array, dtype=np.float64).view()
+    return frozen(np.asarray(array, dtype=np.float64))
+
+
+def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """The array as read-only and contiguous, of its own type; see `readonly`."""
+    view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

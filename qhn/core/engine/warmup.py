@@ -10,9 +10,13 @@ import time
 import numpy as np
 
 from qhn.core.ansatz import Ansatz
+from qhn.core.datasets import Dataset
 from qhn.core.engine import Engine
 from qhn.core.kernels import mmd2
+from qhn.core.metrics import Evaluator
+from qhn.core.networks import logistic
 from qhn.core.objectives import Objective
+from qhn.core.problem import build_problem
 
 
 def compile_all() -> float:
@@ -29,6 +33,9 @@ def compile_all() -> float:
         _, observable = Objective(name, np.zeros(q.size), 1).value_and_observable(q, 1.0)
         engine.gradient(observable)
     mmd2(q, 1.0)
+    x, y = np.zeros((1, 5)), np.ones(1)
+    problem = build_problem(Dataset("one point", x, y, x, y), logistic(5))
+    Evaluator(problem).accuracies(q, 1, np.random.default_rng(0))
     return time.perf_counter() - start
 
 
