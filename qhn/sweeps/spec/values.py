@@ -66,8 +66,8 @@ class Uniform(_Interval):
     distribution: Literal["uniform"] = "uniform"
 
     def at(self, u: float) -> float:
-        """``high − u (high − low)``."""
-        return self.high - u * (self.high - self.low)
+        """``high − u (high − low)``; the smallest double where rounding makes that 0."""
+        return self.high - u * (self.high - self.low) or math.ulp(0.0)
 
 
 class LogUniform(_Interval):
@@ -78,7 +78,12 @@ class LogUniform(_Interval):
 
     def at(self, u: float) -> float:
         """``low (high / low)^u``, never above high."""
-        return min(self.low * math.exp(u * math.log(self.high / self.low)), self.high)
+        ratio = self.high / self.low
+        if math.isfinite(ratio):
+            return min(self.low * math.exp(u * math.log(ratio)), self.high)
+        low, high = math.log(self.low), math.log(self.high)
+        drawn = math.exp(min(low + u * (high - low), high))
+        return min(max(drawn, self.low), self.high)
 
 
 class Choice(Distribution, Generic[T]):
