@@ -249,6 +249,20 @@ def test_mistakes_can_be_read_by_programs():
             "training.learning_rate.high: must be greater than low, but got low=2 and high=1",
         ),
         (
+            {
+                "search": "{kind: random, draws: 3}",
+                "objectives": "[{name: elbo, lambda: {distribution: choice, values: "
+                "[{distribution: uniform, low: 1, high: 2}]}}]",
+            },
+            "objectives[0].lambda.values[0]: must be a number or a mapping (schedule: constant, "
+            "warmup, exponential, cosine, cyclic), but got distribution: 'uniform'",
+        ),
+        (
+            {"objectives": "[{name: selbo, lambda: 1, bandwidth: {schedule: constan}}]"},
+            "objectives[0].bandwidth: must be a number greater than 0, n/4, sqrt(n), median or a "
+            "mapping (distribution: uniform, loguniform, choice), but got schedule: 'constan'",
+        ),
+        (
             {"early_stopping": "{kind: asha, grace_steps: 250}"},
             "early_stopping.grace_steps: must be less than training.steps = 250, but got 250",
         ),

@@ -69,7 +69,10 @@ def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Path, str]:
     if kind == "kind":
         for key, words in _TAGS.items():
             if isinstance(value, dict) and key in value:
-                return (*where, key), _one_of(value[key], words)
+                if f"{key}: " in details["msg"] and value[key] not in words:
+                    return (*where, key), _one_of(value[key], words)
+                # Right elsewhere, but not here: a choice holds no distributions.
+                return where, f"{details['msg']}, but got {key}: {value_text(value[key])}"
         return where, f"{details['msg']}, but got {value_text(value)}"
     if kind == "literal_error":
         known = [word.strip("' ") for word in context["expected"].replace(" or ", ",").split(",")]
