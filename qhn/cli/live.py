@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from heapq import nsmallest
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -18,6 +20,8 @@ from qhn.sweeps.running.board import Board, GroupCounts
 
 _LINE_EVERY_S = 10.0
 _LINES_AROUND = 8
+_NUMBERS = (("done", 7), ("now", 3), ("failed", 6), ("test accuracy", 13))
+_GAPS = 8
 
 
 @contextmanager
@@ -48,6 +52,8 @@ def live_view(board: Board, console: Console) -> Iterator[None]:
 
 def status_line(board: Board) -> str:
     """Where the sweep stands, in one line."""
+    if board.unwritten is not None:
+        return f"{board.phase}: {board.unwritten()} runs left"
     over, failed = board.count("finished"), board.count("failed")
     parts = [f"{over}/{board.planned} trials finished", f"{board.count('running')} running"]
     if failed:
@@ -80,12 +86,11 @@ class _View:
         board = self._board
         groups = list(board.groups.values())
         shown = _most_interesting(groups, max(3, self._console.height - _LINES_AROUND))
-        table = Table(expand=False)
-        table.add_column("group", no_wrap=True, overflow="ellipsis")
-        table.add_column("finished", justify="right")
-        table.add_column("running", justify="right")
-        table.add_column("failed", justify="right")
-        table.add_column("test accuracy", justify="right")
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        room = self._console.width - sum(width for _, width in _NUMBERS) - _GAPS
+        table.add_column("group", no_wrap=True, overflow="ellipsis", max_width=max(room, 8))
+        for title, width in _NUMBERS:
+            table.add_column(title, justify="right", no_wrap=True, min_width=width)
         for group in shown:
             table.add_row(
                 Text(group.label),
@@ -98,18 +103,20 @@ class _View:
         if len(shown) < len(groups):
             rest = len(groups) - len(shown)
             table.caption = f"and {rest} more groups"
-        over = board.count("finished") + board.count("failed")
-        line = Table.grid(padding=(0, 1))
-        line.add_row(
-            ProgressBar(total=max(board.planned, 1), completed=over, width=20),
-            Text(status_line(board)),
-        )
-        return Group(table, line)
+        over, width = board.count("finished") + board.count("failed"), self._console.width
+        bar = ProgressBar(total=max(board.planned, 1), completed=over, width=min(60, width))
+        # Above the table: where a screen is too low, rich cuts off the end.
+        line = Text(status_line(board), no_wrap=True, overflow="ellipsis")
+        return Group(bar, Text(), line, table)
 
 
 def _most_interesting(groups: list[GroupCounts], count: int) -> list[GroupCounts]:
     """Groups to show where not all fit: those at work, then those with least done; plan order."""
     if len(groups) <= count:
         return groups
-    chosen = sorted(groups, key=lambda g: (-g.running, g.finished / max(g.planned, 1)))[:count]
-    return [group for group in groups if group in chosen]
+
+    def urgency(place: int) -> tuple[int, float]:
+        group = groups[place]
+        return (-group.running, group.finished / max(group.planned, 1))
+
+    return [groups[place] for place in sorted(nsmallest(count, range(len(groups)), key=urgency))]

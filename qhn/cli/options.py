@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from qhn.sweeps.store import Store
 
 DEFAULT_STORE = "~/.qhn"
 
@@ -17,6 +22,16 @@ StoreOption = Annotated[
         show_default=DEFAULT_STORE,
     ),
 ]
+
+
+def store_option(store: Store) -> str:
+    """The option that names this store again; empty for the one that needs no naming."""
+    default = os.environ.get("QHN_STORE", DEFAULT_STORE)
+    if store.root == Path(default).expanduser().absolute():
+        return ""
+    return f" --store {shlex.quote(str(store.root))}"
+
+
 TrackingOption = Annotated[
     str | None,
     typer.Option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shlex
 
 from rich import box
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qhn.cli.options import DEFAULT_STORE
+from qhn.cli.options import store_option
 from qhn.cli.words import duration, spread
 from qhn.sweeps.groups import GroupSummary
 from qhn.sweeps.running.run import RunOutcome
@@ -86,13 +86,18 @@ def _print_flags(console: Console, groups: list[GroupSummary]) -> None:
 
 def _print_failures(console: Console, outcome: RunOutcome, store: Store) -> None:
     failures = outcome.failures.items()
-    lines = [f"[red]failed[/] {trial_id}: {escape(message)}" for trial_id, message in failures]
+    lines = [f"[red]failed[/] {trial_id}: {escape(_first(text))}" for trial_id, text in failures]
     _print_list(console, lines)
     if lines:
         console.print(
-            f"tracebacks are in {store.root}/<trial>/error.json; "
+            f"tracebacks are in {escape(str(store.root))}/<trial>/error.json; "
             "once mended, run the same command with --retry-failed"
         )
+
+
+def _first(text: str) -> str:
+    """The first line: what Ray says of a process that died takes many."""
+    return text.strip().partition("\n")[0]
 
 
 def _print_list(console: Console, lines: list[str]) -> None:
@@ -106,7 +111,5 @@ def _where_to_browse(store: Store, location: TrackingLocation) -> str:
     if location.database is None:
         return f"browse the runs at {escape(location.shown)}"
     if location.database.parent != store.root:
-        return f"browse the runs with: qhn ui --tracking-uri {escape(location.uri)}"
-    is_default = store.root == Path(DEFAULT_STORE).expanduser()
-    option = "" if is_default else f" --store {escape(str(store.root))}"
-    return f"browse the runs with: qhn ui{option}"
+        return escape(f"browse the runs with: qhn ui --tracking-uri {shlex.quote(location.uri)}")
+    return escape(f"browse the runs with: qhn ui{store_option(store)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from qhn.cli.live import live_view
+from qhn.cli.options import store_option
 from qhn.cli.report import print_report
 from qhn.core.errors import StoreError
 from qhn.sweeps.plan import make_plan
 from qhn.sweeps.running.board import Board
 from qhn.sweeps.running.quiet import output_to
-from qhn.sweeps.running.run import RunOptions, RunOutcome, log_file, run_sweep
+from qhn.sweeps.running.run import RunOptions, log_file, run_sweep
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import tracking_location
@@ -38,12 +40,16 @@ def execute(
     plan = make_plan(parse_spec(text, source))
     location = tracking_location(store, tracking_uri)
     folder = store.sweep(plan.name)
+    hint = _how_to_resume(plan.name, store, tracking_uri)
+    if summary_file is not None:
+        # Now, not after hours of training: whether it can be written at all.
+        _write(summary_file, "")
     with folder.lock:
         log = log_file(folder)
         console.print(f"[bold]{escape(plan.name)}[/]: {len(plan.trials)} trials")
-        console.print(f"store     {store.root}")
+        console.print(f"store     {escape(str(store.root))}")
         console.print(f"tracking  {escape(location.shown)}")
-        console.print(f"log       {log}")
+        console.print(f"log       {escape(str(log))}")
         try:
             with output_to(log) as terminal:
                 screen = Console(file=terminal, highlight=False)
@@ -53,29 +59,33 @@ def execute(
 
                 options = RunOptions(cpus, retry_failed, started)
                 outcome = run_sweep(plan, text, store, location, watch, options)
-        except KeyboardInterrupt:
-            console.print(f"[yellow]Interrupted.[/] {_how_to_resume(plan.name)}")
+        except (KeyboardInterrupt, SystemExit):  # Ray, while it starts, exits on SIGTERM
+            console.print(f"[yellow]Interrupted.[/] {hint}")
             raise typer.Exit(INTERRUPTED) from None
-    if summary_file is not None:
-        _write_summary(summary_file, outcome)
     print_report(console, outcome, store, location)
+    if summary_file is not None:
+        _write(summary_file, outcome.summary.to_json() + "\n")
     if outcome.summary.interrupted:
-        console.print(f"[yellow]Interrupted.[/] {_how_to_resume(plan.name)}")
+        console.print(f"[yellow]Interrupted.[/] {hint}")
         raise typer.Exit(INTERRUPTED)
     if outcome.summary.failed:
         raise typer.Exit(1)
 
 
-def _how_to_resume(name: str) -> str:
-    return f"Run the same command again to go on, or: qhn sweep resume {escape(name)}"
+def _how_to_resume(name: str, store: Store, tracking_uri: str | None) -> str:
+    options = store_option(store)
+    if tracking_uri is not None:
+        options += f" --tracking-uri {shlex.quote(tracking_uri)}"
+    command = f"qhn sweep resume {name}{options}"
+    return f"Run the same command again to go on, or: {escape(command)}"
 
 
-def _write_summary(path: Path, outcome: RunOutcome) -> None:
+def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(outcome.summary.to_json() + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(
             f"the summary file must be writable, but {path} is not: {error.strerror}; "
-            "the sweep itself is safe in the store"
+            "name another with --summary"
         ) from None

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.cli.running import execute
-from qhn.core.errors import SpecError
+from qhn.core.errors import QhnError, SpecError
 from qhn.sweeps.store import Store, open_store
 
 sweep_app = typer.Typer(help="Plan, run and follow sweeps.", no_args_is_help=True)
@@ -103,17 +105,29 @@ def status(
 def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List the sweeps of a store."""
     opened = open_store(store)
-    rows = [{"name": folder.name, **_counts(opened, folder.name)} for folder in opened.sweeps()]
+    rows: list[dict[str, Any]] = []
+    for folder in opened.sweeps():
+        try:
+            rows.append({"name": folder.name, **_counts(opened, folder.name)})
+        except QhnError as error:
+            rows.append({"name": folder.name, "error": str(error)})
     if as_json:
         typer.echo(json.dumps(rows))
         return
+    console = Console()
     if not rows:
-        Console().print(f"no sweeps in {opened.root} yet; start with: qhn sweep run FILE")
+        root = escape(str(opened.root))
+        console.print(f"no sweeps in {root} yet; start with: qhn sweep run FILE", soft_wrap=True)
         return
-    table = Table("sweep", "planned", "finished", "failed", "running")
+    states = ("planned", "finished", "failed", "running")
+    table = Table("sweep", *states)
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
-    Console().print(table)
+        cells = (str(row.get(state, "?")) for state in states)
+        table.add_row(Text(row["name"]), *cells)
+    console.print(table)
+    for row in rows:
+        if "error" in row:
+            console.print(Text(f"{row['name']}: {row['error']}", "red"))
 
 
 def _counts(store: Store, name: str) -> dict[str, int]:
@@ -121,7 +135,9 @@ def _counts(store: Store, name: str) -> dict[str, int]:
     from qhn.sweeps.spec import parse_spec
 
     folder = store.sweep(name)
-    ids = [trial.trial_id for trial in make_plan(parse_spec(folder.read_file(), name)).trials]
+    # To count needs no memory: this may be another machine than the one that trains.
+    spec = parse_spec(folder.read_file(), name, memory_bytes=sys.maxsize)
+    ids = [trial.trial_id for trial in make_plan(spec).trials]
     finished, failed = store.finished(ids), store.failed(ids)
     running = set(folder.running()) - finished - failed
     return {

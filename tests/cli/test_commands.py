@@ -89,3 +89,47 @@ def test_train_repeats_itself_and_its_own_configuration(qhn):
     assert again["metrics"] == first["metrics"]
     assert again["trial_id"] == first["trial_id"]
     assert first["steps"] == 20
+
+
+def test_odd_store_names_are_printed_as_they_are(qhn):
+    for name in ("[lab]", "[/a]"):
+        assert f"{name}/s" in qhn("sweep", "list", "--store", qhn.folder / name / "s")
+
+
+@pytest.mark.parametrize("uri", ["~no-such-user-here/x", "/proc/1/no/such/place"])
+def test_stores_that_cannot_be_are_one_message(qhn, uri):
+    file = qhn.write(SWEEP.replace("[1, 1.0]", "1"))
+    output = qhn("sweep", "run", file, "--store", uri, code=2)
+    assert "store must be" in output
+    assert "Traceback" not in output
+
+
+def test_a_name_that_no_file_can_have_is_one_message(qhn):
+    qhn.store.sweep("other").save_file(SWEEP)
+    assert "cannot be read" in qhn("sweep", "status", "x" * 300, code=2)
+
+
+def test_one_unreadable_sweep_does_not_hide_the_others(qhn):
+    qhn.store.sweep("good").save_file(SWEEP.replace("[1, 1.0]", "1"))
+    qhn.store.sweep("bad").save_file("name: [")
+    output = qhn("sweep", "list")
+    assert "good" in output
+    assert "not valid YAML" in output
+    rows = json.loads(qhn("sweep", "list", "--json"))
+    assert [set(row) for row in rows] == [
+        {"name", "error"},
+        {"name", "planned", "finished", "failed", "running"},
+    ]
+
+
+def test_a_sweep_too_large_for_this_machine_can_be_counted(qhn):
+    network = "networks: [{kind: mlp, hidden: 9}]\n"  # 38 qubits
+    qhn.store.sweep("planned").save_file(SWEEP.replace("[1, 1.0]", "1") + network)
+    assert qhn.status("planned")["planned"] == 6
+
+
+def test_a_summary_that_cannot_be_written_is_said_before_training(qhn):
+    file = qhn.write(SWEEP.replace("[1, 1.0]", "1"))
+    output = qhn("sweep", "run", file, "--summary", qhn.folder, code=2)
+    assert "summary file must be writable" in output
+    assert not qhn.store.root.exists()

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 from rich.console import Console
 
@@ -14,8 +15,8 @@ def plan(strengths):
     return make_plan(parse_spec(SPEC % ", ".join(map(str, strengths)), "test")).trials
 
 
-def screen(board, height=40):
-    console = Console(file=io.StringIO(), width=100, height=height, force_terminal=False)
+def screen(board, height=40, width=100):
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=False)
     console.print(_View(board, console))
     return console.file.getvalue()
 
@@ -26,10 +27,8 @@ def test_the_table_follows_the_board():
     board = Board(trials, {first: 0.75}, {second})
     board.move(rest[0], "running")
     text = screen(board)
-    assert [line.split()[:3] for line in text.splitlines() if "1/2" in line] == [
-        ["│", "moons", "mle"]
-    ]
-    assert "0.750" in text
+    (row,) = (line.split() for line in text.splitlines() if "1/2" in line)
+    assert row == ["moons", "mle", "1/2", "1", "0.750"]
     assert "1/4 trials finished, 1 running, 1 failed" in status_line(board)
 
 
@@ -62,3 +61,22 @@ def test_without_a_terminal_there_are_plain_lines():
     with live_view(board, console):
         pass
     assert "training: 0/4 trials finished" in console.file.getvalue()
+
+
+def test_long_labels_leave_room_for_the_numbers():
+    spec = Path(__file__).parents[2] / "sweeps" / "mmd-bandwidth.yaml"
+    trials = make_plan(parse_spec(spec.read_text(), "test")).trials
+    board = Board(trials, {trial.trial_id: 0.5 for trial in trials[:80]}, set())
+    for width in (60, 80):
+        lines = screen(board, height=24, width=width).splitlines()
+        assert len(lines) <= 24
+        assert max(map(len, lines)) <= width
+        rows = [line.split() for line in lines if line.lstrip().startswith("moons")]
+        assert len(rows) >= 10
+        assert {tuple(row[-4:]) for row in rows} == {("2/20", "0.500", "±", "0.000")}
+
+
+def test_what_is_left_for_mlflow_is_counted():
+    board = Board(plan([1]), {}, set())
+    board.phase, board.unwritten = "writing to MLflow", lambda: 7
+    assert status_line(board) == "writing to MLflow: 7 runs left"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,6 +46,8 @@ class Board:
         self._running: dict[str, None] = {}
         self._ended_at: deque[float] = deque(maxlen=_RECENT)
         self.phase = "starting"
+        # How many trials MLflow does not have yet, once that is what is waited for.
+        self.unwritten: Callable[[], int] | None = None
         for trial in trials:
             group = self.groups.setdefault(trial.group, GroupCounts(trial.group))
             group.planned += 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from qhn.sweeps.running.signals import take_over
 
 # Read when Ray is imported or started, so set before either; a user's own choice stands.
 _SETTINGS = {
@@ -40,8 +43,6 @@ def most_alive(slots: int) -> int:
 def local_ray(slots: int) -> Iterator[None]:
     """Start Ray on this machine, and stop it at the end.
 
-    ``kill`` (SIGTERM) then ends a sweep as Ctrl-C does.
-
     Args:
         slots: CPUs, one per trial.
     """
@@ -53,7 +54,7 @@ def local_ray(slots: int) -> Iterator[None]:
     os.environ.pop("MLFLOW_RUN_ID", None)
     import ray
 
-    ray.init(
+    context = ray.init(
         address="local",
         num_cpus=slots,
         include_dashboard=False,
@@ -64,10 +65,15 @@ def local_ray(slots: int) -> Iterator[None]:
     # Tune's loop and the tracking thread take turns: with Python's 5 ms each turn, both crawl.
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
-    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+    # Ray has put its own handler of SIGTERM in place, which ends the process at once.
+    take_over()
+    session = Path(context.address_info["session_dir"])
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        # Tune has left its own handlers, which would swallow the next Ctrl-C.
+        take_over()
         sys.setswitchinterval(interval)
         ray.shutdown()
+        # This Ray was ours alone, and Tune leaves a folder per trial in it.
+        shutil.rmtree(session / "artifacts", ignore_errors=True)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from qhn.core.errors import StoreError
+
 
 @contextmanager
 def output_to(log_file: Path) -> Iterator[TextIO]:
@@ -20,12 +22,20 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
 
     Yields:
         The terminal's own standard output, for what people should see.
+
+    Raises:
+        StoreError: if the file cannot be written.
     """
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        target = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"the store must be writable, but the log {log_file} is not: {error.strerror}"
+        ) from None
     sys.stdout.flush()
     sys.stderr.flush()
     saved = (os.dup(1), os.dup(2))
-    target = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     handler = logging.FileHandler(log_file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

@@ -15,6 +15,7 @@ from qhn.sweeps.groups import GroupSummary, summarise, summary_csv
 from qhn.sweeps.plan import Plan, PlannedTrial
 from qhn.sweeps.running.board import Board
 from qhn.sweeps.running.local import available_cpus, local_ray
+from qhn.sweeps.running.signals import clean_stops
 from qhn.sweeps.running.summary import RunSummary
 from qhn.sweeps.store import Store, SweepFolder, TrialResult, results_digest
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
@@ -88,19 +89,33 @@ def run_sweep(
     board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
     writer = TrackingWriter(lambda: SweepRuns(location, plan.name), store)
     writer.start()
-    training_seconds = 0.0
-    with watch(board):
-        if todo:
-            training_seconds = _train(plan, todo, store, folder, writer, board, slots)
-        runs = writer.wait_until_ready()
-        board.phase = "writing to MLflow"
-        missing = runs.unfinished(done.keys() | failed)
-        writer.update(trial for trial in plan.trials if trial.trial_id in missing)
-        untracked = writer.close(_PATIENCE_S)
-        outcome = _outcome(plan, store, set(done), training_seconds, started, slots, untracked)
+    with clean_stops(), watch(board):
+        try:
+            seconds = _train(plan, todo, store, folder, writer, board, slots) if todo else 0.0
+            runs = writer.wait_until_ready()
+            missing = runs.unfinished(done.keys() | failed)
+            writer.update(trial for trial in plan.trials if trial.trial_id in missing)
+            board.phase = "writing to MLflow"
+            board.unwritten = lambda: writer.waiting
+            untracked = writer.close(_PATIENCE_S)
+        except BaseException as error:
+            _abandon(writer, interrupted=not isinstance(error, Exception))
+            raise
+        outcome = _outcome(plan, store, set(done), seconds, started, slots, untracked)
         if not untracked and not _close_parent(runs, text, outcome):
             outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
     return outcome
+
+
+def _abandon(writer: TrackingWriter, interrupted: bool) -> None:
+    """Leave no run open in MLflow where a sweep cannot go on."""
+    writer.close(patience_s=0.0, drop=True)
+    if writer.runs is not None:
+        try:
+            writer.runs.interrupt()
+            writer.runs.close_parent("KILLED" if interrupted else "FAILED", {}, {})
+        except TrackingError as error:
+            _log.warning("%s", error)
 
 
 def _results(store: Store, ids: list[str]) -> dict[str, TrialResult]:
@@ -145,9 +160,7 @@ def _train(
         # Only now, so that both start at once; and before any trial does.
         writer.wait_until_ready()
         callback = DriverCallback(todo, store, folder, writer, board)
-        actor = with_parameters(
-            TrialActor, store_uri=str(store.root), problems=references, threads=1
-        )
+        actor = with_parameters(TrialActor, store_uri=store.uri, problems=references, threads=1)
         early = any(trial.config.early_stopping is not None for trial in todo)
         scheduler = GroupedAsha(plan.trials, store, slots) if early else PatientScheduler(slots)
         scratch = folder.path / "ray"

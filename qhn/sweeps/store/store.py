@@ -46,9 +46,14 @@ def open_store(uri: str) -> Store:
             "use a folder that all machines of the sweep can reach"
         )
     path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(uri)
-    path = path.expanduser().absolute()
-    if path.exists() and not path.is_dir():
-        raise StoreError(f"a store must be a folder, but {path} is a file; name another path")
+    try:
+        path = path.expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise StoreError(f"a store must be a folder, but {path} is a file; name another path")
+    except (OSError, RuntimeError) as error:
+        raise StoreError(
+            f"a store must be a folder that can be opened, but {path} is not: {error}"
+        ) from None
     return Store(path)
 
 
@@ -82,6 +87,8 @@ class SweepFolder:
                 f"no sweep named {self.name!r} is in the store {self.path.parents[1]}; "
                 "`qhn sweep list` shows those that are (another store: --store)"
             ) from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"the sweep file {self.file} cannot be read: {error}") from None
 
     def save_progress(self, running: Iterable[str]) -> None:
         """Note which trials run now; it counts only while the lock is held."""
@@ -102,6 +109,11 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def uri(self) -> str:
+        """The address that `open_store` takes, in other processes as well."""
+        return self.root.as_uri()
 
     def sweep(self, name: str) -> SweepFolder:
         """The folder of a sweep, whether it was run or not."""

@@ -73,11 +73,12 @@ class TrackingWriter:
         with self._changed:
             return len(self._dirty)
 
-    def close(self, patience_s: float) -> int:
+    def close(self, patience_s: float, drop: bool = False) -> int:
         """Write what is left and end the thread.
 
         Args:
             patience_s: how long to go on trying after this call while requests fail.
+            drop: leave what waits unwritten; the store has it.
 
         Returns:
             Number of trials that could not be written.
@@ -85,9 +86,17 @@ class TrackingWriter:
         with self._changed:
             self._closing = True
             self._give_up_at = time.monotonic() + patience_s
+            if drop:
+                self._lost.update(self._dirty)
+                self._dirty.clear()
             self._changed.notify()
         self._thread.join()
         return len(self._lost.union(self._dirty))
+
+    @property
+    def runs(self) -> SweepRuns | None:
+        """The sweep's runs, once the connection stands."""
+        return self._runs
 
     def _work(self) -> None:
         try:
@@ -105,6 +114,7 @@ class TrackingWriter:
         while (trial := self._next()) is not None:
             try:
                 self._runs.project(trial, read_record(self._store, trial.trial_id))
+                self._lost.discard(trial.trial_id)
                 wait = self._first_wait_s
             except TrackingError as error:
                 _log.warning("%s; trying again in %.0f s", error, wait)

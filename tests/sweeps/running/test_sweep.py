@@ -30,7 +30,7 @@ def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_
     undisturbed.check_tracking(file, "whole", STEPS)
 
     # The driver dies while trials run and others are over.
-    driver = qhn.start("sweep", "run", file)
+    driver = qhn.start("sweep", "run", file, "--cpus", 2)
     folder = qhn.store.sweep("whole")
     qhn.wait(driver, lambda: len(qhn.store.finished(trials)) >= 3 and folder.running())
     assert set(folder.running()) <= set(trials)
@@ -74,9 +74,9 @@ def kill_an_actor(driver: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
-    file = qhn.write(sweep(seeds=1))
+    file = qhn.write(sweep(seeds=2))
     paths = [qhn.store.root / trial / "result.json" for trial in qhn.trials(file)]
-    driver = qhn.start("sweep", "run", file)
+    driver = qhn.start("sweep", "run", file, "--cpus", 2)
     qhn.wait(driver, lambda: any(path.exists() for path in paths))
     output = qhn.end(driver, number)
     assert driver.returncode == 130, output
@@ -86,6 +86,16 @@ def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
     assert [run.info.status for run in qhn.runs("whole", "sweep")] == ["KILLED"]
     output = qhn("sweep", "resume", "whole")
     qhn.check_tracking(file, "whole", STEPS)
+
+
+def test_a_stop_before_training_is_clean_as_well(qhn):
+    file = qhn.write(sweep(seeds=1))
+    driver = qhn.start("sweep", "run", file)
+    qhn.wait(driver, lambda: qhn.store.sweep("whole").file.exists())
+    output = qhn.end(driver, signal.SIGTERM)
+    assert driver.returncode == 130, output
+    assert "qhn sweep resume whole" in output
+    assert "Traceback" not in output
 
 
 def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):

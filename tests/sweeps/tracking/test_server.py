@@ -51,7 +51,7 @@ class Server:
             try:
                 if requests.get(f"{self.uri}/health", timeout=5).ok:
                     return
-            except requests.ConnectionError:
+            except requests.RequestException:
                 assert self.process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
@@ -66,9 +66,11 @@ class Server:
 @pytest.fixture
 def server(tmp_path):
     server = Server(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def finish(store, trial):
