@@ -8,6 +8,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -59,6 +60,14 @@ class GroupSummary:
     flags: Mapping[str, int]
 
 
+@cache
+def _quantile(degrees: int) -> float:
+    """The 97.5% quantile of Student's t, the same for all groups of a size."""
+    from scipy import stats
+
+    return float(stats.t.ppf(0.975, degrees))
+
+
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean, deviation and 95% interval of independent values.
 
@@ -70,10 +79,8 @@ def estimate(values: Sequence[float]) -> Estimate:
     mean = float(array.mean())
     if len(array) < 2:
         return Estimate(mean, math.nan, math.nan, math.nan)
-    from scipy import stats
-
     deviation = float(array.std(ddof=1))
-    half = float(stats.t.ppf(0.975, len(array) - 1)) * deviation / math.sqrt(len(array))
+    half = _quantile(len(array) - 1) * deviation / math.sqrt(len(array))
     return Estimate(mean, deviation, mean - half, mean + half)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -22,11 +23,18 @@ _SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
 _TURN_S = 0.0005
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def available_cpus() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: those it is bound to, or fewer by a container's quota."""
+    bound = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+    try:
+        quota, period = _CPU_QUOTA.read_text().split()
+        return max(1, min(cpus, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file here, or no limit in it
+        return cpus
 
 
 def most_alive(slots: int) -> int:

@@ -115,12 +115,16 @@ def test_a_resumed_trial_goes_on_in_its_run(database, client, sweep):
     assert child.info.status == "FINISHED"
 
 
-def test_a_killed_writer_leaves_no_gap_and_no_double(database, client, sweep):
+@pytest.mark.parametrize("failed_before", [False, True])
+def test_a_killed_writer_leaves_no_gap_and_no_double(database, client, sweep, failed_before):
     """Killed between any two requests, a new writer ends with the same run."""
     from mlflow.tracking import MlflowClient
 
     trial, rows = TRIALS[0], history(*range(0, 2000, 10))
     record = TrialRecord(rows, result(trial, rows), None)
+    if failed_before:
+        broken = TrialRecord(history(0), None, TrialError("no", "trace", 1_700_000_001_000))
+        SweepRuns(database, sweep).project(trial, broken)
 
     class Killed(BaseException):
         pass
@@ -140,7 +144,7 @@ def test_a_killed_writer_leaves_no_gap_and_no_double(database, client, sweep):
 
             return call
 
-    for requests in range(8):
+    for requests in range(10):
         runs = SweepRuns(database, sweep)
         assert isinstance(runs._client, MlflowClient)
         runs._client = Dying(requests)
@@ -256,5 +260,20 @@ def test_a_run_whose_making_was_never_answered_is_found(database, client, sweep)
         runs.project(trial, record)
     runs.project(trial, record)
     (child,) = runs_of(client, sweep, "trial")
+    assert child.info.status == "FINISHED"
+    assert steps_of(client, child) == [0, 10]
+
+
+def test_of_two_runs_of_a_trial_the_fuller_stays(database, client, sweep):
+    """A request that was repeated on its way, by a proxy say, has made a second run."""
+    trial, rows = TRIALS[0], history(0, 10)
+    runs = SweepRuns(database, sweep)
+    runs.project(trial, TrialRecord(rows, None, None))
+    (full,) = runs_of(client, sweep, "trial")
+    client.create_run(runs.experiment_id, tags=full.data.tags)
+    again = SweepRuns(database, sweep)
+    again.project(trial, TrialRecord(rows, result(trial, rows), None))
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.info.run_id == full.info.run_id
     assert child.info.status == "FINISHED"
     assert steps_of(client, child) == [0, 10]
