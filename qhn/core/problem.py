@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from qhn.core.datasets import Dataset
 from qhn.core.networks import BinaryNetwork
-from qhn.core.tables import Progress, evaluate
+from qhn.core.tables import Progress, evaluate, evaluation_bytes
 
 FloatArray = NDArray[np.float64]
 
 # Beyond this size the class probabilities are worked out anew for each report instead of kept.
 MAX_KEPT_BYTES = 512 * 2**20
+_SMALL_OBJECTS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def build_problem(
     classes = network.classes()
     train, test = len(dataset.y_train), len(dataset.y_test)
     kept = None
-    if _probability_bytes(network, train, test) <= MAX_KEPT_BYTES:
+    if keeps_probabilities(network, train, test):
         kept = np.empty((len(classes.representatives), train + test), dtype=np.float32)
 
     def part(offset: int, points: int) -> Progress | None:
@@ -118,18 +119,26 @@ def _probability_bytes(network: BinaryNetwork, train: int, test: int) -> int:
     return 4 * network.n_classes * (train + test)
 
 
+def keeps_probabilities(network: BinaryNetwork, train: int, test: int) -> bool:
+    """Whether a problem keeps its class probabilities."""
+    return _probability_bytes(network, train, test) <= MAX_KEPT_BYTES
+
+
 def problem_bytes(network: BinaryNetwork, train: int, test: int) -> int:
-    """Memory that `build_problem` takes at its peak, in bytes, computed without building it.
+    """Memory that `build_problem` takes at most, in bytes, computed without building it.
+
+    Beside few points most of it stays; beside many, what evaluating them takes is given back.
 
     Args:
         network: the family.
         train: number of training points.
         test: number of test points.
     """
-    kept = _probability_bytes(network, train, test)
-    if kept > MAX_KEPT_BYTES:
-        kept = 0
+    keeps = keeps_probabilities(network, train, test)
+    kept = _probability_bytes(network, train, test) if keeps else 0
     points = 8 * (train + test) * (network.n_inputs + 1)
-    # Four float tables and the class of each network; scores and representatives of each class.
-    tables = (36 << network.n_qubits) + 40 * network.n_classes
-    return kept + points + tables
+    # Scores and representatives of each class; four float tables and the class of each network.
+    classes = kept + 40 * network.n_classes
+    evaluating = classes + (4 << network.n_qubits) + evaluation_bytes(network, max(train, test))
+    gathering = classes + (36 << network.n_qubits)
+    return points + max(network.classes_bytes, evaluating, gathering) + _SMALL_OBJECTS

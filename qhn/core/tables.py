@@ -123,7 +123,7 @@ def evaluate(
     towards_loss = 1.0 - 2.0 * labels
     count, n = len(representatives), len(points)
     scores = Scores(np.empty(count), np.empty(count))
-    rows = max(1, _BLOCK_ELEMENTS // n)
+    rows = _block_rows(n)
     reported = 0.0
     for start in range(0, count, rows):
         block = slice(start, min(start + rows, count))
@@ -147,3 +147,15 @@ def evaluate(
             reported = done
             progress(done)
     return scores
+
+
+def _block_rows(points: int) -> int:
+    return max(1, _BLOCK_ELEMENTS // points)
+
+
+def evaluation_bytes(network: BinaryNetwork, points: int) -> int:
+    """Memory that `evaluate` takes at most beside its arguments and scores, in bytes."""
+    rows = min(_block_rows(points), network.n_classes)
+    # A block of logits with its temporaries; labels and signs.
+    blocks = 8 * rows * points * 5
+    return network.evaluator_bytes(points) + blocks + 16 * points

@@ -68,16 +68,30 @@ def test_the_memory_said_beforehand_is_the_memory_taken(network, name, train, te
     finally:
         tracemalloc.stop()
     said = problem_bytes(network, train, test)
-    # A block of logits and its temporaries, 256 KiB each, come on top.
-    assert 0.7 * said < peak < 1.1 * said + 2**21
+    assert 0.7 * said < peak <= said
+
+
+@pytest.mark.parametrize("network", [networks.mlp(2, 1), networks.logistic(2)])
+def test_a_million_points_take_no_more_memory_than_is_said(network):
+    data = make_dataset("gaussian", train=10**6, test=1000)
+    held = sum(v.nbytes for f in fields(data) if isinstance(v := getattr(data, f.name), np.ndarray))
+    tracemalloc.start()
+    try:
+        build_problem(data, network)
+        peak = held + tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    said = problem_bytes(network, 10**6, 1000)
+    assert 0.5 * said < peak <= said
 
 
 def test_probabilities_too_large_to_keep_are_left_out(monkeypatch):
+    with_them = problem_bytes(networks.mlp(2, 1), 500, 500)
     monkeypatch.setattr(problem, "MAX_KEPT_BYTES", 1000)
     network = networks.mlp(2, 1)
     built = build_problem(make_dataset("moons", train=5, test=5), network)
     assert built.class_probabilities is None
-    assert problem_bytes(network, 5, 5) < problem_bytes(networks.mlp(2, 1), 500, 500) < 30_000
+    assert problem_bytes(network, 500, 500) == with_them - 4 * network.n_classes * 1000
 
 
 def test_progress_runs_over_both_splits():

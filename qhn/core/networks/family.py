@@ -50,8 +50,15 @@ class BinaryNetwork(Protocol):
     def evaluator(self, x: FloatArray) -> Evaluator:
         """The function from indices to logits at fixed points; what they share is computed once."""
 
+    def evaluator_bytes(self, points: int) -> int:
+        """Memory that `evaluator` takes at most while it is made, in bytes."""
+
     def classes(self) -> Classes:
         """All 2^N networks, grouped by permutation of interchangeable parts."""
+
+    @property
+    def classes_bytes(self) -> int:
+        """Memory that `classes` takes at most, in bytes."""
 
 
 def check_inputs(n_inputs: int) -> None:
@@ -105,7 +112,7 @@ def signed_sums(terms: FloatArray) -> Evaluator:
             sums = np.stack([sums - term, sums + term], axis=1).reshape(-1, part.shape[1])
         return sums
 
-    low_bits = (len(terms) + 1) // 2
+    low_bits = _low_bits(len(terms))
     cut = len(terms) - low_bits
     high, low = table(terms[:cut]), table(terms[cut:])
 
@@ -115,3 +122,15 @@ def signed_sums(terms: FloatArray) -> Evaluator:
         return total
 
     return sums
+
+
+def signed_sums_bytes(bits: int, points: int) -> int:
+    """Memory that `signed_sums` takes at most, its terms included, in bytes."""
+    low_bits = _low_bits(bits)
+    # While the last table is doubled, two and a half times its size.
+    rows = (1 << bits - low_bits) + (3 << low_bits)
+    return 8 * points * (rows + bits + 1)
+
+
+def _low_bits(bits: int) -> int:
+    return (bits + 1) // 2

@@ -19,6 +19,7 @@ from qhn.core.networks.family import (
     as_points,
     check_inputs,
     signed_sums,
+    signed_sums_bytes,
 )
 
 # Hidden activations of all unit states are kept in one table up to this many states.
@@ -72,10 +73,9 @@ class MLP:
             hidden[~sigmoid] = np.maximum(hidden[~sigmoid], 0.0)
             return hidden
 
-        n_states = 2 ** (self.n_inputs + 2)
         lookup: Evaluator = activations
-        if n_states <= _TABLE_STATES:
-            table = activations(np.arange(n_states))
+        if self._n_states <= _TABLE_STATES:
+            table = activations(np.arange(self._n_states))
             lookup = table.__getitem__
 
         def evaluate(indices: IndexArray) -> FloatArray:
@@ -90,6 +90,16 @@ class MLP:
             return total
 
         return evaluate
+
+    def evaluator_bytes(self, points: int) -> int:
+        """Tables of signed sums, and where they are kept, of hidden values beside a temporary."""
+        states = self._n_states if self._n_states <= _TABLE_STATES else 0
+        return signed_sums_bytes(self.n_inputs + 1, points) + 8 * points * 2 * states
+
+    @property
+    def _n_states(self) -> int:
+        """States of a hidden unit on which its value depends, with the activation bit."""
+        return 1 << self.n_inputs + 2
 
     def classes(self) -> Classes:
         """Hidden units are interchangeable: a class is a multiset of H units, b2 and activation."""
@@ -106,6 +116,12 @@ class MLP:
         rank = np.cumsum(chosen, dtype=np.int32)
         rank -= 1
         return Classes(np.flatnonzero(chosen), rank[canonical])
+
+    @property
+    def classes_bytes(self) -> int:
+        """Index, mark, rank and class of each network; the units of a block, with temporaries."""
+        grouping = 8 * (self.n_hidden + 6) * min(_GROUPING_BLOCK, 1 << self.n_qubits)
+        return (17 << self.n_qubits) + 8 * self.n_classes + grouping
 
     def _shift(self, position: int) -> int:
         return self.n_qubits - 1 - position

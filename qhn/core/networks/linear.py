@@ -16,6 +16,7 @@ from qhn.core.networks.family import (
     as_points,
     check_inputs,
     signed_sums,
+    signed_sums_bytes,
 )
 
 
@@ -48,7 +49,16 @@ class Logistic:
         points = as_points(x, self.n_inputs)
         return signed_sums(np.vstack([points.T, np.ones(len(points))]))
 
+    def evaluator_bytes(self, points: int) -> int:
+        """Tables of signed sums."""
+        return signed_sums_bytes(self.n_inputs + 1, points)
+
     def classes(self) -> Classes:
         """No two weight settings are interchangeable: every network is a class of its own."""
         every = np.arange(2**self.n_qubits)
         return Classes(every, every.astype(np.int32))
+
+    @property
+    def classes_bytes(self) -> int:
+        """Every index in two integer types."""
+        return 12 << self.n_qubits
