@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhn.core.engine.inputs import frozen, readonly
-from qhn.core.problem import Problem
+from qhn.core.networks import BinaryNetwork
+from qhn.core.problem import Problem, keeps_probabilities
+from qhn.core.tables import evaluation_bytes
 
 FloatArray = NDArray[np.float64]
 
@@ -108,3 +110,21 @@ class Evaluator:
             weights, kept = readonly(self._weights[block]), frozen(likely.astype(np.float32))
             self._passes.weighted_rows(weights, kept, 0.0, part)
             self._average += part
+
+
+def report_bytes(network: BinaryNetwork, train: int, test: int, best_of: int) -> int:
+    """Memory that `Evaluator.accuracies` takes at most beside the problem, in bytes.
+
+    Args:
+        network: the family.
+        train: number of training points.
+        test: number of test points.
+        best_of: number of samples k.
+    """
+    n_points = train + test
+    # Weights by class and those kept; average and predictions by point; numbers and samples drawn.
+    always = 25 * network.n_classes + 16 * n_points + 40 * best_of
+    if keeps_probabilities(network, train, test):
+        return always
+    points = 8 * n_points * (network.n_inputs + 1)
+    return always + points + evaluation_bytes(network, n_points)

@@ -117,9 +117,13 @@ def estimate(
         training_seconds=sum(
             steps[c] * rates[c].step_s + reports[c] * rates[c].report_s for c in examples
         ),
-        trial_bytes=max((training_bytes(c.n_qubits, c.ansatz) for c in examples), default=0),
+        trial_bytes=max(map(_training_bytes, examples.values()), default=0),
         shared_bytes=sum(shared_bytes(c.dataset, c.network) for c in problems),
     )
+
+
+def _training_bytes(config: TrialConfig) -> int:
+    return training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
 
 
 def _n_reports(config: TrialConfig) -> int:

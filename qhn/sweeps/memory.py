@@ -11,6 +11,9 @@ from qhn.sweeps.parts import AnsatzConfig, DatasetConfig, NetworkConfig
 
 #: Arrays of 2^N doubles that training holds: the engine's states and the objective's buffers.
 TRAINING_ARRAYS = 8
+_SMALL_OBJECTS = 2**16
+#: Circuits of fewer qubits take as much.
+_MIN_QUBITS = 7
 #: Angle-shaped arrays: parameters, gradient and the optimiser's two moments, with room to spare.
 _ANGLE_ARRAYS = 8
 #: The system and the driver want some memory too.
@@ -18,13 +21,29 @@ _USABLE = 0.85
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def training_bytes(n_qubits: int, ansatz: AnsatzConfig) -> int:
-    """Memory of one running trial beside the shared tables: buffers of 2^N doubles, and angles."""
-    return 8 * ((TRAINING_ARRAYS << n_qubits) + _ANGLE_ARRAYS * 2 * ansatz.depth * n_qubits)
+def training_bytes(
+    dataset: DatasetConfig, network: NetworkConfig, ansatz: AnsatzConfig, best_of: int
+) -> int:
+    """Memory of one running trial beside the shared tables.
+
+    That is buffers of 2^N doubles, for each layer of the circuit tables and angles, and what a
+    report takes.
+    """
+    from qhn.core.engine import layer_bytes
+    from qhn.core.metrics import report_bytes
+    from qhn.sweeps.build import network as build_network
+
+    assert dataset.test is not None
+    family = build_network(network, dataset.n_inputs)
+    n_qubits = family.n_qubits
+    states = 8 * TRAINING_ARRAYS << max(n_qubits, _MIN_QUBITS)
+    layer = layer_bytes(n_qubits) + 8 * _ANGLE_ARRAYS * 2 * n_qubits
+    report = report_bytes(family, dataset.train, dataset.test, best_of)
+    return states + ansatz.depth * layer + report + _SMALL_OBJECTS
 
 
 def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
-    """Memory of the loss table and whatever else trials on one problem share."""
+    """Memory of the loss table and whatever else trials on one problem share, while it is built."""
     from qhn.core.problem import problem_bytes
     from qhn.sweeps.build import network as build_network
 

@@ -37,7 +37,9 @@ Positive = Annotated[Number, Field(gt=0)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-#: All pairs of prior strings are compared at every step: at this many, in about a tenth of a second.
+#: Far beyond what trains, and one step takes seconds.
+MAX_DEPTH = 10_000
+#: All pairs of prior strings are compared at every step: at this many in a tenth of a second.
 MAX_PRIOR_SAMPLES = 2**14
 PriorSampleCount = Annotated[int, Field(ge=2, le=MAX_PRIOR_SAMPLES)]
 #: So many samples are drawn and sorted at every report.
@@ -131,7 +133,7 @@ class AnsatzConfig(Part):
     """The circuit, apart from its number of qubits; see `qhn.core.ansatz.Ansatz`."""
 
     entangler: Entangler = "brickwork"
-    depth: Count = 2
+    depth: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 2
     entanglers_first: bool | None = None
 
     @field_validator("entanglers_first")

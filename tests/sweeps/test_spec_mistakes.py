@@ -299,8 +299,46 @@ def test_an_mlp_on_digits_is_sent_to_logistic():
     assert "100 EiB" in only_mistake(datasets="[digits]", networks="[{hidden: 4}]")
 
 
-def test_a_depth_that_no_memory_holds_is_refused():
-    assert "available" in only_mistake(ansatze="[{depth: 2000000000}]")
+def test_a_depth_that_nobody_trains_is_refused():
+    assert "ansatze[0].depth: must be at most 10,000" in only_mistake(ansatze="[{depth: 20000}]")
+
+
+def test_points_are_blamed_where_they_take_the_memory():
+    line = only_mistake(
+        datasets="[moons, {name: ring, train: 100000000}]", networks="[{hidden: 1}]"
+    )
+    assert line.startswith("line 2: datasets[1].train: mlp with hidden=1 on ring takes 6 qubits")
+    assert "most of it for 100,000,000 training and 1,000 test points, but 8 GiB are" in line
+    assert line.endswith("use fewer points")
+    many_tests = only_mistake(datasets="{name: ring, test: 100000000}")
+    assert many_tests.startswith("line 2: datasets.test: ")
+
+
+def test_layers_are_blamed_where_they_take_the_memory():
+    line = only_mistake(
+        networks="[{hidden: 4}]", ansatze="[chain, {depth: 10000}]", memory_bytes=GIB // 8
+    )
+    assert line.startswith("line 6: ansatze[1].depth: mlp with hidden=4 on moons takes 18 qubits")
+    assert "most of it for 10,000 layers" in line
+    assert line.endswith("use fewer layers")
+
+
+def test_tables_are_added_up():
+    one = "{name: moons, seed: 1, train: 1000}"
+    assert parse_spec(sweep(datasets=f"[{one}]", networks="[{hidden: 5}]"), memory_bytes=GIB)
+    seeds = ", ".join(f"{{name: moons, seed: {seed}}}" for seed in range(40))
+    line = only_mistake(datasets=f"[{seeds}]", networks="[{hidden: 4}]", memory_bytes=GIB)
+    assert line.startswith("line 2: datasets")
+    assert "the tables of 40 problems (data set and network) and a trial take " in line
+    line = only_mistake(datasets=f"[{seeds}]", networks="[logistic, {hidden: 5}]", memory_bytes=GIB)
+    assert line.startswith("line 5: networks[1]: the tables of 80 problems")
+
+
+def test_data_sets_times_networks_are_counted_before_their_memory_is():
+    with pytest.raises(InvalidSpecError) as caught:
+        parse_spec(sweep(datasets=f"[{'moons, ' * 2000}]", networks=f"[{'mlp, ' * 2000}]"))
+    assert "asks for 8,000,000 trials" in str(caught.value)
+    assert "memory" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from qhn.core.errors import InvalidValueError
 
 FloatArray = NDArray[np.float64]
 
-__all__ = ["Engine", "probabilities"]
+__all__ = ["Engine", "layer_bytes", "probabilities"]
 
 # A register never has fewer index bits: kernels work on blocks of 128 amplitudes. The bits above
 # the qubits of a smaller circuit stay in state 0.
@@ -27,8 +27,9 @@ _CACHE_LINE = 64
 class Engine:
     """Exact simulation of one ansatz in double precision, on one thread.
 
-    All memory of size 2^N is allocated here: five arrays of 2^N doubles for ψ, λ and q, and less
-    than half of one. Nothing of that size is allocated later, unless an observable has to be copied
+    All memory of size 2^N is allocated here: five arrays of 2^N doubles for ψ, λ and q, less than
+    half of one, and two tables of 2^(N−7) + 128 doubles for each layer (one array more for every
+    64 layers). Nothing of that size is allocated later, unless an observable has to be copied
     because it is not contiguous or not float64.
 
     The first engine of a process loads the compiled code from disk, or on a machine's first use
@@ -135,6 +136,13 @@ class Engine:
             return readonly(observable)
         self._padded[: observable.size] = observable
         return readonly(self._padded)
+
+
+def layer_bytes(n_qubits: int) -> int:
+    """Memory of an engine for each layer, in bytes: its tables, angles and gradients."""
+    n_bits = max(n_qubits, _MIN_BITS)
+    tables = 2 * ((1 << n_bits - _MIN_BITS) + (1 << _MIN_BITS))
+    return 8 * (tables + 7 * n_bits)
 
 
 def probabilities(ansatz: Ansatz, parameters: FloatArray) -> FloatArray:

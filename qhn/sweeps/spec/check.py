@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from qhn.sweeps.memory import available_bytes, shared_bytes, size_text, training_bytes
-from qhn.sweeps.parts import AnsatzConfig, AshaConfig, DatasetConfig, NetworkConfig
+from qhn.sweeps.memory import available_bytes
+from qhn.sweeps.parts import AshaConfig
 from qhn.sweeps.spec.mistakes import Path, path_text
 from qhn.sweeps.spec.models import (
     MAX_TRIALS,
@@ -30,12 +29,8 @@ from qhn.sweeps.spec.models import (
     SweepSpec,
     TrainingSpec,
 )
+from qhn.sweeps.spec.room import Finding, check_memory
 from qhn.sweeps.spec.values import Choice, Distribution, as_items
-
-Finding = tuple[Path, str]
-
-#: With more qubits than this the sizes themselves are too large to compute with.
-_MAX_QUBITS = 60
 
 _SECTIONS: dict[str, TypeAdapter[Any]] = {
     "datasets": TypeAdapter(Dataset),
@@ -71,10 +66,12 @@ def check(content: Mapping[str, Any], memory_bytes: int | None = None) -> Iterat
     valid = _salvage(content)
     yield from _duplicates(valid)
     yield from _distributions(valid)
-    available = available_bytes() if memory_bytes is None else memory_bytes
-    yield from _memory(content, valid, available)
     yield from _grace(valid)
-    yield from _trial_count(valid)
+    too_many = list(_trial_count(valid))
+    yield from too_many
+    if not too_many:  # the sizes of more problems than that would take long to add up
+        available = available_bytes() if memory_bytes is None else memory_bytes
+        yield from _memory(content, valid, available)
 
 
 def _salvage(content: Mapping[str, Any]) -> _Valid:
@@ -151,36 +148,16 @@ def _distributions(valid: _Valid) -> Iterator[Finding]:
 
 
 def _memory(content: Mapping[str, Any], valid: _Valid, available: int) -> Iterator[Finding]:
-    datasets, networks = valid.lists["datasets"], valid.lists["networks"]
-    # A circuit only adds its angles; the deepest one decides.
-    deepest = max(valid.lists["ansatze"].values(), key=lambda a: a.depth, default=AnsatzConfig())
-    for (d, dataset), (n, network) in product(datasets.items(), networks.items()):
-        n_qubits = network.n_qubits(dataset.n_inputs)
-        needed = None
-        if n_qubits <= _MAX_QUBITS:
-            needed = training_bytes(n_qubits, deepest) + shared_bytes(dataset, network)
-            if needed <= available:
-                continue
-        size = "more than 100 EiB" if needed is None else size_text(needed)
-        # A network that the file leaves to the default cannot be pointed at.
-        place: Path = ("networks", n) if "networks" in content else ("datasets", d)
-        message = (
-            f"{_network_text(network)} on {dataset.name} takes {n_qubits} qubits and {size} of "
-            f"memory, but {size_text(available)} are available; {_way_out(dataset, network)}"
-        )
-        yield place, message
-
-
-def _network_text(network: NetworkConfig) -> str:
-    return network.kind + (f" with hidden={network.hidden}" if network.hidden else "")
-
-
-def _way_out(dataset: DatasetConfig, network: NetworkConfig) -> str:
-    if network.kind == "mlp":
-        if dataset.n_inputs > 2:
-            return "use kind: logistic"
-        return "use fewer points" if network.hidden == 1 else "use fewer hidden units"
-    return "use fewer points"
+    lists = valid.lists
+    training = TrainingSpec() if valid.training is None else valid.training
+    yield from check_memory(
+        lists["datasets"],
+        lists["networks"],
+        lists["ansatze"],
+        training.best_of,
+        available,
+        networks_are_listed="networks" in content,
+    )
 
 
 def _grace(valid: _Valid) -> Iterator[Finding]:

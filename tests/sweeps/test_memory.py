@@ -1,0 +1,78 @@
+"""The memory said beforehand is at least what a trial takes, and not many times as much."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from qhn.sweeps import build
+from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.memory import training_bytes
+
+
+def trial(depth=2, hidden=3, best_of=64, train=100, **objective):
+    return TrialConfig.model_validate(
+        {
+            "dataset": {"name": "moons", "train": train},
+            "network": {"kind": "mlp", "hidden": hidden},
+            "ansatz": {"depth": depth},
+            "objective": objective or {"name": "mle"},
+            "training": {"best_of": best_of, "steps": 2, "report_every": 1},
+            "seed": 0,
+        }
+    )
+
+
+SELBO = {"name": "selbo", "lambda": {"schedule": "constant", "value": 1.0}, "bandwidth": 3.5}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [trial(), trial(depth=256, **SELBO), trial(best_of=2**18), trial(hidden=1), trial(hidden=4)],
+    ids=["default", "256 layers", "many samples", "few qubits", "more qubits"],
+)
+def test_a_trial_takes_no_more_memory_than_is_said(config):
+    problem = build.problem(config)
+    said = training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
+    measured(config, problem)  # what is imported and loaded once
+    peak = measured(config, problem)
+    assert 0.4 * said < peak < said
+
+
+def measured(config, problem):
+    from qhn.core.engine import Engine
+    from qhn.core.training import Trainer
+
+    tracemalloc.start()
+    try:
+        circuit = build.ansatz(config)
+        trainer = Trainer(
+            problem=problem,
+            ansatz=circuit,
+            objective=build.objective(config, problem),
+            schedule=build.schedule(config.objective.lambda_),
+            optimiser=build.optimiser(config.training),
+            seed=0,
+            steps=2,
+            report_every=1,
+            best_of=config.training.best_of,
+            distribution=Engine(circuit),
+        )
+        while not trainer.finished:
+            trainer.advance()
+        trainer.top_strings(10)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_reports_without_kept_probabilities_are_counted(monkeypatch):
+    from qhn.core import problem
+
+    config = trial(hidden=2, train=20_000)
+    monkeypatch.setattr(problem, "MAX_KEPT_BYTES", 1000)
+    tables = build.problem(config)
+    assert tables.class_probabilities is None
+    said = training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
+    assert 0.4 * said < measured(config, tables) < said
