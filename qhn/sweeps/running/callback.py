@@ -15,7 +15,7 @@ from qhn.sweeps.running.session import result_of
 from qhn.sweeps.store import Store, SweepFolder, TrialError
 from qhn.sweeps.tracking import TrackingWriter
 
-_PROGRESS_EVERY_S = 1.0
+_PROGRESS_EVERY_S = 0.2
 
 
 class DriverCallback(Callback):  # type: ignore[misc]
