@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 BUDGET_S = 2.0
 _FEWEST_STEPS = 3
+#: Of steps that take longer than this, one is enough.
+_SLOW_S = 0.5
+#: Layers times 2^N that are timed: some tens of milliseconds a step.
+_TIMED_AMPLITUDES = 2**22
+_FEWEST_LAYERS = 2
 
 
 class CostClass(NamedTuple):
@@ -153,25 +158,38 @@ def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[Cost
 def measure(config: TrialConfig, budget_s: float) -> Rate:
     """Time real training steps and a report on made-up tables of the right shape.
 
+    Of a circuit so deep that a step would take long, some layers are timed.
+
     Args:
         config: of any trial of the class.
-        budget_s: seconds to spend; at least three steps are taken whatever they cost.
+        budget_s: seconds to spend; some steps are taken whatever they cost.
     """
+    import numpy as np
+
+    from qhn.core.engine.warmup import compile_all
+
+    compile_all()  # loads it, unless this machine never ran it
     start = time.perf_counter()
-    problem = _made_up_problem(config)
-    # The first steps of a process load compiled code.
-    warm_up = _trainer(config, problem)
-    warm_up.advance()
-    warm_up.advance()
-    trainer = _trainer(config, problem)
-    report = _seconds(trainer)
-    steps: list[float] = []
-    while len(steps) < _FEWEST_STEPS or (
-        time.perf_counter() - start < budget_s and not trainer.finished
-    ):
-        steps.append(_seconds(trainer))
+    shallow = _shallow(config)
+    # Made-up values may overflow, which is no news to anyone.
+    with np.errstate(all="ignore"):
+        trainer = _trainer(shallow, _made_up_problem(shallow))
+        report = _seconds(trainer)
+        fewest = 1 if report > _SLOW_S else _FEWEST_STEPS
+        steps: list[float] = []
+        while len(steps) < fewest or (
+            time.perf_counter() - start < budget_s and not trainer.finished
+        ):
+            steps.append(_seconds(trainer))
     step = median(steps)
-    return Rate(step, max(report - step, 0.0))
+    return Rate(step * config.ansatz.depth / shallow.ansatz.depth, max(report - step, 0.0))
+
+
+def _shallow(config: TrialConfig) -> TrialConfig:
+    layers = max(_FEWEST_LAYERS, _TIMED_AMPLITUDES >> config.n_qubits)
+    if config.ansatz.depth <= layers:
+        return config
+    return config.model_copy(update={"ansatz": config.ansatz.model_copy(update={"depth": layers})})
 
 
 def _seconds(trainer: Trainer) -> float:

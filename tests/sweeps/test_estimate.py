@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from qhn.sweeps.estimate import cost_class, estimate
+from qhn.sweeps.estimate import cost_class, estimate, measure
 from qhn.sweeps.memory import shared_bytes, size_text, training_bytes
 from qhn.sweeps.plan import make_plan
 from qhn.sweeps.spec import parse_spec
@@ -49,6 +51,27 @@ def test_classes_without_time_left_are_scaled():
     objectives = "[mle, {name: elbo, lambda: 1}, {name: selbo, lambda: 1}]"
     found = estimate(configs(objectives=objectives, networks="[logistic, mlp]"), budget_s=0.0)
     assert found.training_seconds > 0
+
+
+def test_deep_circuits_are_scaled_from_some_of_their_layers():
+    [deep] = configs(ansatze="{depth: 10000}", seeds="1")
+    [shallow] = configs(ansatze="{depth: 256}", seeds="1")
+    started = time.perf_counter()
+    rate = measure(deep, budget_s=0.1)
+    assert time.perf_counter() - started < 5  # a single step would take about a second
+    assert rate.step_s / measure(shallow, budget_s=0.1).step_s == pytest.approx(
+        10000 / 256, rel=0.5
+    )
+
+
+def test_values_that_overflow_are_not_the_reader_s_business(recwarn):
+    [trial] = configs(
+        objectives="[{name: elbo, lambda: 1.0e+308}]",
+        training="{learning_rate: 1.0e+308}",
+        seeds="1",
+    )
+    measure(trial, budget_s=0.05)
+    assert not recwarn.list
 
 
 def test_memory_counts_each_problem_once():
