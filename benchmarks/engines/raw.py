@@ -74,7 +74,7 @@ class Raw:
         )
         trainable = list(range(len(self._angle_index)))
         flat = self._jacobian(self._state, [self._observable], operations, trainable)
-        gradient = np.empty(self.ansatz.parameter_shape)
+        gradient = np.zeros(self.ansatz.parameter_shape)  # 0 for gates that were left out
         for value, index in zip(flat, self._angle_index, strict=True):
             gradient[index] = value
         return gradient
@@ -92,6 +92,29 @@ class Raw:
     def gradient(self, observable: FloatArray) -> FloatArray:
         self.fix_observable(observable)
         return self._adjoint(self._last)
+
+
+class RawNeededGates(Raw):
+    """Without the gates that this package's engine skips too, because they change no probability.
+
+    The first CNOTs meet |0…0⟩. The last R_Z turn phases that nobody measures, so the gradients of
+    their angles are 0.
+    """
+
+    name = "lightning.qubit raw, needed gates"
+
+    def _circuit(self):  # noqa: ANN202
+        depth, first = self.ansatz.depth, self.ansatz.entanglers_first
+        for name, wires, index in super()._circuit():
+            if index is not None:
+                if name == "RZ" and index[0] == depth - 1:
+                    continue
+                self._rotated = True
+            elif first and not self._rotated:
+                continue
+            yield name, wires, index
+
+    _rotated = False
 
 
 class RawStateReused(Raw):
