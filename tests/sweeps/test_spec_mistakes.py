@@ -216,6 +216,7 @@ def test_mistakes_can_be_read_by_programs():
         ({"training": "fast"}, "training: must be a mapping, but got 'fast'"),
         ({"device": "qpu"}, "line 5: device: must be exact, but got 'qpu'"),
         ({"devices": "[exact, exact]"}, "devices[1]: the same as devices[0], keep one"),
+        ({"device": "[exact, exact]"}, "device[1]: the same as device[0], keep one"),
         ({"device": "exact", "devices": "[exact]"}, "device: give device or devices, not both"),
         ({"search": "random"}, "search.draws: missing: a whole number"),
         ({"search": "{kind: grid, draws: 3}"}, "search.draws: grid takes no draws, leave it out"),

@@ -30,6 +30,7 @@ from qhn.sweeps.spec.models import (
     TrainingSpec,
 )
 from qhn.sweeps.spec.room import Finding, check_memory
+from qhn.sweeps.spec.translate import path_in_file
 from qhn.sweeps.spec.values import Choice, Distribution, as_items
 
 _SECTIONS: dict[str, TypeAdapter[Any]] = {
@@ -56,15 +57,20 @@ class _Valid:
     early_stopping: AshaConfig | None
 
 
-def check(content: Mapping[str, Any], memory_bytes: int | None = None) -> Iterator[Finding]:
+def check(
+    content: Mapping[str, Any],
+    memory_bytes: int | None = None,
+    in_file: Mapping[str, Any] | None = None,
+) -> Iterator[Finding]:
     """What is wrong between entries: each place, and what to say about it.
 
     Args:
         content: of the sweep file; entries with mistakes of their own are passed over.
         memory_bytes: what trials may use; None asks the machine.
+        in_file: the content as the file has it, if `device` was read as `devices`.
     """
     valid = _salvage(content)
-    yield from _duplicates(valid)
+    yield from _duplicates(valid, content if in_file is None else in_file)
     yield from _distributions(valid)
     yield from _grace(valid)
     too_many = list(_trial_count(valid))
@@ -116,25 +122,28 @@ def _value_lists(valid: _Valid) -> Iterator[tuple[Path, Sequence[Any]]]:
         yield ("training", "learning_rate"), valid.training.learning_rate
 
 
-def _duplicates(valid: _Valid) -> Iterator[Finding]:
+def _duplicates(valid: _Valid, content: Mapping[str, Any]) -> Iterator[Finding]:
     for section, items in valid.lists.items():
-        yield from _repeated((section,), items)
+        yield from _repeated((section,), items, content)
     if isinstance(valid.seeds, tuple):
-        yield from _repeated(("seeds",), dict(enumerate(valid.seeds)))
+        yield from _repeated(("seeds",), dict(enumerate(valid.seeds)), content)
     for path, values in _value_lists(valid):
-        yield from _repeated(path, dict(enumerate(values)))
+        yield from _repeated(path, dict(enumerate(values)), content)
         for place, value in enumerate(values):
             if isinstance(value, Choice):
                 choices = dict(enumerate(value.values))
-                yield from _repeated((*path, place, "values"), choices)
+                yield from _repeated((*path, place, "values"), choices, content)
 
 
-def _repeated(path: Path, items: Mapping[int, Hashable]) -> Iterator[Finding]:
+def _repeated(
+    path: Path, items: Mapping[int, Hashable], content: Mapping[str, Any]
+) -> Iterator[Finding]:
     seen: dict[Hashable, int] = {}
     for place, item in items.items():
         first = seen.setdefault(item, place)
         if first != place:
-            yield (*path, place), f"the same as {path_text((*path, first))}, keep one"
+            other = path_text(path_in_file((*path, first), content))
+            yield (*path, place), f"the same as {other}, keep one"
 
 
 def _distributions(valid: _Valid) -> Iterator[Finding]:
