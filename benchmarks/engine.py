@@ -45,9 +45,9 @@ FOOTER = "\n\n".join(
         "that length. Everything about one circuit is timed in the same rounds.",
         "raw calls: lightning's compiled bindings without tapes or gate objects: gates applied one "
         "by one to a state that is kept, then one adjoint call. needed gates: without the first "
-        "CNOTs, which meet the state 0, and the last RZ, whose gradient is 0; this engine skips them "
-        "too, so this is the fastest that a skilled user could call. state reused: the adjoint call "
-        "of all gates alone, without forward pass and value.",
+        "CNOTs, which meet the state 0, and the last RZ, whose gradient is 0; this engine skips "
+        "them too, so this is the fastest that a skilled user could call. state reused: the "
+        "adjoint call of all gates alone, without forward pass and value.",
         "Training steps are distribution, objective, gradient and Adam, without a report, through "
         "the same trainer; the observable of ELBO and SELBO is another one at each step.",
         "Backprop is left out where the memory it needs is not there.",
