@@ -92,13 +92,14 @@ class _View:
         for title, width in _NUMBERS:
             table.add_column(title, justify="right", no_wrap=True, min_width=width)
         for group in shown:
+            finished, failed = group.counts["finished"], group.counts["failed"]
             table.add_row(
                 Text(group.label),
-                f"{group.finished}/{group.planned}",
-                str(group.running) if group.running else "",
-                Text(str(group.failed), "red") if group.failed else "",
+                f"{finished}/{group.planned}",
+                str(group.counts["running"] or ""),
+                Text(str(failed or ""), "red"),
                 plus_minus(group.accuracies),
-                style="dim" if group.finished + group.failed == group.planned else "",
+                style="dim" if finished + failed == group.planned else "",
             )
         if len(shown) < len(groups):
             rest = len(groups) - len(shown)
@@ -117,6 +118,6 @@ def _most_interesting(groups: list[GroupCounts], count: int) -> list[GroupCounts
 
     def urgency(place: int) -> tuple[int, float]:
         group = groups[place]
-        return (-group.running, group.finished / max(group.planned, 1))
+        return (-group.counts["running"], group.counts["finished"] / group.planned)
 
     return [groups[place] for place in sorted(nsmallest(count, range(len(groups)), key=urgency))]

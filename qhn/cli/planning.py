@@ -10,17 +10,20 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qhn.cli.words import duration, size
+from qhn.cli.words import duration
 from qhn.sweeps.estimate import estimate
+from qhn.sweeps.memory import size_text
 from qhn.sweeps.plan import Plan, make_plan
 from qhn.sweeps.running.local import available_cpus
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 
 
-def show_plan(text: str, source: str, store: Store, cpus: int | None, console: Console) -> None:
+def show_plan(
+    content: bytes, source: str, store: Store, cpus: int | None, console: Console
+) -> None:
     """Print the trials of a sweep by group, and the time and memory that is left to spend."""
-    plan = make_plan(parse_spec(text, source))
+    plan = make_plan(parse_spec(content, source))
     ids = [trial.trial_id for trial in plan.trials]
     finished, failed = store.finished(ids), store.failed(ids)
     console.print(_groups(plan, finished, failed))
@@ -42,9 +45,9 @@ def show_plan(text: str, source: str, store: Store, cpus: int | None, console: C
     cost = estimate([trial.config for trial in left], known)
     console.print(
         f"about {duration(cost.training_seconds / slots)} of training on {slots} slots, "
-        "some seconds to start, and half a minute to compile if this machine never ran qhn\n"
-        f"memory: {size(cost.shared_bytes)} of tables shared by all trials, "
-        f"up to {size(cost.trial_bytes)} for each of {slots} trials at once",
+        "and some seconds to start; the first run on a machine also compiles the engine\n"
+        f"memory: {size_text(cost.shared_bytes)} of tables shared by all trials, "
+        f"up to {size_text(cost.trial_bytes)} for each of {slots} trials at once",
         soft_wrap=True,
         highlight=False,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 import typer
 from rich.console import Console
@@ -17,7 +18,7 @@ from qhn.core.errors import StoreError
 from qhn.sweeps.plan import make_plan
 from qhn.sweeps.running.board import Board
 from qhn.sweeps.running.quiet import output_to
-from qhn.sweeps.running.run import RunOptions, log_file, run_sweep
+from qhn.sweeps.running.run import RunOptions, run_sweep
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import tracking_location
@@ -26,7 +27,7 @@ INTERRUPTED = 130
 
 
 def execute(
-    text: str,
+    content: bytes,
     source: str,
     store: Store,
     tracking_uri: str | None,
@@ -35,17 +36,20 @@ def execute(
     retry_failed: bool,
     started: float,
 ) -> None:
-    """Run a sweep from its text, print what happened, and exit with the code that says it."""
+    """Run the sweep of a file, print what happened, and exit with the code that says it."""
     console = Console(soft_wrap=True, highlight=False)
-    plan = make_plan(parse_spec(text, source))
+    plan = make_plan(parse_spec(content, source))
+    text = content.decode("utf-8-sig")
     location = tracking_location(store, tracking_uri)
     folder = store.sweep(plan.name)
     hint = _how_to_resume(plan.name, store, tracking_uri)
     if summary_file is not None:
-        # Now, not after hours of training: whether it can be written at all.
-        _write(summary_file, "")
+        # Whether it can be written is said now, not after hours of training.
+        _write(summary_file, "", "a")
+        if not summary_file.stat().st_size:
+            summary_file.unlink()
     with folder.lock:
-        log = log_file(folder)
+        log = folder.new_log()
         console.print(f"[bold]{escape(plan.name)}[/]: {len(plan.trials)} trials")
         console.print(f"store     {escape(str(store.root))}")
         console.print(f"tracking  {escape(location.shown)}")
@@ -80,10 +84,11 @@ def _how_to_resume(name: str, store: Store, tracking_uri: str | None) -> str:
     return f"Run the same command again to go on, or: {escape(command)}"
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, mode: Literal["a", "w"] = "w") -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise StoreError(
             f"the summary file must be writable, but {path} is not: {error.strerror}; "

@@ -16,7 +16,9 @@ from rich.text import Text
 
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.cli.running import execute
-from qhn.core.errors import QhnError, SpecError
+from qhn.core.errors import QhnError
+from qhn.sweeps.plan import make_plan
+from qhn.sweeps.spec import parse_spec, read_spec
 from qhn.sweeps.store import Store, open_store
 
 sweep_app = typer.Typer(help="Plan, run and follow sweeps.", no_args_is_help=True)
@@ -35,19 +37,6 @@ RetryOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-def read_sweep_file(path: Path) -> str:
-    """Text of a sweep file.
-
-    Raises:
-        SpecError: if there is no such file, or it is not text.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SpecError(f"cannot read the sweep file {path}: {reason}") from None
-
-
 @sweep_app.command()
 def run(
     file: FileArgument,
@@ -59,7 +48,7 @@ def run(
 ) -> None:
     """Run a sweep, or what is left of it: the same command starts, resumes and extends."""
     started = time.monotonic()
-    text = read_sweep_file(file)
+    text = read_spec(file)
     execute(text, str(file), open_store(store), tracking_uri, summary, cpus, retry_failed, started)
 
 
@@ -76,7 +65,7 @@ def resume(
     started = time.monotonic()
     opened = open_store(store)
     folder = opened.sweep(name)
-    text = folder.read_file()
+    text = folder.read_file().encode()
     execute(text, str(folder.file), opened, tracking_uri, summary, cpus, retry_failed, started)
 
 
@@ -85,7 +74,7 @@ def plan(file: FileArgument, store: StoreOption = DEFAULT_STORE, cpus: CpusOptio
     """Show what would run, and what it would take; start nothing."""
     from qhn.cli.planning import show_plan
 
-    show_plan(read_sweep_file(file), str(file), open_store(store), cpus, Console())
+    show_plan(read_spec(file), str(file), open_store(store), cpus, Console())
 
 
 @sweep_app.command()
@@ -131,9 +120,6 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
 
 
 def _counts(store: Store, name: str) -> dict[str, int]:
-    from qhn.sweeps.plan import make_plan
-    from qhn.sweeps.spec import parse_spec
-
     folder = store.sweep(name)
     # To count needs no memory: this may be another machine than the one that trains.
     spec = parse_spec(folder.read_file(), name, memory_bytes=sys.maxsize)

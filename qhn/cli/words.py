@@ -15,15 +15,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
-def size(n_bytes: float) -> str:
-    """Bytes with a binary unit: ``1536`` is ``1.5 KiB``."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if n_bytes < 1024:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1024
-    return f"{n_bytes:.1f} TiB"
-
-
 def spread(mean: float, deviation: float) -> str:
     """Mean and standard deviation over seeds, ``0.912 ± 0.034``; the mean alone for one seed."""
     return f"{mean:.3f}" if math.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"

@@ -26,7 +26,6 @@ class Problem:
         dataset: the points.
         network: the family of networks; its N bits are the circuit's N qubits.
         nll: mean negative log-likelihood on the training points, shape ``(2^N,)``.
-        test_nll: the same on the test points.
         train_accuracy: share of training points predicted right, shape ``(2^N,)``.
         test_accuracy: the same on the test points.
         representatives: one network of each class of equal networks, shape ``(C,)``.
@@ -38,7 +37,6 @@ class Problem:
     dataset: Dataset
     network: BinaryNetwork
     nll: FloatArray
-    test_nll: FloatArray
     train_accuracy: FloatArray
     test_accuracy: FloatArray
     representatives: NDArray[np.int64]
@@ -100,7 +98,6 @@ def build_problem(
         dataset=dataset,
         network=network,
         nll=on_train.nll[classes.class_of],
-        test_nll=on_test.nll[classes.class_of],
         train_accuracy=on_train.accuracy[classes.class_of],
         test_accuracy=on_test.accuracy[classes.class_of],
         representatives=classes.representatives,
@@ -137,8 +134,8 @@ def problem_bytes(network: BinaryNetwork, train: int, test: int) -> int:
     keeps = keeps_probabilities(network, train, test)
     kept = _probability_bytes(network, train, test) if keeps else 0
     points = 8 * (train + test) * (network.n_inputs + 1)
-    # Scores and representatives of each class; four float tables and the class of each network.
+    # Scores and representatives of each class; three float tables and the class of each network.
     classes = kept + 40 * network.n_classes
     evaluating = classes + (4 << network.n_qubits) + evaluation_bytes(network, max(train, test))
-    gathering = classes + (36 << network.n_qubits)
+    gathering = classes + (28 << network.n_qubits)
     return points + max(network.classes_bytes, evaluating, gathering) + _SMALL_OBJECTS

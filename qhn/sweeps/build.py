@@ -31,11 +31,6 @@ if TYPE_CHECKING:
     from qhn.core.schedules import Schedule
 
 
-def problem_key(config: TrialConfig) -> str:
-    """Digest of data set and network: trials with the same key share one loss table."""
-    return config.problem_key
-
-
 def dataset(config: DatasetConfig) -> Dataset:
     """The data set with its training and test split."""
     from qhn.core.datasets import make_dataset

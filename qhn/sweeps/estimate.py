@@ -246,7 +246,6 @@ def _made_up_problem(config: TrialConfig) -> Problem:
         dataset=dataset,
         network=network,
         nll=table,
-        test_nll=table,
         train_accuracy=table,
         test_accuracy=table,
         representatives=np.arange(n_classes),

@@ -133,3 +133,34 @@ def test_a_summary_that_cannot_be_written_is_said_before_training(qhn):
     output = qhn("sweep", "run", file, "--summary", qhn.folder, code=2)
     assert "summary file must be writable" in output
     assert not qhn.store.root.exists()
+
+
+def test_a_refused_run_leaves_the_summary_of_an_earlier_one(qhn):
+    file = qhn.write(SWEEP.replace("[1, 1.0]", "1"))
+    summary, fresh = qhn.folder / "old.json", qhn.folder / "new.json"
+    summary.write_text("{}")
+    with qhn.store.sweep("planned").lock:
+        for path in (summary, fresh):
+            output = qhn("sweep", "run", file, "--summary", path, code=2)
+            assert "one driver at a time" in output
+    assert summary.read_text() == "{}"
+    assert not fresh.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"name: \xff", "UTF-8"), (b"#" * (2**20 + 1), "at most 1 MiB"), (b"", "name")],
+)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_files_that_are_no_sweeps_are_one_message(qhn, command, content, words):
+    path = qhn.folder / "odd.yaml"
+    path.write_bytes(content)
+    output = qhn("sweep", command, path, code=2)
+    assert words in output
+    assert "Traceback" not in output
+
+
+def test_a_byte_order_mark_is_no_mistake(qhn):
+    path = qhn.folder / "marked.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + SWEEP.replace("[1, 1.0]", "1").encode())
+    assert "planned: 6 trials" in qhn("sweep", "plan", path)

@@ -1,6 +1,6 @@
 import pytest
 
-from qhn.cli.words import duration, plus_minus, size
+from qhn.cli.words import duration, plus_minus
 
 
 @pytest.mark.parametrize(
@@ -9,13 +9,6 @@ from qhn.cli.words import duration, plus_minus, size
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "text"), [(0, "0 B"), (1536, "1.5 KiB"), (2**30, "1.0 GiB"), (2**50, "1024.0 TiB")]
-)
-def test_size(n_bytes, text):
-    assert size(n_bytes) == text
 
 
 def test_spread_over_seeds():

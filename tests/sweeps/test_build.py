@@ -111,7 +111,3 @@ def test_the_problem_and_the_objective_fit_together(objective):
     terms = built.terms(point)
     divergence = {"mle": 0.0, "elbo": terms.kl, "selbo": terms.mmd2}[made.objective.name]
     assert value == pytest.approx(problem.nll[0] + 2.0 / 20 * divergence, abs=1e-12)
-
-
-def test_problem_key():
-    assert build.problem_key(config()) == build.problem_key(config(seed=9))

@@ -19,11 +19,13 @@ class GroupCounts:
     """How far one group is: numbers of trials by state, and the last test accuracies."""
 
     label: str
-    planned: int = 0
-    running: int = 0
-    finished: int = 0
-    failed: int = 0
+    counts: Counter[State] = field(default_factory=Counter)
     accuracies: list[float] = field(default_factory=list)
+
+    @property
+    def planned(self) -> int:
+        """Number of trials of the plan."""
+        return self.counts.total()
 
 
 class Board:
@@ -50,7 +52,7 @@ class Board:
         self.unwritten: Callable[[], int] | None = None
         for trial in trials:
             group = self.groups.setdefault(trial.group, GroupCounts(trial.group))
-            group.planned += 1
+            group.counts["waiting"] += 1
             self._groups_of[trial.trial_id] = group
             self._states[trial.trial_id] = "waiting"
             self._counts["waiting"] += 1
@@ -66,15 +68,13 @@ class Board:
         if before == state:
             return
         self._states[trial_id] = state
-        self._counts[before] -= 1
-        self._counts[state] += 1
+        for counts in (self._counts, group.counts):
+            counts[before] -= 1
+            counts[state] += 1
         if state == "running":
             self._running[trial_id] = None
         else:
             self._running.pop(trial_id, None)
-        for name, change in ((before, -1), (state, 1)):
-            if name != "waiting":
-                setattr(group, name, getattr(group, name) + change)
         if state in ("finished", "failed"):
             self._ended_at.append(time.monotonic())
         if accuracy is not None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.groups import GroupSummary, summarise, summary_csv
@@ -259,8 +258,3 @@ def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:
         _log.warning("%s", error)
         return False
     return True
-
-
-def log_file(folder: SweepFolder) -> Path:
-    """A new log file's path, named by the time of the run."""
-    return folder.path / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"

@@ -2,6 +2,6 @@
 
 from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake
 from qhn.sweeps.spec.models import SweepSpec
-from qhn.sweeps.spec.parse import load_spec, parse_spec
+from qhn.sweeps.spec.parse import load_spec, parse_spec, read_spec
 
-__all__ = ["InvalidSpecError", "Mistake", "SweepSpec", "load_spec", "parse_spec"]
+__all__ = ["InvalidSpecError", "Mistake", "SweepSpec", "load_spec", "parse_spec", "read_spec"]

@@ -15,6 +15,20 @@ from qhn.sweeps.spec.models import SweepSpec
 from qhn.sweeps.spec.translate import mistakes_of, path_in_file
 
 
+def read_spec(path: str | Path) -> bytes:
+    """What is in a sweep file, not more than `parse_spec` needs to refuse one that is too large.
+
+    Raises:
+        SpecError: if the file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SpecError(f"cannot read the sweep file {path}: {reason}") from None
+
+
 def load_spec(path: str | Path, *, memory_bytes: int | None = None) -> SweepSpec:
     """Read and check a sweep file; see `parse_spec`.
 
@@ -22,13 +36,7 @@ def load_spec(path: str | Path, *, memory_bytes: int | None = None) -> SweepSpec
         InvalidSpecError: a `SpecError` with all mistakes.
         SpecError: if the file cannot be read.
     """
-    try:
-        with Path(path).open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SpecError(f"cannot read the sweep file {path}: {reason}") from None
-    return parse_spec(text, str(path), memory_bytes=memory_bytes)
+    return parse_spec(read_spec(path), str(path), memory_bytes=memory_bytes)
 
 
 def parse_spec(

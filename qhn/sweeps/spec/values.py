@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -42,9 +43,9 @@ Items: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(as_items), Field(min
 class Distribution(Part):
     """Something to draw from in random search; `at` maps a uniform number to a draw."""
 
+    @abstractmethod
     def at(self, u: float) -> Any:
         """The draw that belongs to u, which is uniform in [0, 1)."""
-        raise NotImplementedError
 
 
 class _Interval(Distribution):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -89,6 +90,10 @@ class SweepFolder:
             ) from None
         except (OSError, ValueError) as error:
             raise StoreError(f"the sweep file {self.file} cannot be read: {error}") from None
+
+    def new_log(self) -> Path:
+        """Path for the log of a run that begins now."""
+        return self.path / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
 
     def save_progress(self, running: Iterable[str]) -> None:
         """Note which trials run now; it counts only while the lock is held."""
