@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def apply_gates(ansatz: Ansatz, parameters: Any) -> None:
                 qml.CNOT(pair)
 
 
-class _QNode:
+class _QNode(ABC):
     """Distribution from one QNode; value and gradient are left to the subclasses."""
 
     def __init__(self, ansatz: Ansatz, device: str) -> None:
@@ -49,8 +50,8 @@ class _QNode:
         self.fix_observable(observable)
         return self.value_and_gradient(self._last)[1]
 
-    def fix_observable(self, observable: FloatArray) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def fix_observable(self, observable: FloatArray) -> None: ...
 
     def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         tracked = qml.numpy.array(parameters, requires_grad=True)
