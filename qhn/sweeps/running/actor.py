@@ -53,8 +53,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return True
 
     def _take(self, config: Mapping[str, Any]) -> None:
-        # Work begins with the first step: Tune counts a process that dies in here twice, and ends
-        # its trial after one death.
+        # Work begins with the first step, so that Tune's loop never waits for a trial to be taken.
         self._trial = TrialConfig.from_json(config["trial"])
         self._session: TrialSession | None = None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ray.tune import Callback
@@ -16,6 +17,7 @@ from qhn.sweeps.store import Store, SweepFolder, TrialError
 from qhn.sweeps.tracking import TrackingWriter
 
 _PROGRESS_EVERY_S = 0.2
+RESTARTS = 3
 
 
 class DriverCallback(Callback):  # type: ignore[misc]
@@ -28,12 +30,15 @@ class DriverCallback(Callback):  # type: ignore[misc]
         folder: SweepFolder,
         writer: TrackingWriter,
         board: Board,
+        again: Callable[[PlannedTrial], None],
     ) -> None:
         self._trials = {trial.trial_id: trial for trial in trials}
         self._store = store
         self._folder = folder
         self._writer = writer
         self._board = board
+        self._again = again
+        self._deaths: Counter[str] = Counter()
         self._progress_at = 0.0
         self._progress: list[str] = []
         self.training_seconds = 0.0
@@ -68,10 +73,20 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._board.move(str(trial.config["id"]), "running")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial's process died, and dying again and again is a failure."""
+        """The trial's process died: begin anew from its checkpoint; again and again is a failure.
+
+        Tune could restart trials itself, but it counts a process that dies while it takes a trial
+        up twice, and ends the trial.
+        """
+        trial_id = str(trial.config["id"])
+        self._deaths[trial_id] += 1
+        if self._deaths[trial_id] <= RESTARTS:
+            self._board.move(trial_id, "waiting")
+            self._again(self._trials[trial_id])
+            return
         error = getattr(trial, "get_error", lambda: None)()
         message = f"the trial's process died: {error}" if error else "the trial's process died"
-        self._fail(str(trial.config["id"]), TrialError(message, message, int(time.time() * 1000)))
+        self._fail(trial_id, TrialError(message, message, int(time.time() * 1000)))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tell `qhn sweep status` which trials run."""

@@ -29,7 +29,8 @@ class Emission(Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as Tune's configuration, None for not now, or the end."""
         if not self._waiting:
-            return str(Searcher.FINISHED)
+            # As long as a trial is alive it may come back, and Tune asks no more after the end.
+            return None if self._alive else str(Searcher.FINISHED)
         if len(self._alive) >= self._limit:
             return None
         self._alive.add(trial_id)
@@ -41,6 +42,10 @@ class Emission(Searcher):  # type: ignore[misc]
     ) -> None:
         """Make room for another trial."""
         self._alive.discard(trial_id)
+
+    def again(self, trial: PlannedTrial) -> None:
+        """Hand a trial over once more, before all others: its process has died."""
+        self._waiting.appendleft(trial)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: what is left to do follows from the plan and the store."""

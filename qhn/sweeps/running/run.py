@@ -22,7 +22,6 @@ from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
 Watch = Callable[[Board], AbstractContextManager[object]]
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 30.0
-_RESTARTS_OF_A_TRIAL = 3
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,6 @@ def _train(
     with local_ray(slots):
         from ray.tune import (
             CheckpointConfig,
-            FailureConfig,
             RunConfig,
             TuneConfig,
             Tuner,
@@ -149,7 +147,7 @@ def _train(
         )
 
         from qhn.sweeps.running.actor import TrialActor
-        from qhn.sweeps.running.callback import DriverCallback
+        from qhn.sweeps.running.callback import RESTARTS, DriverCallback
         from qhn.sweeps.running.emission import Emission
         from qhn.sweeps.running.problems import start_problems
         from qhn.sweeps.running.scheduling import PatientScheduler
@@ -158,7 +156,8 @@ def _train(
         references = start_problems((trial.config for trial in todo), slots)
         # Only now, so that both start at once; and before any trial does.
         writer.wait_until_ready()
-        callback = DriverCallback(todo, store, folder, writer, board)
+        emission = Emission(todo, slots)
+        callback = DriverCallback(todo, store, folder, writer, board, emission.again)
         actor = with_parameters(TrialActor, store_uri=store.uri, problems=references, threads=1)
         early = any(trial.config.early_stopping is not None for trial in todo)
         scheduler = GroupedAsha(plan.trials, store, slots) if early else PatientScheduler(slots)
@@ -166,9 +165,9 @@ def _train(
         tuner = Tuner(
             with_resources(actor, {"cpu": 1}),
             tune_config=TuneConfig(
-                search_alg=Emission(todo, slots),
+                search_alg=emission,
                 scheduler=scheduler,
-                num_samples=len(todo),
+                num_samples=len(todo) * (1 + RESTARTS),
                 reuse_actors=True,
                 # Tune would name folders by the whole configuration.
                 trial_dirname_creator=str,
@@ -178,7 +177,6 @@ def _train(
                 storage_path=str(scratch),
                 callbacks=[callback],
                 verbose=0,
-                failure_config=FailureConfig(max_failures=_RESTARTS_OF_A_TRIAL),
                 checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             ),
         )

@@ -25,9 +25,22 @@ def test_every_trial_once_in_order_and_never_many_more_than_the_slots(slots, cho
                 emitted.append(answer["id"])
             else:
                 done = len(emitted) == len(TRIALS)
-                assert answer == (Searcher.FINISHED if done else None)
+                assert answer == (Searcher.FINISHED if done and not alive else None)
                 assert done or len(alive) == most_alive(slots)
             assert len(alive) <= most_alive(slots)
         elif alive:
             emission.on_trial_complete(trial_id=alive.pop(0))
     assert emitted == [trial.trial_id for trial in TRIALS]
+
+
+def test_a_trial_whose_process_died_comes_back_even_at_the_end():
+    emission = Emission(TRIALS[:2], slots=2)
+    emission.suggest("a")
+    emission.suggest("b")
+    assert emission.suggest("c") is None
+    emission.on_trial_complete(trial_id="a", error=True)
+    emission.again(TRIALS[0])
+    assert emission.suggest("d")["id"] == TRIALS[0].trial_id
+    emission.on_trial_complete(trial_id="b")
+    emission.on_trial_complete(trial_id="d")
+    assert emission.suggest("e") == Searcher.FINISHED

@@ -39,8 +39,12 @@ def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_
     assert (status["planned"], status["running"], status["failed"]) == (12, 0, 0)
     assert 3 <= status["finished"] < 12
 
-    # In the second run, a trial's process dies.
-    driver = qhn.start("sweep", "run", file)
+    # In the second run, trial processes die: as soon as there is one, while it still starts or
+    # takes up its first trial, and once more later.
+    driver = qhn.start("sweep", "run", file, "--cpus", 2)
+    qhn.wait(driver, lambda: kill_an_actor(driver.pid))
+    over = len(qhn.store.finished(trials))
+    qhn.wait(driver, lambda: len(qhn.store.finished(trials)) > over)
     qhn.wait(driver, lambda: kill_an_actor(driver.pid))
     output, _ = driver.communicate(timeout=240)
     assert driver.returncode == 0, output
