@@ -19,6 +19,7 @@ from qhn.sweeps.plan import make_plan
 from qhn.sweeps.running.board import Board
 from qhn.sweeps.running.quiet import output_to
 from qhn.sweeps.running.run import RunOptions, run_sweep
+from qhn.sweeps.running.signals import clean_stops
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import tracking_location
@@ -48,7 +49,8 @@ def execute(
         _write(summary_file, "", "a")
         if not summary_file.stat().st_size:
             summary_file.unlink()
-    with folder.lock:
+    # From here on, since what is printed next is what people take for the start.
+    with clean_stops(), folder.lock:
         log = folder.new_log()
         console.print(f"[bold]{escape(plan.name)}[/]: {len(plan.trials)} trials")
         console.print(f"store     {escape(str(store.root))}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qhn.sweeps.running.signals import take_over
+from qhn.sweeps.running.signals import held_back
 
 # Read when Ray is imported or started, so set before either; a user's own choice stands.
 _SETTINGS = {
@@ -60,28 +60,29 @@ def local_ray(slots: int) -> Iterator[None]:
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most_alive(slots))
     # An inherited run id would override parents in MLflow.
     os.environ.pop("MLFLOW_RUN_ID", None)
-    import ray
-
-    context = ray.init(
-        address="local",
-        num_cpus=slots,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="WARNING",
-        configure_logging=False,
-    )
+    with held_back():
+        import ray
     # Tune's loop and the tracking thread take turns: with Python's 5 ms each turn, both crawl.
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
-    # Ray has put its own handler of SIGTERM in place, which ends the process at once.
-    take_over()
-    session = Path(context.address_info["session_dir"])
+    session: Path | None = None
     try:
+        with held_back():
+            context = ray.init(
+                address="local",
+                num_cpus=slots,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="WARNING",
+                configure_logging=False,
+            )
+            session = Path(context.address_info["session_dir"])
         yield
     finally:
-        # Tune has left its own handlers, which would swallow the next Ctrl-C.
-        take_over()
-        sys.setswitchinterval(interval)
-        ray.shutdown()
-        # This Ray was ours alone, and Tune leaves a folder per trial in it.
-        shutil.rmtree(session / "artifacts", ignore_errors=True)
+        # Also undoes Tune's own handlers, which would swallow the next Ctrl-C.
+        with held_back():
+            sys.setswitchinterval(interval)
+            ray.shutdown()
+            if session is not None:
+                # This Ray was ours alone, and Tune leaves a folder per trial in it.
+                shutil.rmtree(session / "artifacts", ignore_errors=True)

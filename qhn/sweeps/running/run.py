@@ -14,7 +14,7 @@ from qhn.sweeps.groups import GroupSummary, summarise, summary_csv
 from qhn.sweeps.plan import Plan, PlannedTrial
 from qhn.sweeps.running.board import Board
 from qhn.sweeps.running.local import available_cpus, local_ray
-from qhn.sweeps.running.signals import clean_stops
+from qhn.sweeps.running.signals import held_back
 from qhn.sweeps.running.summary import RunSummary
 from qhn.sweeps.store import Store, SweepFolder, TrialResult, results_digest
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
@@ -58,7 +58,7 @@ def run_sweep(
 ) -> RunOutcome:
     """Run what is left of a sweep, and bring MLflow up to date with the store.
 
-    The caller holds the sweep's lock.
+    The caller holds the sweep's lock, and handles signals (`clean_stops`).
 
     Args:
         plan: the trials.
@@ -86,9 +86,9 @@ def run_sweep(
     slots = max(1, min(options.cpus or available_cpus(), len(todo)))
     board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
     writer = TrackingWriter(lambda: SweepRuns(location, plan.name), store)
-    writer.start()
-    with clean_stops(), watch(board):
+    with watch(board):
         try:
+            writer.start()
             seconds = _train(plan, todo, store, folder, writer, board, slots) if todo else 0.0
             runs = writer.wait_until_ready()
             missing = runs.unfinished(done.keys() | failed)
@@ -137,21 +137,22 @@ def _train(
     """Run the trials that are left; seconds of training."""
     board.phase = "starting Ray"
     with local_ray(slots):
-        from ray.tune import (
-            CheckpointConfig,
-            RunConfig,
-            TuneConfig,
-            Tuner,
-            with_parameters,
-            with_resources,
-        )
+        with held_back():
+            from ray.tune import (
+                CheckpointConfig,
+                RunConfig,
+                TuneConfig,
+                Tuner,
+                with_parameters,
+                with_resources,
+            )
 
-        from qhn.sweeps.running.actor import TrialActor
-        from qhn.sweeps.running.callback import RESTARTS, DriverCallback
-        from qhn.sweeps.running.emission import Emission
-        from qhn.sweeps.running.problems import start_problems
-        from qhn.sweeps.running.scheduling import PatientScheduler
-        from qhn.sweeps.running.stopping import GroupedAsha
+            from qhn.sweeps.running.actor import TrialActor
+            from qhn.sweeps.running.callback import RESTARTS, DriverCallback
+            from qhn.sweeps.running.emission import Emission
+            from qhn.sweeps.running.problems import start_problems
+            from qhn.sweeps.running.scheduling import PatientScheduler
+            from qhn.sweeps.running.stopping import GroupedAsha
 
         references = start_problems((trial.config for trial in todo), slots)
         # Only now, so that both start at once; and before any trial does.

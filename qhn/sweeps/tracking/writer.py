@@ -90,7 +90,8 @@ class TrackingWriter:
                 self._lost.update(self._dirty)
                 self._dirty.clear()
             self._changed.notify()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         return len(self._lost.union(self._dirty))
 
     @property

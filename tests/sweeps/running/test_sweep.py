@@ -92,11 +92,12 @@ def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
     qhn.check_tracking(file, "whole", STEPS)
 
 
-def test_a_stop_before_training_is_clean_as_well(qhn):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_before_training_is_clean_as_well(qhn, number):
     file = qhn.write(sweep(seeds=1))
     driver = qhn.start("sweep", "run", file)
     qhn.wait(driver, lambda: qhn.store.sweep("whole").file.exists())
-    output = qhn.end(driver, signal.SIGTERM)
+    output = qhn.end(driver, number)
     assert driver.returncode == 130, output
     assert "qhn sweep resume whole" in output
     assert "Traceback" not in output
