@@ -14,7 +14,7 @@ from qhn.cli.words import duration
 from qhn.sweeps.estimate import estimate
 from qhn.sweeps.memory import size_text
 from qhn.sweeps.plan import Plan, make_plan
-from qhn.sweeps.running.local import available_cpus
+from qhn.sweeps.running.local import trials_at_once
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 
@@ -39,15 +39,15 @@ def show_plan(
         console.print("failed trials run again with: qhn sweep run FILE --retry-failed")
     if not left:
         return
-    slots = cpus or available_cpus()
     results = ((trial.config, store.result(trial.trial_id)) for trial in plan.trials)
     known = [(c, r.training_seconds) for c, r in results if r is not None and r.status != "stopped"]
     cost = estimate([trial.config for trial in left], known)
+    slots = trials_at_once(cost.memory, cpus)
     console.print(
         f"about {duration(cost.training_seconds / slots)} of training on {slots} slots, "
         "and some seconds to start; the first run on a machine also compiles the engine\n"
-        f"memory: {size_text(cost.shared_bytes)} of tables shared by all trials, "
-        f"up to {size_text(cost.trial_bytes)} for each of {slots} trials at once",
+        f"memory: {size_text(cost.memory.shared)} of tables shared by all trials, "
+        f"up to {size_text(cost.memory.trial)} for each of {slots} trials at once",
         soft_wrap=True,
         highlight=False,
     )

@@ -15,8 +15,10 @@ from qhn.cli.live import live_view
 from qhn.cli.options import store_option
 from qhn.cli.report import print_report
 from qhn.core.errors import StoreError
+from qhn.sweeps.memory import memory_of, size_text
 from qhn.sweeps.plan import make_plan
 from qhn.sweeps.running.board import Board
+from qhn.sweeps.running.local import available_cpus, trials_at_once
 from qhn.sweeps.running.quiet import output_to
 from qhn.sweeps.running.run import RunOptions, run_sweep
 from qhn.sweeps.running.signals import clean_stops
@@ -56,6 +58,12 @@ def execute(
         console.print(f"store     {escape(str(store.root))}")
         console.print(f"tracking  {escape(location.shown)}")
         console.print(f"log       {escape(str(log))}")
+        memory = memory_of(trial.config for trial in plan.trials)
+        slots = trials_at_once(memory, cpus)
+        if slots < (cpus or available_cpus()):
+            console.print(
+                f"[yellow]memory    {size_text(memory.trial)} for each trial: {slots} at once[/]"
+            )
         try:
             with output_to(log) as terminal:
                 screen = Console(file=terminal, highlight=False)
@@ -63,7 +71,7 @@ def execute(
                 def watch(board: Board) -> AbstractContextManager[object]:
                     return live_view(board, screen)
 
-                options = RunOptions(cpus, retry_failed, started)
+                options = RunOptions(slots, retry_failed, started)
                 outcome = run_sweep(plan, text, store, location, watch, options)
         except (KeyboardInterrupt, SystemExit):  # Ray, while it starts, exits on SIGTERM
             console.print(f"[yellow]Interrupted.[/] {hint}")

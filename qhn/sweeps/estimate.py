@@ -10,7 +10,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from qhn.sweeps.config import TrialConfig
-from qhn.sweeps.memory import shared_bytes, training_bytes
+from qhn.sweeps.memory import Memory, memory_of
 from qhn.sweeps.parts import AnsatzConfig, NetworkConfig
 
 if TYPE_CHECKING:
@@ -63,13 +63,11 @@ class Estimate:
         training_seconds: of all trials, summed as if one core ran them one after the other.
             On the long side: reports are timed where the distribution is spread widest;
             loss tables and start-up come on top, early stopping is not taken off.
-        trial_bytes: memory of the largest single trial beside what trials share.
-        shared_bytes: memory of all loss tables and data together, shared by the trials.
+        memory: that the trials need.
     """
 
     training_seconds: float
-    trial_bytes: int
-    shared_bytes: int
+    memory: Memory
 
 
 def cost_class(config: TrialConfig) -> CostClass:
@@ -117,18 +115,12 @@ def estimate(
     rates = _rates(unknown, budget_s)
     # Seconds of a finished trial hold its reports as well.
     rates.update({c: Rate(fmean(seconds), 0.0) for c, seconds in known.items()})
-    problems = {c.problem_key: c for c in left}.values()
     return Estimate(
         training_seconds=sum(
             steps[c] * rates[c].step_s + reports[c] * rates[c].report_s for c in examples
         ),
-        trial_bytes=max(map(_training_bytes, examples.values()), default=0),
-        shared_bytes=sum(shared_bytes(c.dataset, c.network) for c in problems),
+        memory=memory_of(left),
     )
-
-
-def _training_bytes(config: TrialConfig) -> int:
-    return training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
 
 
 def _n_reports(config: TrialConfig) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
+from qhn.sweeps.config import TrialConfig
 from qhn.sweeps.parts import AnsatzConfig, DatasetConfig, NetworkConfig
 
 #: Arrays of 2^N doubles that training holds: the engine's states and the objective's buffers.
@@ -19,6 +22,32 @@ _ANGLE_ARRAYS = 8
 #: The system and the driver want some memory too.
 _USABLE = 0.85
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+class Memory(NamedTuple):
+    """Memory of a sweep's trials, in bytes.
+
+    Attributes:
+        trial: of the largest single trial beside what trials share.
+        shared: of all loss tables and data together.
+    """
+
+    trial: int
+    shared: int
+
+    def trials_at_once(self, available: int) -> int:
+        """How many of the largest trial fit beside the tables; one even if none does."""
+        return max(1, (available - self.shared) // max(1, self.trial))
+
+
+def memory_of(configs: Iterable[TrialConfig]) -> Memory:
+    """Memory of trials with these configurations."""
+    shapes = {(c.dataset, c.network, c.ansatz, c.training.best_of) for c in configs}
+    problems = {(dataset, network) for dataset, network, _, _ in shapes}
+    return Memory(
+        trial=max((training_bytes(*shape) for shape in shapes), default=0),
+        shared=sum(shared_bytes(*problem) for problem in problems),
+    )
 
 
 def training_bytes(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from qhn.sweeps.estimate import Rate, cost_class, estimate, measure
-from qhn.sweeps.memory import shared_bytes, size_text, training_bytes
+from qhn.sweeps.estimate import Estimate, Rate, cost_class, estimate, measure
+from qhn.sweeps.memory import Memory
 from qhn.sweeps.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 
@@ -15,8 +15,7 @@ def configs(**changes):
 
 
 def test_nothing_left_costs_nothing():
-    nothing = estimate([])
-    assert (nothing.training_seconds, nothing.trial_bytes, nothing.shared_bytes) == (0, 0, 0)
+    assert estimate([]) == Estimate(training_seconds=0, memory=Memory(trial=0, shared=0))
 
 
 def test_finished_trials_are_believed():
@@ -75,27 +74,3 @@ def test_values_that_overflow_are_not_the_reader_s_business(recwarn):
     )
     measure(trial, budget_s=0.05)
     assert not recwarn.list
-
-
-def test_memory_counts_each_problem_once():
-    left = configs(datasets="[moons, ring]", objectives="[mle, {name: elbo, lambda: [1, 2]}]")
-    found = estimate(left, [(config, 1.0) for config in left])
-    one = shared_bytes(left[0].dataset, left[0].network)
-    assert found.shared_bytes == 2 * one
-    first = left[0]
-    said = training_bytes(first.dataset, first.network, first.ansatz, first.training.best_of)
-    assert found.trial_bytes == said >= 8 * 8 * 2**14
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "text"),
-    [
-        (0, "0 bytes"),
-        (1023, "1023 bytes"),
-        (2**20, "1 MiB"),
-        (3 * 2**29, "1.5 GiB"),
-        (2**74, "16384 EiB"),
-    ],
-)
-def test_sizes_as_people_say_them(n_bytes, text):
-    assert size_text(n_bytes) == text

@@ -8,7 +8,9 @@ import pytest
 
 from qhn.sweeps import build
 from qhn.sweeps.config import TrialConfig
-from qhn.sweeps.memory import training_bytes
+from qhn.sweeps.memory import Memory, memory_of, shared_bytes, size_text, training_bytes
+from qhn.sweeps.parts import DatasetConfig
+from qhn.sweeps.running.local import available_cpus, trials_at_once
 
 
 def trial(depth=2, hidden=3, best_of=64, train=100, **objective):
@@ -76,3 +78,39 @@ def test_reports_without_kept_probabilities_are_counted(monkeypatch):
     assert tables.class_probabilities is None
     said = training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
     assert 0.4 * said < measured(config, tables) < said
+
+
+def test_each_problem_counts_once_and_the_largest_trial():
+    moons, deeper = trial(), trial(depth=3)
+    ring = moons.model_copy(update={"dataset": DatasetConfig(name="ring")})
+    found = memory_of([moons, moons.model_copy(update={"seed": 1}), ring, deeper])
+    shared = sum(shared_bytes(c.dataset, c.network) for c in (moons, ring))
+    largest = training_bytes(deeper.dataset, deeper.network, deeper.ansatz, 64)
+    assert found == Memory(largest, shared)
+    assert largest >= 8 * 8 * 2**14
+
+
+@pytest.mark.parametrize(("available", "slots"), [(130, 3), (129, 2), (100, 1), (0, 1)])
+def test_trials_at_once_share_what_the_tables_leave(available, slots):
+    assert Memory(trial=10, shared=100).trials_at_once(available) == slots
+
+
+def test_slots_are_as_many_as_wanted_where_memory_allows(monkeypatch):
+    monkeypatch.setattr("qhn.sweeps.running.local.available_bytes", lambda: 1000)
+    assert trials_at_once(Memory(trial=10, shared=0), cpus=8) == 8
+    assert trials_at_once(Memory(trial=10, shared=0), cpus=None) == available_cpus()
+    assert trials_at_once(Memory(trial=300, shared=0), cpus=8) == 3
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (2**20, "1 MiB"),
+        (3 * 2**29, "1.5 GiB"),
+        (2**74, "16384 EiB"),
+    ],
+)
+def test_sizes_as_people_say_them(n_bytes, text):
+    assert size_text(n_bytes) == text

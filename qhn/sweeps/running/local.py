@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from qhn.sweeps.memory import Memory, available_bytes
 from qhn.sweeps.running.signals import held_back
 
 # Read when Ray is imported or started, so set before either; a user's own choice stands.
@@ -35,6 +36,16 @@ def available_cpus() -> int:
         return max(1, min(cpus, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no such file here, or no limit in it
         return cpus
+
+
+def trials_at_once(memory: Memory, cpus: int | None) -> int:
+    """Slots for trials: as many as wanted, or else one per core, as far as memory allows.
+
+    Args:
+        memory: of the trials.
+        cpus: the number wanted, if there is one.
+    """
+    return min(cpus or available_cpus(), memory.trials_at_once(available_bytes()))
 
 
 def most_alive(slots: int) -> int:

@@ -13,7 +13,7 @@ from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.groups import GroupSummary, summarise, summary_csv
 from qhn.sweeps.plan import Plan, PlannedTrial
 from qhn.sweeps.running.board import Board
-from qhn.sweeps.running.local import available_cpus, local_ray
+from qhn.sweeps.running.local import local_ray
 from qhn.sweeps.running.signals import held_back
 from qhn.sweeps.running.summary import RunSummary
 from qhn.sweeps.store import Store, SweepFolder, TrialResult, results_digest
@@ -29,12 +29,12 @@ class RunOptions:
     """How a sweep is run.
 
     Attributes:
-        cpus: trials at once; None for every core that this process may use.
+        slots: trials at once, at most (see `trials_at_once`).
         retry_failed: whether trials that failed before are tried again.
         started: ``time.monotonic()`` at the command's start.
     """
 
-    cpus: int | None = None
+    slots: int
     retry_failed: bool = False
     started: float | None = None
 
@@ -83,7 +83,7 @@ def run_sweep(
             store.clear_error(trial_id)
         failed = set()
     todo = [t for t in plan.trials if t.trial_id not in done and t.trial_id not in failed]
-    slots = max(1, min(options.cpus or available_cpus(), len(todo)))
+    slots = max(1, min(options.slots, len(todo)))
     board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
     writer = TrackingWriter(lambda: SweepRuns(location, plan.name), store)
     with watch(board):
