@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from qhn.sweeps.plan import make_plan
 from qhn.sweeps.spec import parse_spec
@@ -18,8 +18,9 @@ from qhn.sweeps.store import open_store
 _LIMIT_S = 240
 
 # A slow or busy machine is no mistake; and a run that decides about a change must not be chance.
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", patient)
+settings.register_profile("ci", patient, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 

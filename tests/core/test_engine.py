@@ -54,7 +54,7 @@ ansatzes = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ansatz=ansatzes, seed=st.integers(0, 2**32 - 1), special=st.sampled_from([0.0, 0.5, 1.0]))
 def test_agrees_with_pennylane(ansatz: Ansatz, seed: int, special: float) -> None:
     parameters = angles(ansatz.parameter_shape, seed, special)

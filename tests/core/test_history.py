@@ -17,7 +17,7 @@ def metrics(value):
     return {name: value + place for place, name in enumerate(METRICS)}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(0, 10**6), unique=True, max_size=20).map(sorted),
     st.integers(0, 2**50),

@@ -21,7 +21,7 @@ def kernel_matrix(n_qubits: int, h: float) -> np.ndarray:
     return np.exp(-squared / (2 * h**2))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(n_qubits=st.integers(1, 8), h=st.floats(0.2, 20.0), seed=st.integers(0, 1000))
 def test_kernel_product_is_the_sum_over_pairs(n_qubits: int, h: float, seed: int) -> None:
     x = np.random.default_rng(seed).normal(size=2**n_qubits)

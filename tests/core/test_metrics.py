@@ -26,7 +26,7 @@ def random_distribution(seed, sharpness=1.0):
     return q / q.sum()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 300.0))
 def test_accuracies_match_sums_over_networks(seed, sharpness):
     q = random_distribution(seed, sharpness)

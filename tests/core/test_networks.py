@@ -37,7 +37,7 @@ def naive_logistic(index, n_inputs, point):
     return weights[-1] + sum(w * v for w, v in zip(weights, point, strict=False))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 11), st.integers(1, 3), st.integers(0, 2**32 - 1))
 def test_mlp_logits_match_the_layout(n_inputs, n_hidden, seed):
     rng = np.random.default_rng(seed)
@@ -49,7 +49,7 @@ def test_mlp_logits_match_the_layout(n_inputs, n_hidden, seed):
     np.testing.assert_allclose(network.logits(indices, x), expected, rtol=0, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 16), st.integers(0, 2**32 - 1))
 def test_logistic_logits_match_the_layout(n_inputs, seed):
     rng = np.random.default_rng(seed)

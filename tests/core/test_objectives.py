@@ -27,7 +27,7 @@ def distribution(size: int, seed: int, concentration: float = 0.3) -> np.ndarray
     return q / q.sum()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     n_qubits=st.integers(6, 13),
     seed=st.integers(0, 1000),

@@ -15,7 +15,7 @@ from qhn.core.schedules import Constant, Cosine, Cyclic, Exponential, Warmup
 strength = st.floats(1e-6, 1e6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(strength, strength, st.integers(1, 500), st.floats(0.05, 1.0))
 def test_values_stay_between_the_ends_and_are_monotone(start, end, total, over):
     for schedule in (

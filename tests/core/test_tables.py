@@ -20,7 +20,7 @@ def naive_nll(z, y):
     return s + math.log1p(math.exp(-s)) if s > 0 else math.log1p(math.exp(s))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     st.sampled_from([networks.mlp(2, 2), networks.mlp(1, 3), networks.logistic(7)]),
     st.integers(1, 40),

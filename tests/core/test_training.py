@@ -161,7 +161,7 @@ def test_prior_samples_are_drawn_anew_each_step_from_the_seed():
     assert len(np.unique(np.concatenate(objective.priors))) == 64
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(0, 24), min_size=1, max_size=3),
     st.sampled_from([1, 7, 10, 50]),

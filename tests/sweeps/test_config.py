@@ -72,7 +72,7 @@ def shuffled(content, rng):
     return {key: shuffled(content[key], rng) for key in keys}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(contents)
 def test_json_gives_the_configuration_back(content):
     made = TrialConfig.model_validate(content)
@@ -82,7 +82,7 @@ def test_json_gives_the_configuration_back(content):
     assert again.to_json() == made.to_json()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(contents, st.randoms(use_true_random=False))
 def test_the_order_of_keys_does_not_matter(content, rng):
     expected = TrialConfig.model_validate(content).trial_id

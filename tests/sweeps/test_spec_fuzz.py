@@ -32,7 +32,7 @@ anything = st.recursive(
 files = st.dictionaries(keys | st.text(), anything, max_size=8)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(files)
 def test_any_content(content):
     right = {"name": "x", "datasets": "moons", "objectives": "mle", "seeds": 1}
@@ -41,7 +41,7 @@ def test_any_content(content):
             parse_spec(text, memory_bytes=2**33)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.one_of(st.text(), st.binary()))
 def test_any_text(text):
     with contextlib.suppress(SpecError):

@@ -89,7 +89,7 @@ searches = sweeps(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.one_of(grids, searches))
 def test_a_spec_written_out_reads_back(content):
     spec = parse_spec(json.dumps(content))
@@ -98,7 +98,7 @@ def test_a_spec_written_out_reads_back(content):
     assert make_plan(again) == make_plan(spec)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(grids)
 def test_block_style_reads_like_json(content):
     name = json.dumps(content.pop("name"))
@@ -107,7 +107,7 @@ def test_block_style_reads_like_json(content):
     assert parse_spec(block) == parse_spec(flow)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(grids)
 def test_one_more_seed_adds_trials_and_changes_none(content):
     fewer, more = (
