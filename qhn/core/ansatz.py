@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
+from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 
 Entangler = Literal["brickwork", "chain", "ring"]
@@ -32,9 +33,8 @@ class Ansatz:
     entanglers_first: bool = True
 
     def __post_init__(self) -> None:
-        for name, value in (("n_qubits", self.n_qubits), ("depth", self.depth)):
-            if value < 1:
-                raise InvalidValueError(f"`{name} >= 1` must hold, but got {name}={value}")
+        check_count("n_qubits", self.n_qubits)
+        check_count("depth", self.depth)
         if self.entangler not in get_args(Entangler):
             raise InvalidValueError(
                 f"entangler must be one of {', '.join(get_args(Entangler))}, "

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.seeds import Purpose, stream
 
@@ -98,10 +99,13 @@ def make_dataset(
         test: number of test points, at least 1.
         noise: standard deviation of the noise of moons and ring (None: 0.1); the other sets take
             none.
-        seed: train and test points come from two independent streams of it.
+        seed: train and test points come from two independent streams of it; those of digits from
+            one permutation, first the training points and then the test points, so that changing
+            ``train`` changes both.
 
     Raises:
-        InvalidValueError: unknown name, sizes out of range, or a noise that the set cannot take.
+        InvalidValueError: unknown name, sizes or seed out of range, or a noise that the set cannot
+            take.
     """
     check_dataset(name, train=train, test=test, noise=noise)
     if name == "digits":
@@ -115,6 +119,8 @@ def make_dataset(
         }
         x_train, y_train = draw[name](train, stream(seed, Purpose.TRAIN_DATA))
         x_test, y_test = draw[name](test, stream(seed, Purpose.TEST_DATA))
+    if not (np.isfinite(x_train).all() and np.isfinite(x_test).all()):
+        raise InvalidValueError(f"points must be finite, but with noise={noise} some are not")
     return Dataset(name, x_train, y_train, x_test, y_test)
 
 
@@ -127,8 +133,7 @@ def check_dataset(name: str, *, train: int, test: int, noise: float | None) -> N
     if name not in NAMES:
         raise InvalidValueError(f"dataset must be one of {', '.join(NAMES)}, but got {name!r}")
     for part, size in (("train", train), ("test", test)):
-        if size < 1:
-            raise InvalidValueError(f"`{part} >= 1` must hold, but got {part}={size}")
+        check_count(part, size)
     if name == "digits" and train + test > DIGITS_AVAILABLE:
         raise InvalidValueError(
             f"`train + test <= {DIGITS_AVAILABLE}` must hold for digits, because there are no more "

@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from qhn.core.checks import check_count
 from qhn.core.engine.inputs import readonly
 from qhn.core.errors import InvalidValueError
 from qhn.core.kernels import COMPILED_SIZE, correlation
@@ -79,9 +80,8 @@ class Objective:
             raise InvalidValueError(
                 f"nll must have the shape (2^N,) with N >= 1, but got {nll.shape}"
             )
-        if n_points < 1:
-            raise InvalidValueError(f"`n_points >= 1` must hold, but got n_points={n_points}")
-        if prior_samples is not None and prior_samples < 2:
+        check_count("n_points", n_points)
+        if prior_samples is not None and check_count("prior_samples", prior_samples) < 2:
             raise InvalidValueError(
                 f"`prior_samples >= 2` must hold (an unbiased estimate needs pairs), "
                 f"but got prior_samples={prior_samples}; leave it out for the closed form"

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Protocol
 
+from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 
 
@@ -126,8 +127,7 @@ class Cyclic:
             raise InvalidValueError(
                 f"`low <= high` must hold, but got (low={self.low}, high={self.high})"
             )
-        if self.cycles < 1:
-            raise InvalidValueError(f"`cycles >= 1` must hold, but got cycles={self.cycles}")
+        check_count("cycles", self.cycles)
 
     def at(self, step: int, total_steps: int) -> float:
         """``low + (high − low) · (1 − cos(2π · cycles · t)) / 2``."""

@@ -10,6 +10,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from qhn.core.checks import check_count
+
 
 class Purpose(IntEnum):
     """What a stream is for. Values are part of every result: append, never renumber."""
@@ -23,6 +25,11 @@ class Purpose(IntEnum):
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
-    """The random generator of one purpose (and, for example, one step) under a seed."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(int(purpose), *index))
+    """The random generator of one purpose (and, for example, one step) under a seed.
+
+    Raises:
+        InvalidValueError: if the seed is not a whole number, or negative.
+    """
+    entropy = check_count("seed", seed, least=0)
+    sequence = np.random.SeedSequence(entropy, spawn_key=(int(purpose), *index))
     return np.random.Generator(np.random.PCG64(sequence))

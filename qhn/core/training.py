@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qhn.core.ansatz import Ansatz
 from qhn.core.bits import bit_string
+from qhn.core.checks import check_count
 from qhn.core.diagnostics import Flag, Limits, diagnose
 from qhn.core.errors import InvalidValueError
 from qhn.core.history import History
@@ -78,7 +79,7 @@ class Trainer:
         distribution: q_θ and its gradients for this ansatz.
 
     Raises:
-        InvalidValueError: if sizes do not fit or counts are below 1.
+        InvalidValueError: if sizes do not fit, or counts are not whole or below 1.
     """
 
     def __init__(
@@ -96,8 +97,7 @@ class Trainer:
         distribution: Distribution,
     ) -> None:
         for name, value in (("steps", steps), ("report_every", report_every), ("best_of", best_of)):
-            if value < 1:
-                raise InvalidValueError(f"`{name} >= 1` must hold, but got {name}={value}")
+            check_count(name, value)
         if ansatz.n_qubits != problem.n_qubits:
             raise InvalidValueError(
                 f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
@@ -181,9 +181,9 @@ class Trainer:
         """The k most probable outcomes at the latest report, most probable first.
 
         Before the first report they are those of the initial angles. Ties go to the lower index.
+        There are none if training has diverged to angles that are not numbers.
         """
-        if k < 1:
-            raise InvalidValueError(f"`k >= 1` must hold, but got k={k}")
+        check_count("k", k)
         q = self._distribution.probabilities(self._reported)
         k = min(k, len(q))
         # Everything as probable as the k-th, so that a tie is cut by index and not by chance.

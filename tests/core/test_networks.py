@@ -102,6 +102,12 @@ def test_sizes_below_one_are_refused(make):
         make()
 
 
+@pytest.mark.parametrize("make", [lambda: networks.mlp(2.0, 3), lambda: networks.logistic(1.5)])
+def test_sizes_that_are_not_whole_are_refused(make):
+    with pytest.raises(InvalidValueError, match="must be a whole number"):
+        make()
+
+
 def test_wrong_points_and_indices_are_refused():
     network = networks.logistic(3)
     with pytest.raises(InvalidValueError, match=r"shape \(points, 3\)"):

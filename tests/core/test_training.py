@@ -280,6 +280,9 @@ def test_states_that_do_not_fit_are_refused_and_change_nothing(changes, message)
     "changes, message",
     [
         ({"steps": 0}, "`steps >= 1` must hold"),
+        ({"steps": 2.5}, "steps must be a whole number, but got steps=2.5"),
+        ({"seed": -1}, "`seed >= 0` must hold, but got seed=-1"),
+        ({"seed": 1.5}, "seed must be a whole number"),
         ({"report_every": 0}, "`report_every >= 1` must hold"),
         ({"best_of": 0}, "`best_of >= 1` must hold"),
         ({"ansatz": Ansatz.chain(5, 1)}, "got 5 qubits for 6 bits"),

@@ -7,7 +7,7 @@ code of arXiv 2301.08292.
 
 from __future__ import annotations
 
-from qhn.core.networks.family import BinaryNetwork, Classes, Evaluator, IndexArray
+from qhn.core.networks.family import BinaryNetwork, Classes, IndexArray, LogitFunction
 from qhn.core.networks.hidden import MLP
 from qhn.core.networks.linear import Logistic
 
@@ -15,9 +15,9 @@ __all__ = [
     "MLP",
     "BinaryNetwork",
     "Classes",
-    "Evaluator",
     "IndexArray",
     "Logistic",
+    "LogitFunction",
     "logistic",
     "mlp",
 ]

@@ -12,7 +12,7 @@ from qhn.core.errors import InvalidValueError
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
-Evaluator = Callable[[IndexArray], FloatArray]
+LogitFunction = Callable[[IndexArray], FloatArray]
 
 
 class Classes(NamedTuple):
@@ -47,7 +47,7 @@ class BinaryNetwork(Protocol):
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
         """Logits of the networks ``indices`` at the points ``x``: shape ``(len(indices), n)``."""
 
-    def evaluator(self, x: FloatArray) -> Evaluator:
+    def evaluator(self, x: FloatArray) -> LogitFunction:
         """The function from indices to logits at fixed points; what they share is computed once."""
 
     def evaluator_bytes(self, points: int) -> int:
@@ -59,12 +59,6 @@ class BinaryNetwork(Protocol):
     @property
     def classes_bytes(self) -> int:
         """Memory that `classes` takes at most, in bytes."""
-
-
-def check_inputs(n_inputs: int) -> None:
-    """Refuse a network without inputs."""
-    if n_inputs < 1:
-        raise InvalidValueError(f"`n_inputs >= 1` must hold, but got n_inputs={n_inputs}")
 
 
 def as_points(x: ArrayLike, n_inputs: int) -> FloatArray:
@@ -94,7 +88,7 @@ def as_indices(indices: ArrayLike, n_qubits: int) -> IndexArray:
     return array.astype(np.int64, copy=False)
 
 
-def signed_sums(terms: FloatArray) -> Evaluator:
+def signed_sums(terms: FloatArray) -> LogitFunction:
     """All Σ_i ±terms[i], addressed by the signs as an integer (first term: highest bit, 1 is +).
 
     The terms are cut into two halves whose sums are tabulated, so that a sum costs one addition.

@@ -9,15 +9,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from qhn.core.errors import InvalidValueError
+from qhn.core.checks import check_count
 from qhn.core.networks.family import (
     Classes,
-    Evaluator,
     FloatArray,
     IndexArray,
+    LogitFunction,
     as_indices,
     as_points,
-    check_inputs,
     signed_sums,
     signed_sums_bytes,
 )
@@ -42,9 +41,8 @@ class MLP:
     n_hidden: int
 
     def __post_init__(self) -> None:
-        check_inputs(self.n_inputs)
-        if self.n_hidden < 1:
-            raise InvalidValueError(f"`n_hidden >= 1` must hold, but got n_hidden={self.n_hidden}")
+        check_count("n_inputs", self.n_inputs)
+        check_count("n_hidden", self.n_hidden)
 
     @property
     def n_qubits(self) -> int:
@@ -60,7 +58,7 @@ class MLP:
         """Logits, shape ``(len(indices), len(x))``."""
         return self.evaluator(x)(as_indices(indices, self.n_qubits))
 
-    def evaluator(self, x: FloatArray) -> Evaluator:
+    def evaluator(self, x: FloatArray) -> LogitFunction:
         """The function from indices to logits at the points x."""
         points = as_points(x, self.n_inputs)
         sums = signed_sums(np.vstack([points.T, np.ones(len(points))]))
@@ -73,7 +71,7 @@ class MLP:
             hidden[~sigmoid] = np.maximum(hidden[~sigmoid], 0.0)
             return hidden
 
-        lookup: Evaluator = activations
+        lookup: LogitFunction = activations
         if self._n_states <= _TABLE_STATES:
             table = activations(np.arange(self._n_states))
             lookup = table.__getitem__

@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qhn.core.checks import check_count
 from qhn.core.networks.family import (
     Classes,
-    Evaluator,
     FloatArray,
+    LogitFunction,
     as_indices,
     as_points,
-    check_inputs,
     signed_sums,
     signed_sums_bytes,
 )
@@ -28,7 +28,7 @@ class Logistic:
     n_inputs: int
 
     def __post_init__(self) -> None:
-        check_inputs(self.n_inputs)
+        check_count("n_inputs", self.n_inputs)
 
     @property
     def n_qubits(self) -> int:
@@ -44,7 +44,7 @@ class Logistic:
         """Logits, shape ``(len(indices), len(x))``."""
         return self.evaluator(x)(as_indices(indices, self.n_qubits))
 
-    def evaluator(self, x: FloatArray) -> Evaluator:
+    def evaluator(self, x: FloatArray) -> LogitFunction:
         """The function from indices to logits at the points x."""
         points = as_points(x, self.n_inputs)
         return signed_sums(np.vstack([points.T, np.ones(len(points))]))
