@@ -40,6 +40,16 @@ def test_a_training_step_allocates_nothing_of_size_2_to_the_n(
     assert peak < SIZE  # one byte an outcome; a single array of doubles would take eight
 
 
+def test_few_outcomes_take_no_memory_by_pairs_of_prior_strings() -> None:
+    objective = Objective("selbo", np.zeros(8), 1, prior_samples=16_384)
+    q, prior = np.full(8, 1 / 8), np.arange(16_384) % 8
+    tracemalloc.start()
+    objective.value_and_observable(q, 1.0, prior)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
 @pytest.mark.parametrize("entangler", ["brickwork", "chain", "ring"])
 def test_engine_and_objective_hold_less_than_seven_arrays(entangler: str) -> None:
     table = np.zeros(SIZE)

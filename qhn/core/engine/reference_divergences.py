@@ -33,15 +33,14 @@ def discrepancy(
     r is uniform if ``prior`` is empty, else the distribution of the strings in it; the term of
     two of these strings is then the mean over pairs of different ones, so that MMD² is unbiased.
     """
-    other = np.full(q.size, 1.0 / q.size)
-    if prior.size:
-        other = np.bincount(prior, minlength=q.size) / prior.size
+    m = prior.size
+    counts = np.bincount(prior, minlength=q.size).astype(np.float64)
+    other = counts / m if m else np.full(q.size, 1.0 / q.size)
     mixed = kernel_product(q - other, c)
     mmd2 = float((q - other) @ mixed)
-    if prior.size:
-        pairs = c ** np.bitwise_count(prior[:, None] ^ prior[None, :]).astype(float)
-        m = prior.size
-        mmd2 += float((pairs.sum() - m) / (m * (m - 1)) - pairs.sum() / m**2)
+    if m:
+        pairs = float(counts @ kernel_product(counts, c))
+        mmd2 += (pairs - m) / (m * (m - 1)) - pairs / m**2
     out[...] = nll + strength * 2.0 * mixed
     return float(q @ nll), mmd2
 
