@@ -12,14 +12,7 @@ from qhn.core.errors import InvalidValueError
 
 FloatArray = NDArray[np.float64]
 
-METRICS = (
-    "objective",
-    "lambda",
-    "nll",
-    "kl",
-    "mmd2",
-    "entropy",
-    "gradient_norm",
+ACCURACIES = (
     "train_accuracy_expected",
     "test_accuracy_expected",
     "train_accuracy_mode",
@@ -28,6 +21,10 @@ METRICS = (
     "test_accuracy_average",
     "train_accuracy_best_of_k",
     "test_accuracy_best_of_k",
+)
+METRICS = (
+    *("objective", "lambda", "nll", "kl", "mmd2", "entropy", "gradient_norm"),
+    *ACCURACIES,
 )
 COLUMNS = ("step", "timestamp_ms", *METRICS)
 
@@ -87,10 +84,6 @@ class History:
             raise InvalidValueError(f"column must be one of {', '.join(COLUMNS)}, but got {name!r}")
         place = COLUMNS.index(name)
         return np.array([row[place] for row in self._rows])
-
-    def rows(self, start: int = 0) -> list[list[float]]:
-        """Rows from the given one on, each in the order of `COLUMNS`."""
-        return [list(row) for row in self._rows[start:]]
 
     def to_array(self) -> FloatArray:
         """All rows, shape ``(rows, len(COLUMNS))``; times below 2^53 are exact."""

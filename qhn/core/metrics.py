@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from qhn.core.checks import check_count
 from qhn.core.engine.inputs import frozen, readonly
+from qhn.core.errors import InvalidValueError
+from qhn.core.history import ACCURACIES
 from qhn.core.networks import BinaryNetwork
 from qhn.core.problem import Problem, keeps_probabilities
 from qhn.core.tables import evaluation_bytes
@@ -47,18 +52,27 @@ class Evaluator:
         * ``average``: that of the prediction P(y = 1 | x) = Σ_σ q(σ) P(y = 1 | x, σ) > 1/2;
         * ``best_of_k``: that of the sample with the lowest training loss among ``best_of``.
 
+        All of them are NaN if q is, as it is when training has diverged.
+
         Args:
             q: shape ``(2^N,)``.
             best_of: number of samples k, at least 1.
             rng: draws the samples.
+
+        Raises:
+            InvalidValueError: if q has another shape, or k is below 1.
         """
         problem = self._problem
+        self._checked(q)  # and left as it is: argmax would copy a read-only array
+        expected = float(np.einsum("i,i->", q, problem.train_accuracy))
+        if math.isnan(expected):
+            return dict.fromkeys(ACCURACIES, math.nan)
         mode = int(np.argmax(q))
         best = self.best_sample(q, best_of, rng)
         right = (self.average(q) > 0.5) == self._positive
         n = problem.n_train
         return {
-            "train_accuracy_expected": float(np.einsum("i,i->", q, problem.train_accuracy)),
+            "train_accuracy_expected": expected,
             "test_accuracy_expected": float(np.einsum("i,i->", q, problem.test_accuracy)),
             "train_accuracy_mode": float(problem.train_accuracy[mode]),
             "test_accuracy_mode": float(problem.test_accuracy[mode]),
@@ -70,8 +84,8 @@ class Evaluator:
 
     def best_sample(self, q: FloatArray, k: int, rng: np.random.Generator) -> int:
         """Index of the lowest training loss among k samples from q (the lowest index on a tie)."""
-        samples = np.empty(k, dtype=np.int64)
-        self._passes.draw(readonly(q), readonly(np.sort(rng.random(k))), samples)
+        samples = np.empty(check_count("k", k), dtype=np.int64)
+        self._passes.draw(self._checked(q), readonly(np.sort(rng.random(k))), samples)
         return int(samples[np.argmin(self._problem.nll[samples])])
 
     def average(self, q: FloatArray) -> FloatArray:
@@ -83,7 +97,7 @@ class Evaluator:
             Shape ``(n_train + n_test,)``, an internal buffer valid until the next call.
         """
         weights, average = self._weights, self._average
-        self._passes.class_weights(readonly(q), self._class_of, weights)
+        self._passes.class_weights(self._checked(q), self._class_of, weights)
         cutoff = _SKIPPED_MASS / len(weights)
         if self._class_probabilities is not None:
             rows = self._class_probabilities
@@ -93,6 +107,14 @@ class Evaluator:
         kept = np.where(weights > cutoff, weights, 0.0)
         average /= kept.sum()
         return average
+
+    def _checked(self, q: FloatArray) -> FloatArray:
+        # Compiled passes check no bounds.
+        if q.shape != self._class_of.shape:
+            raise InvalidValueError(
+                f"q must have the shape (2^N,) = {self._class_of.shape}, but got {q.shape}"
+            )
+        return readonly(q)
 
     def _average_anew(self, cutoff: float) -> None:
         """The weighted rows, from logits: for families whose probabilities are not kept."""

@@ -43,7 +43,7 @@ def test_rows_columns_and_the_last_row():
     history.append(10, 2000, metrics(1.5))
     assert history.last() == metrics(1.5)
     assert next(history.items()) == (0, 1000, metrics(0.5))
-    assert history.rows(1) == [[10.0, 2000.0, *metrics(1.5).values()]]
+    assert history.to_array()[1].tolist() == [10.0, 2000.0, *metrics(1.5).values()]
     assert history.column("nll").tolist() == [2.5, 3.5]
     assert history.column("timestamp_ms").tolist() == [1000, 2000]
     assert len(COLUMNS) == 17

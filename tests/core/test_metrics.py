@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from qhn.core import networks
 from qhn.core.datasets import make_dataset
+from qhn.core.errors import InvalidValueError
+from qhn.core.history import ACCURACIES
 from qhn.core.metrics import Evaluator
 from qhn.core.problem import build_problem
 
@@ -90,6 +92,23 @@ def test_a_point_mass_is_its_own_mode_average_and_samples():
         PROBLEM.test_accuracy[321]
     }
     assert found["train_accuracy_best_of_k"] == PROBLEM.train_accuracy[321]
+
+
+def test_a_distribution_that_is_not_a_number_has_no_accuracy():
+    found = Evaluator(PROBLEM).accuracies(np.full(2**10, np.nan), 4, np.random.default_rng(0))
+    assert tuple(found) == ACCURACIES
+    assert np.isnan(list(found.values())).all()
+
+
+def test_another_shape_and_no_samples_are_refused():
+    evaluator, rng = Evaluator(PROBLEM), np.random.default_rng(0)
+    for q in (np.full(2**9, 2.0**-9), np.full(2**11, 2.0**-11)):
+        with pytest.raises(InvalidValueError, match=r"= \(1024,\), but got"):
+            evaluator.average(q)
+        with pytest.raises(InvalidValueError, match=r"= \(1024,\), but got"):
+            evaluator.best_sample(q, 1, rng)
+    with pytest.raises(InvalidValueError, match="`k >= 1`"):
+        evaluator.best_sample(random_distribution(0), 0, rng)
 
 
 def test_rounding_at_the_end_of_the_cumulative_sum_stays_in_range():
