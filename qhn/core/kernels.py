@@ -12,11 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qhn.core.bandwidth import bandwidth
 from qhn.core.engine.inputs import readonly
 from qhn.core.errors import InvalidValueError
-
-__all__ = ["bandwidth", "correlation", "kernel_apply", "mmd2"]
 
 FloatArray = NDArray[np.float64]
 
@@ -47,6 +44,7 @@ def kernel_apply(q: FloatArray, h: float, out: FloatArray) -> FloatArray:
         InvalidValueError: if h is not a positive finite number, or an array is not as above.
     """
     c = correlation(h)
+    q = readonly(q)
     if q.ndim != 1 or q.size.bit_count() != 1:
         raise InvalidValueError(f"q must have the shape (2^N,), but got {q.shape}")
     if out.shape != q.shape or out.dtype != np.float64 or not out.flags.c_contiguous:
@@ -57,7 +55,7 @@ def kernel_apply(q: FloatArray, h: float, out: FloatArray) -> FloatArray:
     if q.size >= COMPILED_SIZE:
         from qhn.core.engine.divergences import kernel_product
 
-        kernel_product(readonly(q), c, out)
+        kernel_product(q, c, out)
     else:
         from qhn.core.engine.reference_divergences import kernel_product as product
 
@@ -71,5 +69,5 @@ def mmd2(q: FloatArray, h: float) -> float:
     The difference q − u is taken first, so that no digits cancel when q is close to u.
     Allocates one array of 2^N doubles; training uses `Objective`, which keeps its own.
     """
-    difference = q - 1.0 / q.size
+    difference = np.asarray(q, dtype=np.float64) - 1.0 / np.size(q)
     return float(difference @ kernel_apply(difference, h, np.empty_like(difference)))

@@ -38,7 +38,8 @@ class Terms:
     Attributes:
         nll: Σ q·nll, mean negative log-likelihood per datum.
         kl: KL(q‖u).
-        mmd2: MMD²(q, u).
+        mmd2: MMD²(q, u) at the objective's own bandwidth h (N/4 for MLE and ELBO unless given),
+            so values of different h are different quantities.
         entropy: H[q].
     """
 
@@ -53,7 +54,8 @@ class Objective:
 
     Args:
         name: ``"mle"``, ``"elbo"`` or ``"selbo"``.
-        nll: mean negative log-likelihood of each network, shape ``(2^N,)``; not copied.
+        nll: mean negative log-likelihood of each network, shape ``(2^N,)``; contiguous doubles
+            are not copied.
         n_points: n, number of training points.
         bandwidth: h, a number; N/4 if not given.
         prior_samples: m, with which SELBO estimates MMD² from m prior strings, without bias;
@@ -71,6 +73,7 @@ class Objective:
         bandwidth: float | None = None,
         prior_samples: int | None = None,
     ) -> None:
+        nll = readonly(nll)
         if name not in get_args(Name):
             raise InvalidValueError(
                 f"objective must be one of {', '.join(get_args(Name))}, but got {name!r}"
@@ -87,7 +90,7 @@ class Objective:
                 f"but got prior_samples={prior_samples}; leave it out for the closed form"
             )
         self.name: Name = name
-        self.nll = readonly(nll)
+        self.nll = nll
         self.n_points = n_points
         self.n_qubits = n_qubits
         self.bandwidth = n_qubits / 4 if bandwidth is None else float(bandwidth)
@@ -113,7 +116,7 @@ class Objective:
 
         Raises:
             InvalidValueError: if q has another shape, or ``prior`` is missing, has another
-                length than m or holds an index out of range.
+                length than m, or holds anything but integers in range.
         """
         q = self._checked(q)
         weight = strength / self.n_points
@@ -139,12 +142,13 @@ class Objective:
         return nll, mmd2
 
     def _checked(self, q: FloatArray) -> FloatArray:
+        q = readonly(q)
         # Compiled passes check no bounds.
         if q.shape != self.nll.shape:
             raise InvalidValueError(
                 f"q must have the shape (2^N,) = {self.nll.shape}, but got {q.shape}"
             )
-        return readonly(q)
+        return q
 
     def _checked_prior(self, prior: IntArray | None) -> IntArray:
         if self.prior_samples is None:
@@ -154,6 +158,8 @@ class Objective:
                 f"prior must hold the indices of {self.prior_samples} strings, but got "
                 f"{'none' if prior is None else f'the shape {prior.shape}'}"
             )
+        if not np.issubdtype(prior.dtype, np.integer):
+            raise InvalidValueError(f"prior must hold integers, but got {prior.dtype}")
         if prior.min() < 0 or prior.max() >= self.nll.size:
             raise InvalidValueError(
                 f"prior must hold indices from 0 to {self.nll.size - 1}, but got "

@@ -160,6 +160,16 @@ def test_convenience_function_returns_its_own_array() -> None:
     assert q.base is None
 
 
+def test_plain_lists_are_taken_as_arrays() -> None:
+    engine = Engine(Ansatz.brickwork(2, 1))
+    assert engine.probabilities([[[0, 0], [0, 0]]]).tolist() == [1, 0, 0, 0]  # type: ignore[arg-type]
+    assert engine.gradient([0.0, 0, 0, 0]).tolist() == [[[0, 0], [0, 0]]]  # type: ignore[arg-type]
+
+
+def test_an_angle_that_is_not_finite_leaves_no_probability() -> None:
+    assert np.isnan(probabilities(Ansatz.ring(3, 1), np.full((1, 2, 3), np.inf))).all()
+
+
 def test_wrong_shapes_are_refused() -> None:
     engine = Engine(Ansatz.brickwork(3, 2))
     with pytest.raises(InvalidValueError, match="before `gradient`"):

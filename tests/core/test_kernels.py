@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qhn.core.bandwidth import bandwidth
 from qhn.core.bits import all_bits
 from qhn.core.errors import InvalidValueError
-from qhn.core.kernels import bandwidth, correlation, kernel_apply, mmd2
+from qhn.core.kernels import correlation, kernel_apply, mmd2
 
 
 def kernel_matrix(n_qubits: int, h: float) -> np.ndarray:

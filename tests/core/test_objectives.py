@@ -55,6 +55,33 @@ def test_compiled_passes_agree_with_numpy(
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("n_qubits", [3, 6])
+def test_sampled_discrepancy_is_the_mean_over_pairs(n_qubits: int) -> None:
+    rng = np.random.default_rng(n_qubits)
+    size, m, h = 2**n_qubits, 9, 1.3
+    q, prior = distribution(size, 0), rng.integers(0, size, m)
+    objective = Objective("selbo", np.zeros(size), 1, bandwidth=h, prior_samples=m)
+
+    def kernel(s: np.ndarray, t: np.ndarray) -> np.ndarray:
+        distances = np.bitwise_count(s[:, None] ^ t[None, :]).astype(float)
+        return np.exp(-distances / (2 * h**2))
+
+    every = np.arange(size)
+    different = kernel(prior, prior)[~np.eye(m, dtype=bool)]
+    expected = q @ kernel(every, every) @ q + different.mean()
+    expected -= 2 * (q @ kernel(every, prior)).mean()
+    value, _ = objective.value_and_observable(q, 1.0, prior)
+    assert value == pytest.approx(expected, rel=1e-12)
+
+
+def test_plain_lists_are_taken_as_arrays() -> None:
+    objective = Objective("elbo", [0.0, 1.0], 1)  # type: ignore[arg-type]
+    value, _ = objective.value_and_observable([0.5, 0.5], 3.0)  # type: ignore[arg-type]
+    assert value == pytest.approx(0.5)
+    assert mmd2([0.5, 0.5], 1.0) == 0.0  # type: ignore[arg-type]
+    assert mmd2(np.array([1.0, 0.0], dtype=np.float32), 1.0) == mmd2(np.array([1.0, 0.0]), 1.0)
+
+
 def test_logarithm_is_good_to_the_last_places() -> None:
     rng = np.random.default_rng(0)
     near_one = 1.0 + rng.normal(size=1024) * 10.0 ** rng.uniform(-16, -1, 1024)
@@ -185,7 +212,9 @@ def test_table_is_not_copied() -> None:
         ({"nll": np.zeros((2, 2))}, r"\(2\^N,\)"),
         ({"n_points": 0}, "n_points >= 1"),
         ({"bandwidth": 0.0}, "h > 0"),
+        ({"n_points": 1.5}, "n_points must be a whole number"),
         ({"prior_samples": 1}, "prior_samples >= 2"),
+        ({"prior_samples": 2.5}, "prior_samples must be a whole number"),
     ],
 )
 def test_invalid_objectives_are_refused(arguments: dict[str, object], message: str) -> None:
@@ -203,6 +232,8 @@ def test_prior_strings_are_checked() -> None:
         objective.value_and_observable(q, 1.0, np.zeros(3, dtype=np.int64))
     with pytest.raises(InvalidValueError, match="from 0 to 63"):
         objective.value_and_observable(q, 1.0, np.array([0, 1, 2, 64]))
+    with pytest.raises(InvalidValueError, match="must hold integers, but got float64"):
+        objective.value_and_observable(q, 1.0, np.array([0.0, 1.9, 2.0, math.nan]))
 
 
 @pytest.mark.parametrize("size", [4, 64])

@@ -78,7 +78,8 @@ class Engine:
         """q_θ(σ) = |⟨σ|ψ(θ)⟩|².
 
         Args:
-            parameters: angles in radians, shape ``(depth, 2, N)``.
+            parameters: angles in radians, shape ``(depth, 2, N)``. An angle that is not finite
+                makes every probability NaN.
 
         Returns:
             Shape ``(2^N,)``: a view of an internal buffer, valid until the next call of this
@@ -87,6 +88,7 @@ class Engine:
         Raises:
             InvalidValueError: if the shape is another one.
         """
+        parameters = np.asarray(parameters, dtype=np.float64)
         if parameters.shape != self.ansatz.parameter_shape:
             raise InvalidValueError(
                 f"parameters must have the shape (depth, 2, N) = {self.ansatz.parameter_shape}, "
@@ -109,6 +111,7 @@ class Engine:
         Raises:
             InvalidValueError: if the shape is another one, or no distribution was asked for yet.
         """
+        observable = np.asarray(observable, dtype=np.float64)
         if observable.shape != self._probabilities.shape:
             raise InvalidValueError(
                 f"observable must have the shape (2^N,) = {self._probabilities.shape}, "
@@ -150,7 +153,7 @@ def probabilities(ansatz: Ansatz, parameters: FloatArray) -> FloatArray:
 
     For more than one set of parameters keep an `Engine`, which allocates its memory once.
     """
-    return Engine(ansatz).probabilities(np.asarray(parameters, dtype=np.float64)).copy()
+    return Engine(ansatz).probabilities(parameters).copy()
 
 
 def _skewed(count: int, size: int) -> list[FloatArray]:
