@@ -152,8 +152,9 @@ def _train(config: TrialConfig, as_json: bool) -> None:
     console.print(table)
     for name, step in result.flags.items():
         console.print(f"[yellow]flag[/] {name}, first seen at step {step}")
-    best = Table(*(result.top_strings[0] if result.top_strings else ()), box=box.SIMPLE_HEAD)
-    for top in result.top_strings[:5]:
-        best.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in top.values()))
-    console.print("most probable outcomes", best)
+    if result.top_strings:
+        best = Table(*result.top_strings[0], box=box.SIMPLE_HEAD)
+        for top in result.top_strings[:5]:
+            best.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in top.values()))
+        console.print("most probable outcomes", best)
     console.print(f"{config.n_qubits} qubits, {result.steps} steps in {spent:.2f} s")

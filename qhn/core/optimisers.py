@@ -26,11 +26,12 @@ class Optimiser(Protocol):
     def state(self) -> State:
         """What it remembers, as copies; empty before the first update."""
 
-    def restore(self, state: State) -> None:
-        """Go on from a state that `state` gave.
+    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+        """Go on from what `state` gave after so many updates of parameters of this shape.
 
         Raises:
-            InvalidValueError: if the state is not of this kind of optimiser.
+            InvalidValueError: if it cannot be such a state of this kind of optimiser, which then
+                is as it was.
         """
 
 
@@ -44,16 +45,23 @@ def _check_positive(name: str, value: float) -> None:
         raise InvalidValueError(f"`{name} > 0` and finite must hold, but got {name}={value}")
 
 
-def _take(state: State, names: tuple[str, ...], kind: str) -> tuple[FloatArray, ...] | None:
-    """Copies of the named arrays; None for the empty state of an optimiser that never moved."""
-    if not state:
-        return None
+def _take(
+    state: State, kind: str, shapes: dict[str, tuple[int, ...]], updates: int
+) -> dict[str, FloatArray]:
+    """Copies of the arrays, by name; none of an optimiser that never moved."""
+    names = tuple(shapes) if updates else ()
     if set(state) != set(names):
         raise InvalidValueError(
-            f"the state of {kind} must hold {', '.join(names)}, "
-            f"but got {', '.join(sorted(state)) or 'nothing'}; it is of another optimiser"
+            f"the state of {kind} after {updates} updates must hold "
+            f"{', '.join(names) or 'nothing'}, but got {', '.join(sorted(state)) or 'nothing'}"
         )
-    return tuple(np.array(state[name], dtype=np.float64) for name in names)
+    arrays = {name: np.array(state[name], dtype=np.float64) for name in names}
+    for name, array in arrays.items():
+        if array.shape != shapes[name]:
+            raise InvalidValueError(
+                f"{name} of {kind} must have the shape {shapes[name]}, but got {array.shape}"
+            )
+    return arrays
 
 
 class Adam:
@@ -105,23 +113,14 @@ class Adam:
             "square": self._square.copy(),
         }
 
-    def restore(self, state: State) -> None:
-        """Go on from a state that `state` gave.
-
-        Raises:
-            InvalidValueError: if the state is not one of Adam.
-        """
-        taken = _take(state, ("count", "mean", "square"), "Adam")
-        if taken is None:
-            self._count, self._mean, self._square = 0, None, None
-            return
-        count, mean, square = taken
-        if count.shape != () or count < 1 or mean.shape != square.shape:
+    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+        """See `Optimiser.restore`."""
+        taken = _take(state, "Adam", {"count": (), "mean": shape, "square": shape}, updates)
+        if taken and taken["count"] != updates:
             raise InvalidValueError(
-                "the state of Adam must hold one count >= 1 and two moments of one shape, "
-                f"but got count={count}, shapes {mean.shape} and {square.shape}"
+                f"count of Adam must be the number of updates, {updates}, but got {taken['count']}"
             )
-        self._count, self._mean, self._square = int(count), mean, square
+        self._count, self._mean, self._square = updates, taken.get("mean"), taken.get("square")
 
 
 class SGD:
@@ -146,11 +145,6 @@ class SGD:
         """The velocity, as a copy; empty before the first update."""
         return {} if self._velocity is None else {"velocity": self._velocity.copy()}
 
-    def restore(self, state: State) -> None:
-        """Go on from a state that `state` gave.
-
-        Raises:
-            InvalidValueError: if the state is not one of SGD.
-        """
-        taken = _take(state, ("velocity",), "SGD")
-        self._velocity = None if taken is None else taken[0]
+    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+        """See `Optimiser.restore`."""
+        self._velocity = _take(state, "SGD", {"velocity": shape}, updates).get("velocity")

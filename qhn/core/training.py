@@ -238,18 +238,7 @@ class Trainer:
         parameters = self._restored_angles("parameters", rest["parameters"])
         reported = self._restored_angles("reported_parameters", rest["reported_parameters"])
         memory = {k.removeprefix(_OPTIMISER_PREFIX): v for k, v in state.items() if k not in rest}
-        if bool(memory) != (step > 0):
-            raise InvalidValueError(
-                f"an optimiser must have a state after the first update and none before, "
-                f"but got {len(memory)} arrays of it at step {step}"
-            )
-        for name, array in memory.items():
-            if array.shape not in ((), parameters.shape):
-                raise InvalidValueError(
-                    f"{_OPTIMISER_PREFIX}{name} must have the shape {parameters.shape}, "
-                    f"but got {array.shape}"
-                )
-        self._optimiser.restore(memory)
+        self._optimiser.restore(memory, parameters.shape, step)
         self.step, self.finished, self.history = step, finished, history
         self.parameters, self._reported = parameters, reported
 

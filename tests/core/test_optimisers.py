@@ -68,7 +68,7 @@ def test_a_restored_state_goes_on_bit_for_bit(make, steps_before):
     file.seek(0)
     resumed, copy = make(), parameters.copy()
     with np.load(file, allow_pickle=False) as loaded:
-        resumed.restore(dict(loaded))
+        resumed.restore(dict(loaded), parameters.shape, steps_before)
     for g in gradients[steps_before:]:
         whole.update(parameters, g)
         resumed.update(copy, g)
@@ -86,10 +86,31 @@ def test_a_state_is_a_copy():
 def test_states_of_another_kind_are_refused():
     sgd = SGD()
     sgd.update(np.zeros(2), np.ones(2))
-    with pytest.raises(InvalidValueError, match=r"another optimiser"):
-        Adam().restore(sgd.state())
-    with pytest.raises(InvalidValueError, match="one shape"):
-        Adam().restore({"count": np.array(1.0), "mean": np.ones(2), "square": np.ones(3)})
+    with pytest.raises(InvalidValueError, match="must hold count, mean, square, but got velocity"):
+        Adam().restore(sgd.state(), (2,), 1)
+    with pytest.raises(InvalidValueError, match="SGD after 0 updates must hold nothing, but got v"):
+        SGD().restore(sgd.state(), (2,), 0)
+    with pytest.raises(InvalidValueError, match=r"velocity of SGD must have the shape \(3,\)"):
+        SGD().restore(sgd.state(), (3,), 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"square": np.ones(3)}, r"square of Adam must have the shape \(2,\), but got \(3,\)"),
+        ({"mean": np.array(0.0)}, r"mean of Adam must have the shape \(2,\), but got \(\)"),
+        ({"count": np.array(math.nan)}, "number of updates, 1, but got nan"),
+        ({"count": np.array(1.5)}, "number of updates, 1, but got 1.5"),
+    ],
+)
+def test_a_refused_state_changes_nothing(change, message):
+    adam, parameters = Adam(), np.zeros(2)
+    adam.update(parameters, np.ones(2))
+    before = adam.state()
+    with pytest.raises(InvalidValueError, match=message):
+        adam.restore(before | change, (2,), 1)
+    after = adam.state()
+    assert all(np.array_equal(after[name], before[name]) for name in before)
 
 
 @pytest.mark.parametrize(

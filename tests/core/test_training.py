@@ -258,11 +258,12 @@ def broken(state, **changes):
         ({"parameters": np.zeros((2, 2, 6))}, r"parameters must have the shape \(1, 2, 6\)"),
         ({"parameters": np.zeros((1, 2, 6), np.float32)}, "float64"),
         ({"reported_parameters": np.zeros(3)}, "reported_parameters must have the shape"),
-        ({"optimiser.mean": None}, "state of Adam must hold count, mean, square"),
-        ({"optimiser.mean": np.zeros(3)}, r"optimiser.mean must have the shape \(1, 2, 6\)"),
+        ({"optimiser.mean": None}, "Adam after 5 updates must hold count, mean, square"),
+        ({"optimiser.mean": np.zeros(3)}, r"mean of Adam must have the shape \(1, 2, 6\)"),
+        ({"optimiser.count": np.array(6.0)}, "must be the number of updates, 5, but got 6"),
         (
             {"optimiser.mean": None, "optimiser.count": None, "optimiser.square": None},
-            "but got 0 arrays of it at step 5",
+            "but got nothing",
         ),
     ],
 )
