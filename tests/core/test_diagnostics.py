@@ -7,8 +7,13 @@ import math
 import numpy as np
 import pytest
 
+from qhn.core import networks
+from qhn.core.ansatz import Ansatz
+from qhn.core.datasets import Dataset
 from qhn.core.diagnostics import FLAGS, Flag, Limits, diagnose
+from qhn.core.engine import Engine
 from qhn.core.history import METRICS, History
+from qhn.core.problem import build_problem
 
 LIMITS = Limits(gradient=10.0, prior_entropy=14 * math.log(2), chance=0.5)
 HEALTHY = {"gradient_norm": 0.5, "entropy": 4.0, "train_accuracy_expected": 0.8}
@@ -66,6 +71,18 @@ def test_flags_and_their_steps(rows, flags):
 def test_a_plateau_needs_all_of_its_signs(change):
     found = diagnose(history({**PLATEAU, **change}), LIMITS)
     assert "barren-plateau" not in [flag.name for flag in found]
+
+
+def test_rounding_errors_do_not_explode_where_all_networks_are_equally_good():
+    nothing = Dataset("nothing", np.zeros((2, 1)), np.arange(2.0), np.zeros((2, 1)), np.arange(2.0))
+    problem = build_problem(nothing, networks.logistic(1))
+    circuit = Ansatz.brickwork(2, 2)
+    engine = Engine(circuit)
+    engine.probabilities(np.full(circuit.parameter_shape, 0.7))
+    norm = np.linalg.norm(engine.gradient(problem.nll))
+    assert norm > 0
+    found = diagnose(history({"gradient_norm": norm}), Limits.of(problem, circuit))
+    assert "exploding-gradient" not in [flag.name for flag in found]
 
 
 def test_an_entropy_below_the_bound_means_one_likely_string():
