@@ -1,30 +1,88 @@
 """The public names, and what importing them must not cost."""
 
+import ast
+import doctest
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import qhn
+
+ROOT = Path(qhn.__file__).parent
 
 HEAVY = {"ray", "mlflow", "pennylane", "numba", "scipy", "sklearn", "matplotlib", "pandas"}
 
 
 def test_the_public_names_are_chosen():
     assert qhn.__all__ == [
+        "Adam",
         "Ansatz",
         "Engine",
+        "InvalidValueError",
+        "Objective",
         "QhnError",
+        "SGD",
         "Trainer",
         "build_problem",
         "loss_table",
         "make_dataset",
         "networks",
         "probabilities",
+        "schedules",
     ]
     for name in qhn.__all__:
         assert getattr(qhn, name) is not None
         assert name in dir(qhn)
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse(Path(qhn.__file__).read_text())
+    imported = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    assert sorted(imported) == qhn.__all__
+
+
+def test_a_trainer_can_be_made_of_the_public_names():
+    data = qhn.make_dataset("moons", train=20, test=20)
+    problem = qhn.build_problem(data, qhn.networks.mlp(2, 1))
+    ansatz = qhn.Ansatz.brickwork(problem.n_qubits, depth=1)
+    trainer = qhn.Trainer(
+        problem=problem,
+        ansatz=ansatz,
+        objective=qhn.Objective("selbo", problem.nll, n_points=20),
+        schedule=qhn.schedules.Constant(1.0),
+        optimiser=qhn.Adam(0.1),
+        seed=0,
+        steps=5,
+        report_every=5,
+        best_of=4,
+        distribution=qhn.Engine(ansatz),
+    )
+    while not trainer.finished:
+        trainer.advance()
+    assert trainer.history.steps == [0, 5]
+
+
+EXAMPLES = [path for path in sorted(ROOT.rglob("*.py")) if ">>>" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_in_docstrings_are_true(path):
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
+    names = {**vars(module), "np": np}
+    found = doctest.testmod(module, extraglobs=names)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_unknown_names_are_attribute_errors():
