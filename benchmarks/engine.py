@@ -49,7 +49,9 @@ FOOTER = "\n\n".join(
         "them too, so this is the fastest that a skilled user could call. state reused: the "
         "adjoint call of all gates alone, without forward pass and value.",
         "Training steps are distribution, objective, gradient and Adam, without a report, through "
-        "the same trainer; the observable of ELBO and SELBO is another one at each step.",
+        "the same trainer; the observable of ELBO and SELBO is another one at each step, and what "
+        "it costs a contender to take it is part of the step. The trainer asks for the "
+        "distribution first, so QNodes run the circuit twice.",
         "Backprop is left out where the memory it needs is not there.",
         "* one circuit's time times the number of circuits, two for every angle and one: shifted "
         "circuits are alike.",

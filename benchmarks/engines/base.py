@@ -13,6 +13,11 @@ from qhn.core.engine import Engine
 FloatArray = NDArray[np.float64]
 
 
+def is_fixed(observable: FloatArray, before: FloatArray | None) -> bool:
+    """Whether it is the observable of before: MLE's is read-only, the others change in place."""
+    return observable is before and not observable.flags.writeable
+
+
 class Contender(Protocol):
     """One way to simulate one circuit; also a distribution that `Trainer` can train."""
 

@@ -9,7 +9,7 @@ import numpy as np
 import pennylane as qml
 from scipy.sparse import csr_matrix, diags_array
 
-from engines.base import FloatArray
+from engines.base import FloatArray, is_fixed
 from qhn.core.ansatz import Ansatz
 
 
@@ -33,6 +33,7 @@ class _QNode(ABC):
         self.ansatz = ansatz
         self._device = qml.device(device, wires=ansatz.n_qubits)
         self._wires = range(ansatz.n_qubits)
+        self._fixed: FloatArray | None = None
         self._last: FloatArray = np.zeros(ansatz.parameter_shape)
 
         @qml.qnode(self._device, diff_method=None)
@@ -47,7 +48,9 @@ class _QNode(ABC):
         return np.asarray(self._distribution(parameters), dtype=np.float64)
 
     def gradient(self, observable: FloatArray) -> FloatArray:
-        self.fix_observable(observable)
+        if not is_fixed(observable, self._fixed):
+            self.fix_observable(observable)
+            self._fixed = observable
         return self.value_and_gradient(self._last)[1]
 
     @abstractmethod

@@ -10,7 +10,7 @@ from pennylane_lightning.lightning_qubit_ops.algorithms import (
 )
 from pennylane_lightning.lightning_qubit_ops.observables import SparseHamiltonianC128
 
-from engines.base import FloatArray
+from engines.base import FloatArray, is_fixed
 from qhn.core.ansatz import Ansatz
 
 
@@ -29,6 +29,9 @@ class Raw:
         self._names = [name for name, _, _ in self._gates]
         self._targets = [wires for _, wires, _ in self._gates]
         self._angle_index = [index for _, _, index in self._gates if index is not None]
+        size = 2**ansatz.n_qubits
+        self._rows = np.arange(size), np.arange(size + 1)
+        self._diagonal: FloatArray | None = None
         self._none: list[list[int]] = [[] for _ in self._gates]
 
     def _circuit(self):  # noqa: ANN202
@@ -43,11 +46,9 @@ class Raw:
                 yield from cnots
 
     def fix_observable(self, observable: FloatArray) -> None:
-        size = observable.size
         self._diagonal = observable
-        self._observable = SparseHamiltonianC128(
-            observable.astype(np.complex128), np.arange(size), np.arange(size + 1), self._wires
-        )
+        values = observable.astype(np.complex128)
+        self._observable = SparseHamiltonianC128(values, *self._rows, self._wires)
 
     def _evolve(self, parameters: FloatArray) -> None:
         state = self._state
@@ -90,7 +91,8 @@ class Raw:
         return self._amplitudes.real**2 + self._amplitudes.imag**2
 
     def gradient(self, observable: FloatArray) -> FloatArray:
-        self.fix_observable(observable)
+        if not is_fixed(observable, self._diagonal):
+            self.fix_observable(observable)
         return self._adjoint(self._last)
 
 
