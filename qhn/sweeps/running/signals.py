@@ -1,4 +1,4 @@
-"""Ctrl-C and ``kill`` stop a sweep cleanly, also before and after training.
+"""Ctrl-C, ``kill`` and a closed terminal stop a sweep cleanly, also before and after training.
 
 One gap is left: Ray's native code takes SIGTERM (not Ctrl-C) for itself in the last third of a
 second of its start and in the second in which it stops. A ``kill`` then ends the process at once,
@@ -15,13 +15,18 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
-_SIGNALS = (*_STOPS, signal.SIGUSR1)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+def _stops() -> list[signal.Signals]:
+    """Signals that ask for an end; whoever starts us with ``nohup`` means no end by SIGHUP."""
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 @contextmanager
 def clean_stops() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does; afterwards all signals do what they did before.
+    """Let SIGTERM and SIGHUP do what Ctrl-C does; afterwards signals do what they did before.
 
     Off the main thread, where Python cannot handle signals, nothing changes.
     """
@@ -58,13 +63,13 @@ def held_back() -> Iterator[None]:
             raise KeyboardInterrupt
         held = True
 
-    set_handler = signal.signal
+    set_handler, stops = signal.signal, _stops()
 
     def pass_over(number: int, handler: Any) -> Any:
         # Ray's handlers of SIGTERM would end the process in the midst of its start.
-        return signal.getsignal(number) if number in _STOPS else set_handler(number, handler)
+        return signal.getsignal(number) if number in stops else set_handler(number, handler)
 
-    for number in _STOPS:
+    for number in stops:
         set_handler(number, hold)
     signal.signal = pass_over  # type: ignore[assignment]
     try:
@@ -77,8 +82,10 @@ def held_back() -> Iterator[None]:
 
 
 def _take_over() -> None:
+    for number in _stops():
+        signal.signal(number, _stop)
+    # Tune replaces this handler while it trains, and leaves its own.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
 

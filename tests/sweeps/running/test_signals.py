@@ -6,7 +6,7 @@ import pytest
 
 from qhn.sweeps.running.signals import clean_stops, held_back
 
-STOPS = [signal.SIGINT, signal.SIGTERM]
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 def handlers():
@@ -58,6 +58,15 @@ def test_a_second_stop_is_not_held_back():
         signal.raise_signal(signal.SIGTERM)
         done = True
     assert not done
+
+
+def test_a_hangup_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with clean_stops(), held_back():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_an_error_is_not_hidden_by_holding_back():
