@@ -210,3 +210,13 @@ def test_looking_does_not_keep_a_driver_out(store):
         looking.stdin.flush()
         with folder.lock:
             assert folder.lock.holder().startswith(f"process {os.getpid()} ")
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(tmp_path):
+    store = open_store(str(tmp_path))
+    store.sweep("Moons-2").save_file("name: Moons-2")
+    with pytest.raises(NotFoundError, match=r"\(did you mean 'Moons-2'\?\)"):
+        store.sweep("moons2").read_file()
+    with pytest.raises(NotFoundError) as found:
+        store.sweep("ring").read_file()
+    assert "did you mean" not in str(found.value)

@@ -19,6 +19,7 @@ import re
 import time
 import zipfile
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -40,6 +41,8 @@ def open_store(uri: str) -> Store:
     Raises:
         StoreError: if the address is of another kind, or names a file.
     """
+    if not uri.strip():
+        raise StoreError(f"a store must be named, but got {uri!r}; leave it out for the default")
     parts = urlsplit(uri)
     if len(parts.scheme) > 1 and parts.scheme != "file":
         raise StoreError(
@@ -85,11 +88,18 @@ class SweepFolder:
             return self.file.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise NotFoundError(
-                f"no sweep named {self.name!r} is in the store {self.path.parents[1]}; "
-                "`qhn sweep list` shows those that are (another store: --store)"
+                f"no sweep named {self.name!r} is in the store {self.path.parents[1]}"
+                f"{self._did_you_mean()}; `qhn sweep list` shows those that are "
+                "(another store: --store)"
             ) from None
         except (OSError, ValueError) as error:
             raise StoreError(f"the sweep file {self.file} cannot be read: {error}") from None
+
+    def _did_you_mean(self) -> str:
+        names = [file.parent.name for file in self.path.parent.glob("*/sweep.yaml")]
+        by_lower = {name.lower(): name for name in names}
+        near = get_close_matches(self.name.lower(), by_lower, n=1)
+        return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
     def new_log(self) -> Path:
         """Path for the log of a run that begins now."""
@@ -121,7 +131,16 @@ class Store:
         return self.root.as_uri()
 
     def sweep(self, name: str) -> SweepFolder:
-        """The folder of a sweep, whether it was run or not."""
+        """The folder of a sweep, whether it was run or not.
+
+        Raises:
+            NotFoundError: if it is not a name: no file outside the store must be taken for one.
+        """
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise NotFoundError(
+                f"a sweep's name must have no path in it, but got {name!r}; "
+                "`qhn sweep list` shows the names, and a file is run with `qhn sweep run FILE`"
+            )
         return SweepFolder(self.root / "sweeps" / name)
 
     def sweeps(self) -> list[SweepFolder]:
