@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from qhn.cli.words import duration, plus_minus
+from qhn.cli.words import counted, duration, plus_minus
 from qhn.sweeps.running.board import Board, GroupCounts
 
 _LINE_EVERY_S = 10.0
@@ -53,7 +53,7 @@ def live_view(board: Board, console: Console) -> Iterator[None]:
 def status_line(board: Board) -> str:
     """Where the sweep stands, in one line."""
     if board.unwritten is not None:
-        return f"{board.phase}: {board.unwritten()} runs left"
+        return f"{board.phase}: {counted(board.unwritten(), 'run')} left"
     over, failed = board.count("finished"), board.count("failed")
     parts = [f"{over}/{board.planned} trials finished", f"{board.count('running')} running"]
     if failed:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from qhn.cli.words import duration
+from qhn.cli.words import counted, duration
 from qhn.sweeps.estimate import estimate
 from qhn.sweeps.memory import size_text
 from qhn.sweeps.plan import Plan, make_plan
@@ -28,9 +28,9 @@ def show_plan(
     finished, failed = store.finished(ids), store.failed(ids)
     console.print(_groups(plan, finished, failed))
     left = [trial for trial in plan.trials if trial.trial_id not in finished | failed]
-    repeated = f" ({plan.duplicates} repetitions left out)" if plan.duplicates else ""
+    repeated = f" ({counted(plan.duplicates, 'repetition')} left out)" if plan.duplicates else ""
     console.print(
-        f"[bold]{escape(plan.name)}[/]: {len(ids)} trials{repeated}, "
+        f"[bold]{escape(plan.name)}[/]: {counted(len(ids), 'trial')}{repeated}, "
         f"{len(finished)} finished, {len(failed)} failed, {len(left)} to run",
         soft_wrap=True,
         highlight=False,
@@ -44,10 +44,10 @@ def show_plan(
     cost = estimate([trial.config for trial in left], known)
     slots = trials_at_once(cost.memory, cpus)
     console.print(
-        f"about {duration(cost.training_seconds / slots)} of training on {slots} slots, "
+        f"about {duration(cost.training_seconds / slots)} of training on {counted(slots, 'slot')}, "
         "and some seconds to start; the first run on a machine also compiles the engine\n"
         f"memory: {size_text(cost.memory.shared)} of tables shared by all trials, "
-        f"up to {size_text(cost.memory.trial)} for each of {slots} trials at once",
+        f"up to {size_text(cost.memory.trial)} for each of {counted(slots, 'trial')} at once",
         soft_wrap=True,
         highlight=False,
     )

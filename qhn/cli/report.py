@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qhn.cli.options import store_option
-from qhn.cli.words import duration, spread
+from qhn.cli.words import counted, duration, spread
 from qhn.sweeps.groups import GroupSummary
 from qhn.sweeps.running.run import RunOutcome
 from qhn.sweeps.store import Store
@@ -37,6 +37,8 @@ def print_report(
         _print_flags(console, outcome.groups)
     summary = outcome.summary
     words = [f"{summary.finished} finished", f"{summary.skipped} finished before"]
+    if summary.stopped:
+        words.append(f"{summary.stopped} of these stopped early")
     if summary.failed:
         words.append(f"[red]{summary.failed} failed[/]")
     if summary.remaining:
@@ -44,14 +46,14 @@ def print_report(
     console.print(f"{', '.join(words)} of {summary.trials} in {duration(summary.wall_seconds)}")
     if summary.overhead_ms_per_trial is not None:
         console.print(
-            f"{summary.training_seconds:.1f} s of training on {summary.slots} slots, "
+            f"{summary.training_seconds:.1f} s of training on {counted(summary.slots, 'slot')}, "
             f"{summary.overhead_ms_per_trial:.0f} ms per trial beyond it"
         )
     console.print(f"results digest {summary.results_digest[:16]}")
     _print_failures(console, outcome, store)
     if summary.untracked:
         console.print(
-            f"[yellow]MLflow lacks the newest state of {summary.untracked} runs[/] "
+            f"[yellow]MLflow lacks the newest state of {counted(summary.untracked, 'run')}[/] "
             "(see the log); the store has it, and the same command brings MLflow up to date"
         )
     console.print(_where_to_browse(store, location))
@@ -77,6 +79,12 @@ def _group_table(groups: list[GroupSummary], width: int) -> Table:
 
 def _print_flags(console: Console, groups: list[GroupSummary]) -> None:
     lines = [
+        f"[yellow]stopped early[/]: {group.stopped} of {group.trials} trials of "
+        f"{escape(group.group)}"
+        for group in groups
+        if group.stopped
+    ]
+    lines += [
         f"[yellow]{name}[/] in {count} of {group.trials} trials of {escape(group.group)}"
         for group in groups
         for name, count in sorted(group.flags.items())
@@ -85,8 +93,10 @@ def _print_flags(console: Console, groups: list[GroupSummary]) -> None:
 
 
 def _print_failures(console: Console, outcome: RunOutcome, store: Store) -> None:
-    failures = outcome.failures.items()
-    lines = [f"[red]failed[/] {trial_id}: {escape(_first(text))}" for trial_id, text in failures]
+    lines = [
+        f"[red]failed[/] {trial.trial_id} ({escape(trial.label)}): {escape(_first(text))}"
+        for trial, text in outcome.failures
+    ]
     _print_list(console, lines)
     if lines:
         console.print(

@@ -15,6 +15,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def spread(mean: float, deviation: float) -> str:
     """Mean and standard deviation over seeds, ``0.912 ± 0.034``; the mean alone for one seed."""
     return f"{mean:.3f}" if math.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"

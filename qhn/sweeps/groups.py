@@ -52,10 +52,19 @@ class Estimate:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """Final metrics of one group over its seeds, and how many trials carry which flag."""
+    """Final metrics of one group over its seeds, and how many trials carry which flag.
+
+    Attributes:
+        group: its label.
+        trials: number of trials that are over.
+        stopped: those of them that early stopping ended, whose metrics are of their last step.
+        estimates: by metric name.
+        flags: number of trials by flag.
+    """
 
     group: str
     trials: int
+    stopped: int
     estimates: Mapping[str, Estimate]
     flags: Mapping[str, int]
 
@@ -96,6 +105,7 @@ def summarise(
         GroupSummary(
             group,
             len(members),
+            sum(member.status == "stopped" for member in members),
             {name: estimate([member.metrics[name] for member in members]) for name in SHOWN},
             Counter(flag for member in members for flag in member.flags),
         )
@@ -109,12 +119,18 @@ def summary_csv(groups: Iterable[GroupSummary]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["group", "trials", "flags", *(f"{name}_{part}" for name in SHOWN for part in parts)]
+        [
+            "group",
+            "trials",
+            "stopped",
+            "flags",
+            *(f"{name}_{part}" for name in SHOWN for part in parts),
+        ]
     )
     for group in groups:
         flags = " ".join(f"{name}={count}" for name, count in sorted(group.flags.items()))
         numbers = [
             f"{getattr(group.estimates[name], part):.6g}" for name in SHOWN for part in parts
         ]
-        writer.writerow([group.group, group.trials, flags, *numbers])
+        writer.writerow([group.group, group.trials, group.stopped, flags, *numbers])
     return text.getvalue()

@@ -35,6 +35,11 @@ class PlannedTrial:
     group: str
     group_id: str
 
+    @property
+    def label(self) -> str:
+        """What people call it: its group and seed."""
+        return f"{self.group} seed={self.config.seed}"
+
 
 @dataclass(frozen=True)
 class Plan:

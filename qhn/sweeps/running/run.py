@@ -45,7 +45,7 @@ class RunOutcome:
 
     summary: RunSummary
     groups: list[GroupSummary]
-    failures: dict[str, str]
+    failures: list[tuple[PlannedTrial, str]]
 
 
 def run_sweep(
@@ -207,7 +207,7 @@ def _outcome(
     ids = [trial.trial_id for trial in plan.trials]
     results = _results(store, ids)
     errors = {trial_id: store.error(trial_id) for trial_id in ids if trial_id not in results}
-    failures = {i: error.message for i, error in errors.items() if error is not None}
+    failures = [(t, e.message) for t in plan.trials if (e := errors.get(t.trial_id)) is not None]
     wall, ended = time.monotonic() - started, len(results) - len(done)
     remaining = len(ids) - len(results) - len(failures)
     overhead = (wall - training_seconds / slots) / ended * 1000 if ended else None
@@ -217,6 +217,7 @@ def _outcome(
         finished=ended,
         failed=len(failures),
         skipped=len(done),
+        stopped=sum(result.status == "stopped" for result in results.values()),
         remaining=remaining,
         interrupted=remaining > 0,
         training_seconds=round(training_seconds, 3),

@@ -16,6 +16,7 @@ class RunSummary:
         finished: trials that ended well in this run.
         failed: trials that have failed, now or in an earlier run, and were not mended.
         skipped: trials that were over before this run.
+        stopped: trials among those finished and skipped that early stopping ended.
         remaining: trials that an interruption left over.
         interrupted: whether the run was stopped before its end.
         training_seconds: time spent training in this run, summed over its trials.
@@ -32,6 +33,7 @@ class RunSummary:
     finished: int
     failed: int
     skipped: int
+    stopped: int
     remaining: int
     interrupted: bool
     training_seconds: float

@@ -168,7 +168,7 @@ class SweepRuns:
         config = trial.config
         tags = {
             "mlflow.parentRunId": self._parent.run_id,
-            "mlflow.runName": f"{trial.group} seed={config.seed}",
+            "mlflow.runName": trial.label,
             "qhn.kind": "trial",
             "qhn.sweep": self._sweep,
             "qhn.trial_id": trial.trial_id,
