@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -16,6 +17,10 @@ def main() -> None:
     from qhn.cli.app import app
     from qhn.core.errors import QhnError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show λ gets a question mark, not a traceback.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except QhnError as error:

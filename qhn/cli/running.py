@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
@@ -14,16 +15,17 @@ from rich.markup import escape
 from qhn.cli.live import live_view
 from qhn.cli.options import store_option
 from qhn.cli.report import print_report
-from qhn.core.errors import StoreError
+from qhn.cli.words import counted
+from qhn.core.errors import QhnError, StoreError
 from qhn.sweeps.memory import memory_of, size_text
-from qhn.sweeps.plan import make_plan
+from qhn.sweeps.plan import Plan, make_plan
 from qhn.sweeps.running.board import Board
 from qhn.sweeps.running.local import available_cpus, trials_at_once
 from qhn.sweeps.running.quiet import output_to
 from qhn.sweeps.running.run import RunOptions, run_sweep
 from qhn.sweeps.running.signals import clean_stops
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import Store
+from qhn.sweeps.store import Store, SweepFolder
 from qhn.sweeps.tracking import tracking_location
 
 INTERRUPTED = 130
@@ -53,11 +55,20 @@ def execute(
             summary_file.unlink()
     # From here on, since what is printed next is what people take for the start.
     with clean_stops(), folder.lock:
+        if summary_file is not None:
+            # That of an earlier run would speak for this one if it was interrupted.
+            summary_file.unlink(missing_ok=True)
         log = folder.new_log()
-        console.print(f"[bold]{escape(plan.name)}[/]: {len(plan.trials)} trials")
+        console.print(f"[bold]{escape(plan.name)}[/]: {counted(len(plan.trials), 'trial')}")
         console.print(f"store     {escape(str(store.root))}")
         console.print(f"tracking  {escape(location.shown)}")
         console.print(f"log       {escape(str(log))}")
+        if left_out := _left_out(folder, plan, store):
+            console.print(
+                f"[yellow]note      {counted(left_out, 'finished trial')} of this sweep's earlier "
+                "file[/] are not in this one; MLflow still shows them (a new name would keep the "
+                "two apart)"
+            )
         memory = memory_of(trial.config for trial in plan.trials)
         slots = trials_at_once(memory, cpus)
         if slots < (cpus or available_cpus()):
@@ -76,14 +87,24 @@ def execute(
         except (KeyboardInterrupt, SystemExit):  # Ray, while it starts, exits on SIGTERM
             console.print(f"[yellow]Interrupted.[/] {hint}")
             raise typer.Exit(INTERRUPTED) from None
-    print_report(console, outcome, store, location)
     if summary_file is not None:
         _write(summary_file, outcome.summary.to_json() + "\n")
+    print_report(console, outcome, store, location)
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {hint}")
         raise typer.Exit(INTERRUPTED)
     if outcome.summary.failed:
         raise typer.Exit(1)
+
+
+def _left_out(folder: SweepFolder, plan: Plan, store: Store) -> int:
+    """How many trials that are over the file asked for when it was last run, and now does not."""
+    try:
+        before = parse_spec(folder.read_file(), memory_bytes=sys.maxsize)
+    except QhnError:  # never run, or by another version
+        return 0
+    now = {trial.trial_id for trial in plan.trials}
+    return len(store.finished({trial.trial_id for trial in make_plan(before).trials} - now))
 
 
 def _how_to_resume(name: str, store: Store, tracking_uri: str | None) -> str:

@@ -76,7 +76,7 @@ def kill_an_actor(driver: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
     file = qhn.write(sweep(seeds=2))
     paths = [qhn.store.root / trial / "result.json" for trial in qhn.trials(file)]
@@ -95,12 +95,15 @@ def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_before_training_is_clean_as_well(qhn, number):
     file = qhn.write(sweep(seeds=1))
-    driver = qhn.start("sweep", "run", file)
+    summary = qhn.folder / "summary.json"
+    summary.write_text("of an earlier run")
+    driver = qhn.start("sweep", "run", file, "--summary", summary)
     qhn.wait(driver, lambda: qhn.store.sweep("whole").file.exists())
     output = qhn.end(driver, number)
     assert driver.returncode == 130, output
     assert "qhn sweep resume whole" in output
     assert "Traceback" not in output
+    assert not summary.exists()
 
 
 def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
@@ -110,7 +113,7 @@ def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
     obstacle = qhn.store.root / broken / "checkpoint.npz"
     obstacle.mkdir(parents=True)
     output = qhn("sweep", "run", file, code=1)
-    assert f"failed {broken}" in output
+    assert f"failed {broken} (moons mle seed=1)" in output
     assert "--retry-failed" in output
     assert qhn.status("f") == {"planned": 3, "finished": 2, "failed": 1, "running": 0}
     by_trial = {run.data.tags["qhn.trial_id"]: run.info.status for run in qhn.runs("f")}
@@ -155,12 +158,21 @@ def test_early_stopping_ends_trials_for_good(qhn):
     results = [qhn.store.result(trial) for trial in qhn.trials(file)]
     stopped = [result for result in results if result.status == "stopped"]
     assert 0 < len(stopped) < 8
+    assert summary["stopped"] == len(stopped)
     assert all(20 <= result.steps < 200 for result in stopped)
     assert all(result.steps == 200 for result in results if result.status == "finished")
     again = qhn.run(file)
     assert (again["skipped"], again["results_digest"]) == (8, summary["results_digest"])
     tags = [run.data.tags.get("qhn.stopped_early") for run in qhn.runs("a")]
     assert sum(tag is not None for tag in tags) == len(stopped)
+
+
+def test_a_file_that_asks_for_other_trials_under_the_same_name_is_noted(qhn):
+    text = "{{name: n, datasets: [moons], objectives: [mle], seeds: {}, training: {{steps: {}}}}}"
+    assert "note" not in qhn("sweep", "run", qhn.write(text.format(1, 20)))
+    assert "note" not in qhn("sweep", "run", qhn.write(text.format(2, 20)))
+    output = qhn("sweep", "run", qhn.write(text.format(1, 21)))
+    assert "2 finished trials of this sweep's earlier file are not in this one" in output
 
 
 def test_a_store_that_cannot_be_written_ends_in_one_message(qhn):
