@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich import box
@@ -14,31 +13,41 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from qhn.cli.configuration import from_file, from_options
+from qhn.cli.running import INTERRUPTED
+from qhn.cli.words import counted
+from qhn.core.errors import SpecError
 from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.store import TrialResult
 
 _PATIENCE_S = 2.0
+# Numbers such as 9.59e-05, and a space.
+_WIDTH = 9
+# By importance: a narrow terminal leaves out the last ones.
 _COLUMNS = {
     "objective": "value",
     "nll": "nll",
-    "kl": "KL",
-    "mmd2": "MMD²",
-    "entropy": "entropy",
-    "gradient_norm": "|grad|",
     "train_accuracy_expected": "train",
     "test_accuracy_expected": "test",
+    "gradient_norm": "|grad|",
+    "entropy": "entropy",
+    "kl": "KL",
+    "mmd2": "MMD²",
     "test_accuracy_mode": "mode",
     "test_accuracy_average": "average",
 }
 
 
 def train(
+    context: typer.Context,
     dataset: Annotated[str, typer.Option(help="gaussian, moons, ring or digits.")] = "moons",
     objective: Annotated[str, typer.Option(help="mle, elbo or selbo.")] = "mle",
     lambda_: Annotated[
         float | None, typer.Option("--lambda", help="λ of elbo and selbo.", show_default="1")
     ] = None,
     bandwidth: Annotated[
-        str | None, typer.Option(help="h of selbo: a number, n/4, sqrt(n) or median.")
+        str | None,
+        typer.Option(help="h of selbo: a number, n/4, sqrt(n) or median.", show_default="n/4"),
     ] = None,
     hidden: Annotated[
         int | None, typer.Option(help="Hidden units; 0 is logistic regression.", show_default="3")
@@ -51,66 +60,59 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the initial angles.")] = 0,
     trial: Annotated[
         str | None,
-        typer.Option(help="Train the configuration in this JSON file (a trial's config.json)."),
+        typer.Option(
+            help="Train what this JSON file says (a trial's config.json), to its last step."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train one configuration here and now, for debugging: no Ray, nothing is kept."""
     if trial is not None:
-        config = _from_file(trial)
+        _refuse_others(context)
+        config = from_file(trial)
     else:
-        if hidden is None:
-            hidden = 0 if dataset == "digits" else 3
-        network = {"kind": "mlp", "hidden": hidden} if hidden else {"kind": "logistic"}
-        goal: dict[str, Any] = {"name": objective}
-        if objective != "mle":
-            goal["lambda"] = 1.0 if lambda_ is None else lambda_
-        elif lambda_ is not None:
-            goal["lambda"] = lambda_
-        if bandwidth is not None:
-            goal["bandwidth"] = _number_or_word(bandwidth)
-        config = _from_options(
-            {
-                "datasets": [dataset],
-                "networks": [network],
-                "ansatze": [{"entangler": entangler, "depth": depth}],
-                "objectives": [goal],
-                "seeds": [seed],
-                "training": {
-                    "steps": steps,
-                    "learning_rate": learning_rate,
-                    "report_every": report_every,
-                },
-            }
+        config = from_options(
+            dataset=dataset,
+            objective=objective,
+            lambda_=lambda_,
+            bandwidth=bandwidth,
+            hidden=hidden,
+            entangler=entangler,
+            depth=depth,
+            steps=steps,
+            learning_rate=learning_rate,
+            report_every=report_every,
+            seed=seed,
         )
-    _train(config, as_json)
-
-
-def _number_or_word(text: str) -> float | str:
+    console = Console(highlight=False, quiet=as_json, soft_wrap=True)
     try:
-        return float(text)
-    except ValueError:
-        return text
+        result = _train(config, console)
+    except KeyboardInterrupt:
+        console.print("[yellow]Interrupted.[/] Nothing is kept; `qhn sweep run` keeps and resumes.")
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        typer.echo(result.to_json())
+    else:
+        _print_result(result, config, console)
 
 
-def _from_file(path: str) -> TrialConfig:
-    from pathlib import Path
+def _refuse_others(context: typer.Context) -> None:
+    """The file is the whole configuration: another option beside it would be passed over."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in ("trial", "as_json") and _was_given(context, parameter.name)
+    ]
+    if given:
+        raise SpecError(
+            f"--trial must stand alone, for it holds every setting, but got {', '.join(given)} "
+            "too; edit a copy of the file instead"
+        )
 
-    from qhn.core.errors import SpecError
 
-    try:
-        return TrialConfig.from_json(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"cannot read the trial's configuration {path}: {error}") from None
-
-
-def _from_options(content: Mapping[str, Any]) -> TrialConfig:
-    # A sweep of one trial: the same rules and the same messages as for a sweep file.
-    from qhn.sweeps.plan import make_plan
-    from qhn.sweeps.spec import parse_spec
-
-    text = json.dumps({"name": "train", **content}, indent=1)
-    return make_plan(parse_spec(text, "the options")).trials[0].config
+def _was_given(context: typer.Context, name: str | None) -> bool:
+    source = None if name is None else context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @contextmanager
@@ -125,31 +127,31 @@ def _patience(console: Console) -> Iterator[Callable[[float], None]]:
         )
 
 
-def _train(config: TrialConfig, as_json: bool) -> None:
+def _train(config: TrialConfig, console: Console) -> TrialResult:
+    """Train, with a line for each report as it is made."""
     from qhn.devices import open_device
     from qhn.sweeps import build
     from qhn.sweeps.running.session import TrialSession, result_of
 
-    console = Console(highlight=False, quiet=as_json)
-    console.print(f"{config.to_json()}\n", soft_wrap=True, markup=False)
+    console.print(f"{config.to_json()}\n", markup=False)
     with _patience(console) as tell:
         problem = build.problem(config, tell)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for title in ("step", *_COLUMNS.values()):
-        table.add_column(title, justify="right")
+    places = console.width // _WIDTH - 1 if console.is_terminal else len(_COLUMNS)
+    shown = list(_COLUMNS.items())[: max(1, places)]
+    console.print("".join(f"{title:>{_WIDTH}}" for title in ("step", *dict(shown).values())))
     with open_device(config.device.name, build.ansatz(config)) as device:
         session = TrialSession(config, problem, device, None)
-        spent, finished = 0.0, False
+        finished = False
         while not finished:
             progress = session.work(0.0)
-            spent, finished = spent + progress.seconds, progress.finished
-            numbers = (f"{progress.metrics[name]:.3g}" for name in _COLUMNS)
-            table.add_row(str(progress.step), *numbers)
-        result = result_of(config.trial_id, session.state(), "finished")
-    if as_json:
-        typer.echo(result.to_json())
-        return
-    console.print(table)
+            finished = progress.finished
+            numbers = "".join(f"{progress.metrics[name]:>{_WIDTH}.3g}" for name, _ in shown)
+            console.print(f"{progress.step:>{_WIDTH}}{numbers}")
+        return result_of(config.trial_id, session.state(), "finished")
+
+
+def _print_result(result: TrialResult, config: TrialConfig, console: Console) -> None:
+    console.print()
     for name, step in result.flags.items():
         console.print(f"[yellow]flag[/] {name}, first seen at step {step}")
     if result.top_strings:
@@ -157,4 +159,7 @@ def _train(config: TrialConfig, as_json: bool) -> None:
         for top in result.top_strings[:5]:
             best.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in top.values()))
         console.print("most probable outcomes", best)
-    console.print(f"{config.n_qubits} qubits, {result.steps} steps in {spent:.2f} s")
+    console.print(
+        f"{counted(config.n_qubits, 'qubit')}, {counted(result.steps, 'step')} "
+        f"in {result.training_seconds:.2f} s"
+    )

@@ -1,6 +1,7 @@
 """Commands that start no sweep: what they print and how they end."""
 
 import json
+import signal
 
 import pytest
 
@@ -52,8 +53,10 @@ def test_mistakes_are_listed_and_nothing_starts(qhn, command):
         (["sweep", "list", "--store", "s3://bucket"], "folder or a file:// address"),
         (["ui"], "no sweep has been tracked"),
         (["ui", "--tracking-uri", "http://127.0.0.1:1"], "open that address in a browser"),
-        (["train", "--objective", "elbo", "--lambda", "-1"], "must be at least 0"),
-        (["train", "--dataset", "moon"], "did you mean moons?"),
+        (["train", "--objective", "elbo", "--lambda", "-1"], "--lambda: must be at least 0"),
+        (["train", "--dataset", "moon", "--steps", "0"], "the command line has 2 mistakes"),
+        (["train", "--dataset", "moon"], "--dataset: must be one of"),
+        (["train", "--trial", "x.json", "--steps", "3"], "but got --steps too"),
         (["train", "--trial", "no-such-file.json"], "cannot read the trial"),
         (["sweep", "fly"], "No such command"),
     ],
@@ -87,11 +90,26 @@ def test_train_repeats_itself_and_its_own_configuration(qhn):
     table = qhn("train", *options)
     assert "14 qubits, 20 steps" in table
     first = json.loads(qhn("train", *options, "--json"))
+    rows = [row for line in table.splitlines() if len(row := line.split()) == 11]
+    assert [row[0] for row in rows] == ["step", "0", "10", "20"]
     (qhn.folder / "config.json").write_text(table.splitlines()[0])
     again = json.loads(qhn("train", "--trial", qhn.folder / "config.json", "--json"))
     assert again["metrics"] == first["metrics"]
     assert again["trial_id"] == first["trial_id"]
     assert first["steps"] == 20
+
+
+def test_train_shows_each_report_as_it_is_made_and_stops_cleanly(qhn):
+    train = qhn.start("train", "--steps", 10**9, "--report-every", 1000)
+    seen = []
+    while len(seen) < 2:
+        line = train.stdout.readline()
+        assert line, "it ended"
+        seen += [line] if line.split()[0:1] in (["0"], ["1000"]) else []
+    output = qhn.end(train, signal.SIGINT)
+    assert train.returncode == 130
+    assert "Interrupted. Nothing is kept" in output
+    assert "Traceback" not in output
 
 
 def test_odd_store_names_are_printed_as_they_are(qhn):

@@ -1,0 +1,106 @@
+"""One trial's configuration from the options of a command, by the rules of sweep files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qhn.core.errors import SpecError
+from qhn.sweeps.config import TrialConfig
+
+# Where a sweep file of one trial has what an option says; the longer path first.
+_OPTIONS = {
+    "objectives[0].lambda": "--lambda",
+    "objectives[0].bandwidth": "--bandwidth",
+    "objectives[0]": "--objective",
+    "datasets[0]": "--dataset",
+    "networks[0]": "--hidden",
+    "ansatze[0].depth": "--depth",
+    "ansatze[0]": "--entangler",
+    "training.steps": "--steps",
+    "training.learning_rate": "--learning-rate",
+    "training.report_every": "--report-every",
+    "seeds": "--seed",
+}
+
+
+def from_file(path: str) -> TrialConfig:
+    """The configuration in a trial's ``config.json``.
+
+    Raises:
+        SpecError: if the file cannot be read.
+        InvalidValueError: if it holds no configuration.
+    """
+    try:
+        return TrialConfig.from_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"cannot read the trial's configuration {path}: {error}") from None
+
+
+def from_options(
+    *,
+    dataset: str,
+    objective: str,
+    lambda_: float | None,
+    bandwidth: str | None,
+    hidden: int | None,
+    entangler: str,
+    depth: int,
+    steps: int,
+    learning_rate: float,
+    report_every: int,
+    seed: int,
+) -> TrialConfig:
+    """The configuration of a sweep of one trial.
+
+    Raises:
+        SpecError: with every mistake, each named by its option.
+    """
+    if hidden is None:
+        hidden = 0 if dataset == "digits" else 3
+    goal: dict[str, Any] = {"name": objective}
+    if objective != "mle":
+        goal["lambda"] = 1.0 if lambda_ is None else lambda_
+    elif lambda_ is not None:
+        goal["lambda"] = lambda_
+    if bandwidth is not None:
+        goal["bandwidth"] = _number_or_word(bandwidth)
+    return _checked(
+        {
+            "name": "train",
+            "datasets": [dataset],
+            "networks": [{"kind": "mlp", "hidden": hidden} if hidden else {"kind": "logistic"}],
+            "ansatze": [{"entangler": entangler, "depth": depth}],
+            "objectives": [goal],
+            "seeds": [seed],
+            "training": {
+                "steps": steps,
+                "learning_rate": learning_rate,
+                "report_every": report_every,
+            },
+        }
+    )
+
+
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _checked(content: Mapping[str, Any]) -> TrialConfig:
+    from qhn.sweeps.plan import make_plan
+    from qhn.sweeps.spec import InvalidSpecError, Mistake, parse_spec
+
+    try:
+        return make_plan(parse_spec(json.dumps(content, indent=1))).trials[0].config
+    except InvalidSpecError as error:
+        mistakes = [Mistake(_option(found.path), None, found.message) for found in error.mistakes]
+        raise InvalidSpecError("the command line", mistakes) from None
+
+
+def _option(path: str) -> str:
+    return next((option for place, option in _OPTIONS.items() if path.startswith(place)), path)
