@@ -6,7 +6,6 @@ import shlex
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
 
 import typer
 from rich.console import Console
@@ -15,8 +14,9 @@ from rich.markup import escape
 from qhn.cli.live import live_view
 from qhn.cli.options import store_option
 from qhn.cli.report import print_report
+from qhn.cli.summary_file import SummaryFile
 from qhn.cli.words import counted
-from qhn.core.errors import QhnError, StoreError
+from qhn.core.errors import QhnError
 from qhn.sweeps.memory import memory_of, size_text
 from qhn.sweeps.plan import Plan, make_plan
 from qhn.sweeps.running.board import Board
@@ -48,16 +48,13 @@ def execute(
     location = tracking_location(store, tracking_uri)
     folder = store.sweep(plan.name)
     hint = _how_to_resume(plan.name, store, tracking_uri)
-    if summary_file is not None:
-        # Whether it can be written is said now, not after hours of training.
-        _write(summary_file, "", "a")
-        if not summary_file.stat().st_size:
-            summary_file.unlink()
+    summary = None if summary_file is None else SummaryFile(summary_file)
+    if summary is not None:
+        summary.check()
     # From here on, since what is printed next is what people take for the start.
     with clean_stops(), folder.lock:
-        if summary_file is not None:
-            # That of an earlier run would speak for this one if it was interrupted.
-            summary_file.unlink(missing_ok=True)
+        if summary is not None:
+            summary.clear()
         log = folder.new_log()
         console.print(f"[bold]{escape(plan.name)}[/]: {counted(len(plan.trials), 'trial')}")
         console.print(f"store     {escape(str(store.root))}")
@@ -87,8 +84,8 @@ def execute(
         except (KeyboardInterrupt, SystemExit):  # Ray, while it starts, exits on SIGTERM
             console.print(f"[yellow]Interrupted.[/] {hint}")
             raise typer.Exit(INTERRUPTED) from None
-    if summary_file is not None:
-        _write(summary_file, outcome.summary.to_json() + "\n")
+    if summary is not None:
+        summary.write(outcome.summary.to_json() + "\n")
     print_report(console, outcome, store, location)
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {hint}")
@@ -113,15 +110,3 @@ def _how_to_resume(name: str, store: Store, tracking_uri: str | None) -> str:
         options += f" --tracking-uri {shlex.quote(tracking_uri)}"
     command = f"qhn sweep resume {name}{options}"
     return f"Run the same command again to go on, or: {escape(command)}"
-
-
-def _write(path: Path, text: str, mode: Literal["a", "w"] = "w") -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise StoreError(
-            f"the summary file must be writable, but {path} is not: {error.strerror}; "
-            "name another with --summary"
-        ) from None

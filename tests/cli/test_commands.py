@@ -2,8 +2,12 @@
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
+
+from qhn.cli.summary_file import SummaryFile
+from qhn.core.errors import StoreError
 
 SWEEP = """
 name: planned
@@ -185,3 +189,29 @@ def test_a_byte_order_mark_is_no_mistake(qhn):
     path = qhn.folder / "marked.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + SWEEP.replace("[1, 1.0]", "1").encode())
     assert "planned: 6 trials" in qhn("sweep", "plan", path)
+
+
+def test_a_summary_file_is_checked_without_touching_it(tmp_path):
+    old = tmp_path / "old.json"
+    old.write_text("")
+    link = tmp_path / "link.json"
+    link.symlink_to(old)
+    for path in (old, link, tmp_path / "new" / "deep.json", Path("/dev/null")):
+        SummaryFile(path).check()
+    assert old.exists() and not (tmp_path / "new").exists()
+    for path in (tmp_path, old / "below.json"):
+        with pytest.raises(StoreError, match="summary file must be writable"):
+            SummaryFile(path).check()
+
+
+def test_only_a_regular_file_is_cleared_and_links_stay_links(tmp_path):
+    SummaryFile(Path("/dev/null")).clear()
+    assert Path("/dev/null").is_char_device()
+    link, target = tmp_path / "link.json", tmp_path / "target.json"
+    target.write_text("of an earlier run")
+    link.symlink_to(target)
+    summary = SummaryFile(link)
+    summary.clear()
+    assert link.is_symlink() and not target.exists()
+    summary.write("{}")
+    assert link.is_symlink() and target.read_text() == "{}"
