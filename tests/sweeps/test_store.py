@@ -5,6 +5,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qhn.core.errors import NotFoundError, StoreError
 from qhn.sweeps.store import TrialError, TrialResult, open_store, results_digest
@@ -37,8 +39,9 @@ def test_result_survives_a_round_trip_with_nan_and_infinity(store):
     original = result(metrics={"nll": float("inf"), "objective": 0.1 + 0.2})
     store.save_result(original)
     assert store.result(TRIAL) == original
-    store.save_result(result(metrics={"nll": float("nan")}))
-    assert np.isnan(store.result(TRIAL).metrics["nll"])
+    other = result("f" * 16, metrics={"nll": float("nan")})
+    store.save_result(other)
+    assert np.isnan(store.result(other.trial_id).metrics["nll"])
 
 
 def test_a_trial_without_a_result_has_none(store):
@@ -75,6 +78,49 @@ def test_a_pickle_in_a_checkpoint_is_never_loaded(store):
     assert store.checkpoint(TRIAL) is None
 
 
+def test_a_checkpoint_is_never_replaced_by_one_that_is_less_far(store):
+    for step in (5, 9, 3, 9):
+        store.save_checkpoint(TRIAL, {"step": np.array(step), "a": np.zeros(2)})
+    assert store.checkpoint(TRIAL)["step"] == 9
+
+
+def test_the_first_result_of_a_trial_stays(store):
+    store.save_result(result(finished_ms=2))
+    store.save_result(result(finished_ms=7))
+    assert store.result(TRIAL).finished_ms == 2
+
+
+@pytest.mark.parametrize("kind", [OSError(37, "No locks available"), OSError(28, "No space left")])
+def test_a_lock_that_cannot_be_had_is_a_store_error(store, monkeypatch, kind):
+    def refuse(file, how):
+        raise kind
+
+    monkeypatch.setattr("qhn.sweeps.store.lock.fcntl.flock", refuse)
+    with pytest.raises(StoreError, match=f"locking .* failed: {kind.strerror}"):
+        store.save_result(result())
+    with pytest.raises(StoreError, match=kind.strerror), store.sweep("x").lock:
+        pass
+
+
+def test_an_error_that_is_no_text_is_still_an_error(store):
+    store.save_error(TRIAL, TrialError("broken", "trace", 3))
+    (store.root / TRIAL / "error.json").write_bytes(b"\xff\xfe")
+    assert store.error(TRIAL).message == "the error's file is unreadable"
+
+
+@settings(max_examples=60)
+@given(place=st.integers(0, 10_000), value=st.integers(0, 255))
+def test_a_damaged_checkpoint_is_read_or_set_aside(tmp_path_factory, place, value):
+    store = open_store(str(tmp_path_factory.mktemp("damaged")))
+    store.save_checkpoint(TRIAL, {"step": np.array(1), "a": np.arange(40.0)})
+    path = store.root / TRIAL / "checkpoint.npz"
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] = value
+    path.write_bytes(content)
+    found = store.checkpoint(TRIAL)
+    assert found is not None or not path.exists()
+
+
 def test_a_result_ends_an_error_and_clears_leftovers(store):
     store.save_error(TRIAL, TrialError("broken", "trace", 3))
     dead = subprocess.Popen(["true"])
@@ -85,19 +131,19 @@ def test_a_result_ends_an_error_and_clears_leftovers(store):
     store.save_result(result())
     assert store.failed([TRIAL]) == set()
     assert store.finished([TRIAL]) == {TRIAL}
-    assert sorted(path.name for path in (store.root / TRIAL).iterdir()) == ["result.json"]
+    assert sorted(path.name for path in (store.root / TRIAL).iterdir()) == ["lock", "result.json"]
 
 
 def test_a_failed_write_leaves_the_old_file(store, monkeypatch):
-    store.save_result(result(steps=1))
+    store.save_error(TRIAL, TrialError("the first", "", 1))
 
     def no_space(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(StoreError, match="No space left on device"):
-        store.save_result(result(steps=2))
-    assert store.result(TRIAL).steps == 1
+        store.save_error(TRIAL, TrialError("the second", "", 2))
+    assert store.error(TRIAL).message == "the first"
 
 
 def test_a_half_written_result_is_a_clear_error(store):
@@ -188,7 +234,9 @@ def test_leftovers_of_writers_that_live_or_are_elsewhere_stay(store):
     for name in others:
         (folder / name).write_bytes(b"half")
     store.save_result(result())
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*others, "result.json"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [*others, "lock", "result.json"]
+    )
 
 
 def test_looking_does_not_keep_a_driver_out(store):

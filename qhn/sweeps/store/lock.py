@@ -6,6 +6,8 @@ import fcntl
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -15,6 +17,36 @@ from qhn.core.errors import StoreError
 # Whoever looks whether the lock is held lets go at once; a killed driver, within moments.
 _PATIENCE_S = 2.0
 _LOOK_EVERY_S = 0.02
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold every other process back for a moment, by a lock on this file, which is made.
+
+    Raises:
+        StoreError: if it cannot be made or locked.
+    """
+    with _opened(path) as file:
+        with _store_errors(path):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _store_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the store must be writable, but locking {path} failed: {error.strerror or error}; "
+            "free space, mend the permissions or choose another folder with --store"
+        ) from error
+
+
+def _opened(path: Path) -> IO[str]:
+    with _store_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="utf-8")
 
 
 class SweepLock:
@@ -29,14 +61,7 @@ class SweepLock:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._path.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise StoreError(
-                f"the store must be writable, but opening {self._path} failed: {error.strerror}; "
-                "mend the permissions or choose another folder with --store"
-            ) from error
+        file = _opened(self._path)
         deadline = time.monotonic() + _PATIENCE_S
         while not _lock(file, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
@@ -47,10 +72,12 @@ class SweepLock:
                     "is running it; wait for it, or end it there with: kill PROCESS"
                 )
             time.sleep(_LOOK_EVERY_S)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
         self._file = file
+        # Who holds it is a courtesy: a full disk is no reason not to finish what is left.
+        with suppress(OSError):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
         return self
 
     def __exit__(
@@ -60,8 +87,10 @@ class SweepLock:
         trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
-            self._file.truncate(0)
-            self._file.close()
+            with suppress(OSError):
+                self._file.truncate(0)
+            with suppress(OSError):
+                self._file.close()
             self._file = None
 
     def holder(self) -> str | None:
@@ -74,10 +103,11 @@ class SweepLock:
 
 
 def _lock(file: IO[str], kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+    with _store_errors(Path(file.name)):
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True
 
 

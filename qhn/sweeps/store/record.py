@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qhn.core.errors import StoreError
+from qhn.core.errors import InvalidValueError, StoreError
 from qhn.core.history import History
 from qhn.sweeps.store.results import TrialError, TrialResult
 from qhn.sweeps.store.store import Store
@@ -20,7 +20,10 @@ class TrialRecord:
 
 
 def read_record(store: Store, trial_id: str) -> TrialRecord:
-    """Read one trial from the store; a trial without a checkpoint has an empty history."""
+    """Read one trial from the store.
+
+    Where the checkpoint of a trial that is over was lost, the history is the result's one row.
+    """
     # Result first: a checkpoint read afterwards is at least as new.
     result, error = store.result(trial_id), store.error(trial_id)
     try:
@@ -30,5 +33,10 @@ def read_record(store: Store, trial_id: str) -> TrialRecord:
         if error is None:
             raise
         state = None
-    history = History() if state is None else History.from_array(state["history"])
+    try:
+        history = History() if state is None else History.from_array(state["history"])
+        if result is not None and (not history.steps or history.steps[-1] < result.steps):
+            history.append(result.steps, result.finished_ms, result.metrics)
+    except (InvalidValueError, KeyError):  # of another version
+        history = History()
     return TrialRecord(history, result, error)

@@ -6,6 +6,7 @@
                        checkpoint.npz    parameters, optimiser, step, history so far
                        result.json       once it is over
                        error.json        if it failed
+                       lock              held for moments, while one of the above is replaced
     <store>/sweeps/<name>/sweep.yaml     the file as it was last run
                           lock, progress.json, logs/
     <store>/mlflow.db, <store>/artifacts the default tracking store
@@ -17,7 +18,6 @@ import io
 import json
 import re
 import time
-import zipfile
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from qhn.core.errors import NotFoundError, StoreError
 from qhn.sweeps.store.atomic import remove_leftovers, write_atomically
-from qhn.sweeps.store.lock import SweepLock
+from qhn.sweeps.store.lock import SweepLock, alone
 from qhn.sweeps.store.results import TrialError, TrialResult
 
 _TRIAL_ID = re.compile(r"[0-9a-f]{16}")
@@ -181,10 +181,16 @@ class Store:
         return content.decode()
 
     def save_checkpoint(self, trial_id: str, state: Mapping[str, NDArray[Any]]) -> None:
-        """Replace the trial's checkpoint by arrays (no pickle)."""
+        """Replace the trial's checkpoint by arrays (no pickle), unless it is further on.
+
+        Two sweeps may have the same trial, and a process whose driver was killed may live on for
+        a while. They come to the same numbers, but not at the same time.
+        """
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **state)
-        write_atomically(self._file(trial_id, "checkpoint.npz"), buffer.getvalue())
+        with alone(self._file(trial_id, "lock")):
+            if _step(self.checkpoint(trial_id)) <= _step(state):
+                write_atomically(self._file(trial_id, "checkpoint.npz"), buffer.getvalue())
 
     def checkpoint(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
         """The trial's last checkpoint; None if there is none or it cannot be read.
@@ -197,7 +203,7 @@ class Store:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return dict(arrays)
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
+        except Exception:  # noqa: BLE001 - damage comes out in many ways
             self.set_checkpoint_aside(trial_id)
             return None
 
@@ -207,9 +213,11 @@ class Store:
         path.replace(path.with_suffix(".unreadable"))
 
     def save_result(self, result: TrialResult) -> None:
-        """Write the end of a trial, and clear what its earlier attempts left."""
+        """Write the end of a trial, once, and clear what its earlier attempts left."""
         path = self._file(result.trial_id, "result.json")
-        write_atomically(path, result.to_json().encode())
+        with alone(self._file(result.trial_id, "lock")):
+            if not path.exists():
+                write_atomically(path, result.to_json().encode())
         self._file(result.trial_id, "error.json").unlink(missing_ok=True)
         remove_leftovers(path.parent)
 
@@ -231,7 +239,7 @@ class Store:
     def error(self, trial_id: str) -> TrialError | None:
         """Why the trial failed, or None."""
         content = self._read(trial_id, "error.json")
-        return None if content is None else TrialError.from_json(content.decode())
+        return None if content is None else TrialError.from_json(content.decode(errors="replace"))
 
     def clear_error(self, trial_id: str) -> None:
         """Forget a failure, so that the trial is run again."""
@@ -249,3 +257,9 @@ class Store:
             if self._file(trial, "error.json").exists()
             and not self._file(trial, "result.json").exists()
         }
+
+
+def _step(state: Mapping[str, NDArray[Any]] | None) -> int:
+    """How far a checkpoint is; -1 for none, and for one that does not say."""
+    step = None if state is None else state.get("step")
+    return -1 if step is None or step.shape != () else int(step)

@@ -9,7 +9,7 @@ from qhn.devices import open_device
 from qhn.sweeps import build
 from qhn.sweeps.config import TrialConfig
 from qhn.sweeps.running.session import TrialSession
-from qhn.sweeps.store import open_store, results_digest
+from qhn.sweeps.store import open_store, read_record, results_digest
 
 CONFIG = TrialConfig.model_validate(
     {
@@ -90,3 +90,30 @@ def test_a_trial_killed_before_its_result_was_written_gets_it(problem, tmp_path)
     assert again.work(0.0).finished
     seconds = store.result(CONFIG.trial_id).training_seconds
     assert store.result(CONFIG.trial_id) == replace(expected, training_seconds=seconds)
+
+
+def test_two_sweeps_with_the_same_trial_do_not_set_each_other_back(problem, tmp_path):
+    store = open_store(str(tmp_path))
+    slow = session(problem, store)
+    slow.work(0.0)
+    expected = finish(problem, store, [])
+    slow.work(0.0)
+    record = read_record(store, CONFIG.trial_id)
+    assert record.history.steps == [*range(0, 60, 7), 60]
+    assert not slow.trainer.finished
+    while not slow.work(0.0).finished:
+        pass
+    assert store.result(CONFIG.trial_id) == expected
+
+
+@pytest.mark.parametrize("content", [None, b"of no use"])
+def test_a_result_whose_checkpoint_is_lost_is_a_history_of_one_row(problem, tmp_path, content):
+    store = open_store(str(tmp_path))
+    result = finish(problem, store, [])
+    path = store.root / CONFIG.trial_id / "checkpoint.npz"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    history = read_record(store, CONFIG.trial_id).history
+    assert (history.steps, history.timestamps) == ([60], [result.finished_ms])
+    assert history.last() == result.metrics
