@@ -90,7 +90,7 @@ def execute(
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {hint}")
         raise typer.Exit(INTERRUPTED)
-    if outcome.summary.failed:
+    if outcome.summary.failed or outcome.summary.untracked:
         raise typer.Exit(1)
 
 

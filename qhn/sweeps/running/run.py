@@ -77,11 +77,7 @@ def run_sweep(
     folder.save_file(text)
     ids = [trial.trial_id for trial in plan.trials]
     done = _results(store, ids)
-    failed = store.failed(ids)
-    if options.retry_failed:
-        for trial_id in failed:
-            store.clear_error(trial_id)
-        failed = set()
+    failed = set() if options.retry_failed else store.failed(ids)
     todo = [t for t in plan.trials if t.trial_id not in done and t.trial_id not in failed]
     slots = max(1, min(options.slots, len(todo)))
     board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
@@ -91,7 +87,8 @@ def run_sweep(
             writer.start()
             seconds = _train(plan, todo, store, folder, writer, board, slots) if todo else 0.0
             runs = writer.wait_until_ready()
-            missing = runs.unfinished(done.keys() | failed)
+            # Not what was reported: a trial may end unheard while Tune stops.
+            missing = runs.unfinished(store.finished(ids) | store.failed(ids))
             writer.update(trial for trial in plan.trials if trial.trial_id in missing)
             board.phase = "writing to MLflow"
             board.unwritten = lambda: writer.waiting
@@ -100,7 +97,7 @@ def run_sweep(
             _abandon(writer, interrupted=not isinstance(error, Exception))
             raise
         outcome = _outcome(plan, store, set(done), seconds, started, slots, untracked)
-        if not untracked and not _close_parent(runs, text, outcome):
+        if not _close_parent(runs, text, outcome) and not untracked:
             outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
     return outcome
 
@@ -157,6 +154,8 @@ def _train(
         references = start_problems((trial.config for trial in todo), slots)
         # Only now, so that both start at once; and before any trial does.
         writer.wait_until_ready()
+        for trial in todo:
+            store.clear_error(trial.trial_id)
         emission = Emission(todo, slots)
         callback = DriverCallback(todo, store, folder, writer, board, emission.again)
         actor = with_parameters(TrialActor, store_uri=store.uri, problems=references, threads=1)
@@ -241,7 +240,8 @@ def _own_error(error: BaseException) -> QhnError | None:
 def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:
     """Write the sweep's own run; whether MLflow took it."""
     summary = outcome.summary
-    status = "KILLED" if summary.interrupted else "FAILED" if summary.failed else "FINISHED"
+    incomplete = summary.failed or summary.untracked
+    status = "KILLED" if summary.interrupted else "FAILED" if incomplete else "FINISHED"
     artifacts = {"sweep.yaml": text, "summary.csv": summary_csv(outcome.groups)}
     over = summary.finished + summary.skipped
     tags = {
@@ -251,8 +251,9 @@ def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:
         "qhn.results_digest": summary.results_digest,
     }
     try:
-        if summary.interrupted:
-            runs.interrupt()
+        # Also where all is over: a run may be left of a driver that was killed, whose file asked
+        # for other trials.
+        runs.interrupt()
         runs.close_parent(status, artifacts, tags)
     except TrackingError as error:
         _log.warning("%s", error)

@@ -106,6 +106,66 @@ def test_a_stop_before_training_is_clean_as_well(qhn, number):
     assert not summary.exists()
 
 
+def test_trials_that_end_while_tune_stops_are_shown_as_well(qhn):
+    # One piece of work each: what they report after the stop, nobody hears.
+    file = qhn.write(
+        "name: p\ndatasets: [moons]\nobjectives: [mle]\nseeds: 2\n"
+        "training: {steps: 40000, report_every: 40000}\n"
+    )
+    driver = qhn.start("sweep", "run", file, "--cpus", 2)
+    qhn.wait(driver, lambda: len(qhn.store.sweep("p").running()) == 2)
+    output = qhn.end(driver, signal.SIGINT)
+    assert driver.returncode in (0, 130), output
+    finished = qhn.store.finished(qhn.trials(file))
+    runs = {run.data.tags["qhn.trial_id"]: run.info.status for run in qhn.runs("p")}
+    assert {trial for trial, status in runs.items() if status == "FINISHED"} == finished
+    assert set(runs.values()) <= {"FINISHED", "KILLED"}
+    (parent,) = qhn.runs("p", "sweep")
+    assert parent.info.status == ("FINISHED" if driver.returncode == 0 else "KILLED")
+
+
+def test_runs_of_a_killed_driver_are_closed_though_the_file_asks_for_others_now(qhn):
+    text = "{{name: k, datasets: [{}], objectives: [mle], seeds: 2, training: {{steps: {}}}}}"
+    file = qhn.write(text.format("moons", 10**6))
+    driver = qhn.start("sweep", "run", file, "--cpus", 2)
+    qhn.wait(driver, lambda: qhn.store.sweep("k").running())
+    qhn.wait(
+        driver,
+        lambda: any((qhn.store.root / t / "checkpoint.npz").exists() for t in qhn.trials(file)),
+    )
+    qhn.wait(driver, lambda: len(qhn.runs("k")) == 2)
+    qhn.kill(driver)
+    assert {run.info.status for run in qhn.runs("k")} == {"RUNNING"}
+    qhn.run(qhn.write(text.format("ring", 20)))
+    assert sorted(run.info.status for run in qhn.runs("k")) == ["FINISHED"] * 2 + ["KILLED"] * 2
+
+
+def test_what_mlflow_does_not_take_is_said_by_the_exit_code(qhn):
+    file = qhn.write(
+        "{name: u, datasets: [moons], objectives: [mle], seeds: 1, training: {steps: 20}}"
+    )
+    qhn.store.root.mkdir()
+    (qhn.store.root / "artifacts").write_text("no folder")
+    output = qhn("sweep", "run", file, code=1)
+    assert "MLflow lacks the newest state of 1 run" in output
+    (qhn.store.root / "artifacts").unlink()
+    assert qhn.run(file)["untracked"] == 0
+    qhn.check_tracking(file, "u", 20)
+
+
+def test_failures_are_kept_until_they_are_tried_again(qhn):
+    file = qhn.write(
+        "{name: r, datasets: [moons], objectives: [mle], seeds: 1, training: {steps: 20}}"
+    )
+    obstacle = qhn.store.root / qhn.trials(file)[0] / "checkpoint.npz"
+    obstacle.mkdir(parents=True)
+    qhn("sweep", "run", file, code=1)
+    qhn("sweep", "run", file, "--retry-failed", "--tracking-uri", "http://127.0.0.1:1", code=2)
+    assert qhn.status("r")["failed"] == 1
+    obstacle.rmdir()
+    assert qhn.run(file, "--retry-failed")["finished"] == 1
+
+
 def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
     text = "{name: f, datasets: [moons], objectives: [mle], seeds: 3, training: {steps: 20}}"
     file = qhn.write(text)
