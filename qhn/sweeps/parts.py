@@ -226,8 +226,8 @@ class TrainingBase(Part):
     """Optimisation and reporting, apart from the learning rate.
 
     ``report_every`` and ``steps`` count parameter updates. Left out, ``report_every`` is 10, or
-    more for long trainings: at most 100 reports after the first. A value that is given is taken
-    as it is, capped at ``steps``.
+    more for long trainings: at most 100 reports, with those at step 0 and at the end. A value that
+    is given is taken as it is, capped at ``steps``.
     """
 
     steps: Count = 250
@@ -241,7 +241,7 @@ class TrainingBase(Part):
         steps: int | None = info.data.get("steps")
         if steps is None:
             return every
-        return min(max(10, math.ceil(steps / 100)) if every is None else every, steps)
+        return min(max(10, math.ceil(steps / 99)) if every is None else every, steps)
 
 
 class TrainingConfig(TrainingBase):
@@ -251,8 +251,9 @@ class TrainingConfig(TrainingBase):
 
 
 class AshaConfig(Part):
-    """Asynchronous successive halving (arXiv 1810.05934) among the trials of a group.
+    """Asynchronous successive halving (arXiv 1810.05934).
 
+    Trials race those with the same data set, network and objective, whatever their λ, h and seed.
     After ``grace_steps`` steps, and again each time that the steps have grown by
     ``reduction_factor``, the best 1/``reduction_factor`` of the trials go on.
     """

@@ -103,7 +103,8 @@ def make_plan(spec: SweepSpec) -> Plan:
         for seed in spec.seed_values
         for group_id, (config, content) in groups.items()
     )
-    duplicates = (n_planned - len(groups)) * len(spec.seed_values)
+    n_seeds = len(spec.seeds) if isinstance(spec.seeds, tuple) else spec.seeds.count
+    duplicates = n_planned * n_seeds - len(trials)
     return Plan(spec.name, trials, names, duplicates)
 
 

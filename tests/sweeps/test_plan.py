@@ -140,7 +140,7 @@ def test_training_and_early_stopping_reach_the_trials():
     )
     training = found.trials[0].config.training
     assert (training.steps, training.optimiser, training.learning_rate) == (3000, "sgd", 1.0)
-    assert (training.report_every, training.best_of) == (30, 8)
+    assert (training.report_every, training.best_of) == (31, 8)
     assert found.trials[0].config.early_stopping.reduction_factor == 2
     assert plan().trials[0].config.early_stopping is None
 
@@ -234,3 +234,25 @@ def test_planning_imports_no_heavy_library():
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("repeated", "once", "left_out"),
+    [
+        ({"seeds": "[0, 1, 0]"}, {}, 1),
+        ({"datasets": "[moons, {name: moons}]"}, {}, 2),
+        ({"networks": "[mlp, {hidden: 3}]"}, {}, 2),
+        ({"devices": "[exact, exact]"}, {}, 2),
+        ({"objectives": "[mle, mle]"}, {}, 2),
+        ({"objectives": "[{name: mle, lambda: [1, 3], bandwidth: 2, prior_samples: 8}]"}, {}, 0),
+        (
+            {"objectives": "[{name: elbo, lambda: [1, 3, 1.0], bandwidth: [1, 2]}]"},
+            {"objectives": "[{name: elbo, lambda: [1, 3]}]"},
+            2,
+        ),
+    ],
+)
+def test_what_is_repeated_or_unused_is_left_out(repeated, once, left_out):
+    found = plan(**repeated)
+    assert ids(found) == ids(plan(**once))
+    assert found.duplicates == left_out

@@ -5,7 +5,7 @@ Each entry is looked at on its own, so that a mistake in one does not hide the m
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from qhn.sweeps.memory import available_bytes
 from qhn.sweeps.parts import AshaConfig
-from qhn.sweeps.spec.mistakes import Path, path_text
+from qhn.sweeps.spec.mistakes import Path
 from qhn.sweeps.spec.models import (
     MAX_TRIALS,
     Ansatz,
@@ -30,8 +30,7 @@ from qhn.sweeps.spec.models import (
     TrainingSpec,
 )
 from qhn.sweeps.spec.room import Finding, check_memory
-from qhn.sweeps.spec.translate import path_in_file
-from qhn.sweeps.spec.values import Choice, Distribution, as_items
+from qhn.sweeps.spec.values import Distribution, as_items
 
 _SECTIONS: dict[str, TypeAdapter[Any]] = {
     "datasets": TypeAdapter(Dataset),
@@ -60,17 +59,14 @@ class _Valid:
 def check(
     content: Mapping[str, Any],
     memory_bytes: int | None = None,
-    in_file: Mapping[str, Any] | None = None,
 ) -> Iterator[Finding]:
     """What is wrong between entries: each place, and what to say about it.
 
     Args:
         content: of the sweep file; entries with mistakes of their own are passed over.
         memory_bytes: what trials may use; None asks the machine.
-        in_file: the content as the file has it, if `device` was read as `devices`.
     """
     valid = _salvage(content)
-    yield from _duplicates(valid, content if in_file is None else in_file)
     yield from _distributions(valid)
     yield from _grace(valid)
     too_many = list(_trial_count(valid))
@@ -116,34 +112,10 @@ def _value_lists(valid: _Valid) -> Iterator[tuple[Path, Sequence[Any]]]:
             ("bandwidth", "bandwidth"),
             ("prior_samples", "prior_samples"),
         ):
-            if hasattr(objective, attribute):
-                yield ("objectives", place, key), getattr(objective, attribute)
+            if (values := getattr(objective, attribute)) is not None:
+                yield ("objectives", place, key), values
     if valid.training is not None:
         yield ("training", "learning_rate"), valid.training.learning_rate
-
-
-def _duplicates(valid: _Valid, content: Mapping[str, Any]) -> Iterator[Finding]:
-    for section, items in valid.lists.items():
-        yield from _repeated((section,), items, content)
-    if isinstance(valid.seeds, tuple):
-        yield from _repeated(("seeds",), dict(enumerate(valid.seeds)), content)
-    for path, values in _value_lists(valid):
-        yield from _repeated(path, dict(enumerate(values)), content)
-        for place, value in enumerate(values):
-            if isinstance(value, Choice):
-                choices = dict(enumerate(value.values))
-                yield from _repeated((*path, place, "values"), choices, content)
-
-
-def _repeated(
-    path: Path, items: Mapping[int, Hashable], content: Mapping[str, Any]
-) -> Iterator[Finding]:
-    seen: dict[Hashable, int] = {}
-    for place, item in items.items():
-        first = seen.setdefault(item, place)
-        if first != place:
-            other = path_text(path_in_file((*path, first), content))
-            yield (*path, place), f"the same as {other}, keep one"
 
 
 def _distributions(valid: _Valid) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -54,24 +55,38 @@ def _word(key: str) -> BeforeValidator:
     return BeforeValidator(as_mapping)
 
 
+#: Checked like the others and then dropped: an objective does not vary with what it does not use.
+_UNUSED = AfterValidator(lambda value: None)
+_Strengths: TypeAlias = Annotated[
+    Items[LambdaItem], Field(alias="lambda", description="a number or a schedule")
+]
+_UnusedBandwidth: TypeAlias = Annotated[Items[BandwidthItem] | None, _UNUSED]
+_UnusedPriorSamples: TypeAlias = Annotated[Items[PriorSamples] | None, _UNUSED]
+
+
 class MleSpec(Part):
     """Mean nll alone; there is nothing to vary."""
 
     name: Literal["mle"]
+    lambda_: Annotated[Items[LambdaItem] | None, _UNUSED] = Field(None, alias="lambda")
+    bandwidth: _UnusedBandwidth = None
+    prior_samples: _UnusedPriorSamples = None
 
 
 class ElboSpec(Part):
     """The mean nll and (λ/n)·KL to the uniform prior, for each λ."""
 
     name: Literal["elbo"]
-    lambda_: Items[LambdaItem] = Field(alias="lambda", description="a number or a schedule")
+    lambda_: _Strengths
+    bandwidth: _UnusedBandwidth = None
+    prior_samples: _UnusedPriorSamples = None
 
 
 class SelboSpec(Part):
     """The mean nll and (λ/n)·MMD² to the uniform prior, for each λ, h and way to estimate it."""
 
     name: Literal["selbo"]
-    lambda_: Items[LambdaItem] = Field(alias="lambda", description="a number or a schedule")
+    lambda_: _Strengths
     bandwidth: Items[BandwidthItem] = ("n/4",)
     prior_samples: Items[PriorSamples] = (CLOSED_FORM,)
 
@@ -162,6 +177,8 @@ class SweepSpec(Part):
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str) -> str:
+        if name == "Default":
+            raise broken_rule("must not be 'Default': MLflow has an experiment of that name")
         if not _NAME.fullmatch(name):
             raise broken_rule(
                 "must be letters, digits, '.', '_' and '-', at most 100 of them, and not begin "
@@ -171,10 +188,10 @@ class SweepSpec(Part):
 
     @property
     def seed_values(self) -> tuple[int, ...]:
-        """The seeds, in the order in which they are run."""
+        """The seeds, each once, in the order in which they are run."""
         if isinstance(self.seeds, SeedRange):
             return tuple(range(self.seeds.first, self.seeds.first + self.seeds.count))
-        return self.seeds
+        return tuple(dict.fromkeys(self.seeds))
 
     def content(self) -> dict[str, Any]:
         """The spec in the shape of a sweep file, everything filled in; parsing it gives it back."""

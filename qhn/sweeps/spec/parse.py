@@ -77,7 +77,7 @@ def parse_spec(
         spec = SweepSpec.model_validate(content)
     except ValidationError as error:
         mistakes += mistakes_of(error, SweepSpec, document)
-    for where, message in check(content, memory_bytes, document.content):
+    for where, message in check(content, memory_bytes):
         path = path_in_file(where, document.content)
         mistakes.append(Mistake(path_text(path), document.line(path), message))
     if mistakes or spec is None:
