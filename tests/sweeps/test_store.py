@@ -159,7 +159,7 @@ def test_only_trial_ids_become_paths(store, name):
         store.result(name)
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/store", "http://host/store"])
+@pytest.mark.parametrize("uri", ["s3://bucket/store", "http://host/store", "http://[host"])
 def test_other_addresses_are_refused(uri):
     with pytest.raises(StoreError, match="folder or a file:// address"):
         open_store(uri)

@@ -1,4 +1,4 @@
-"""A Ray of one's own for one sweep: quiet, on loopback, gone afterwards."""
+"""A Ray of one's own for one sweep: quiet, without a dashboard, gone afterwards."""
 
 from __future__ import annotations
 

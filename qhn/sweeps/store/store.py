@@ -43,7 +43,10 @@ def open_store(uri: str) -> Store:
     """
     if not uri.strip():
         raise StoreError(f"a store must be named, but got {uri!r}; leave it out for the default")
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise StoreError(f"a store must be a folder or a file:// address, but: {error}") from None
     if len(parts.scheme) > 1 and parts.scheme != "file":
         raise StoreError(
             f"a store must be a folder or a file:// address, but got {uri!r}; "

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 from uuid import uuid4
 
 from qhn.core.errors import TrackingError
@@ -68,10 +69,13 @@ def _make(database: Path) -> None:
 def _check_server(location: TrackingLocation) -> None:
     """Whether anybody listens: only MLflow's own requests know the credentials."""
     parts = urlsplit(location.uri)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = parts.hostname or ""
+    if parts.scheme in getproxies() and not proxy_bypass(host):
+        return  # a proxy finds the server where this machine may not
     try:
-        socket.create_connection((parts.hostname or "", port), _SECONDS_TO_ANSWER).close()
-    except OSError as error:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((host, port), _SECONDS_TO_ANSWER).close()
+    except (OSError, ValueError) as error:
         raise TrackingError(
             f"the tracking server {location.shown} must answer within {_SECONDS_TO_ANSWER} s, "
             f"but got: {error}; start it, or name another with --tracking-uri or "

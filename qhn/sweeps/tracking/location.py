@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from qhn.core.errors import TrackingError
 from qhn.sweeps.store import Store
 
 
@@ -33,15 +34,44 @@ class TrackingLocation:
     @property
     def shown(self) -> str:
         """The address without user name and password."""
-        parts = urlsplit(self.uri)
-        if "@" not in parts.netloc:
-            return self.uri
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return self.without_credentials(self.uri)
+
+    def without_credentials(self, text: str) -> str:
+        """A text without this address's user name and password, wherever it quotes them."""
+        credentials, at, _ = urlsplit(self.uri).netloc.rpartition("@")
+        return text.replace(credentials + at, "") if at else text
 
 
 def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
-    """Resolve ``uri``, else ``MLFLOW_TRACKING_URI``, else ``<store>/mlflow.db``."""
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / 'mlflow.db'}"
-    if not uri.startswith("sqlite:///"):
+    """Resolve ``uri``, else ``MLFLOW_TRACKING_URI``, else ``<store>/mlflow.db``.
+
+    Raises:
+        TrackingError: if it is no address, or one that keeps nothing.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return _database(store.root / "mlflow.db")
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        # Not quoted: what cannot be taken apart may hold a password anywhere.
+        raise TrackingError(f"the tracking URI must be an address, but: {error}") from None
+    if parts.scheme != "sqlite":
         return TrackingLocation(uri)
-    return TrackingLocation(uri, Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute())
+    path, _, options = uri.removeprefix("sqlite:").partition("?")
+    if not path.startswith("///") or path in ("///", "///:memory:"):
+        raise TrackingError(
+            f"a database must be a file, as in sqlite:////absolute/path.db, but got {uri!r}"
+        )
+    return _database(Path(path.removeprefix("///")).absolute(), options)
+
+
+def _database(path: Path, options: str = "") -> TrackingLocation:
+    # MLflow decodes such a path in some places and not in others.
+    if "%" in str(path) or "?" in str(path):
+        raise TrackingError(
+            f"the path of an MLflow database must be without % and ?, but got {path}; "
+            "choose another store or --tracking-uri"
+        )
+    uri = f"sqlite:///{path}"
+    return TrackingLocation(f"{uri}?{options}" if options else uri, path)

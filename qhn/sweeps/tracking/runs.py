@@ -72,6 +72,7 @@ class SweepRuns:
             yield
         except (MlflowException, OSError) as error:
             text = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            text = self._location.without_credentials(text)
             refused = any(f"error code {code}" in text for code in (401, 403))
             raise TrackingError(
                 f"the tracking store {self._location.shown} must be usable, but MLflow says: {text}"

@@ -40,12 +40,12 @@ def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_
     assert 3 <= status["finished"] < 12
 
     # In the second run, trial processes die: as soon as there is one, while it still starts or
-    # takes up its first trial, and once more later.
+    # takes up its first trial, and once more later, in the midst of training.
     driver = qhn.start("sweep", "run", file, "--cpus", 2)
-    qhn.wait(driver, lambda: kill_an_actor(driver.pid))
+    qhn.wait(driver, lambda: kill_an_actor(driver.pid, "TrialActor", "ResourceTrainable"))
     over = len(qhn.store.finished(trials))
     qhn.wait(driver, lambda: len(qhn.store.finished(trials)) > over)
-    qhn.wait(driver, lambda: kill_an_actor(driver.pid))
+    qhn.wait(driver, lambda: kill_an_actor(driver.pid, "ResourceTrainable.train"))
     output, _ = driver.communicate(timeout=240)
     assert driver.returncode == 0, output
     qhn.check_tracking(file, "whole", STEPS)
@@ -64,11 +64,12 @@ def test_kill_resume_and_extend_give_the_numbers_of_an_undisturbed_run(qhn, tmp_
     assert names == {"sweep.yaml", "summary.csv"}
 
 
-def kill_an_actor(driver: int) -> bool:
-    """Kill a process in which a trial of a driver is trained, if there is one."""
+def kill_an_actor(driver: int, *titles: str) -> bool:
+    """Kill a trial process of a driver whose title says one of these, if there is one."""
     for process in psutil.Process(driver).children(recursive=True):
         try:
-            if "TrialActor" in " ".join(process.cmdline()):
+            title = " ".join(process.cmdline())
+            if any(words in title for words in titles):
                 process.kill()
                 return True
         except psutil.Error:

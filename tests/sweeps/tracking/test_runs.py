@@ -1,5 +1,9 @@
 """The projection to MLflow, on a real SQLite store."""
 
+import socket
+import threading
+from contextlib import suppress
+
 import pytest
 
 from qhn.core.errors import TrackingError
@@ -207,13 +211,30 @@ def test_unusable_tracking_stores_are_one_message(uri):
 
 
 def test_a_silent_server_is_one_message():
-    import socket
-
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         uri = f"http://user:secret@127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(TrackingError, match="must answer") as caught:
             SweepRuns(TrackingLocation(uri), "anything")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_is_in_no_message():
+    """MLflow quotes the whole address where a server breaks off."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        uri = f"http://user:secret@127.0.0.1:{server.getsockname()[1]}"
+
+        def break_off():
+            with suppress(OSError):  # the test is over
+                while True:
+                    server.accept()[0].close()
+
+        thread = threading.Thread(target=break_off, daemon=True)
+        thread.start()
+        with pytest.raises(TrackingError, match="MLflow says: ") as caught:
+            SweepRuns(TrackingLocation(uri), "anything")
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
     assert "secret" not in str(caught.value)
 
 
