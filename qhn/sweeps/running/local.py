@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import shutil
@@ -23,6 +24,8 @@ _SETTINGS = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
 }
+# They miss files that Tune is told not to write, and advise to resume in Tune's way.
+_MISLED = ("ray.tune.analysis.experiment_analysis", "ray.tune.tune")
 _TURN_S = 0.0005
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -73,6 +76,8 @@ def local_ray(slots: int) -> Iterator[None]:
     os.environ.pop("MLFLOW_RUN_ID", None)
     with held_back():
         import ray
+    for name in _MISLED:
+        logging.getLogger(name).setLevel(logging.ERROR)
     # Tune's loop and the tracking thread take turns: with Python's 5 ms each turn, both crawl.
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
