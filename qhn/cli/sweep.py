@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -109,7 +110,9 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
         console.print(f"no sweeps in {root} yet; start with: qhn sweep run FILE", soft_wrap=True)
         return
     states = ("planned", "finished", "failed", "running")
-    table = Table("sweep", *states)
+    table = Table("sweep", box=box.SIMPLE_HEAD)
+    for state in states:
+        table.add_column(state, justify="right")
     for row in rows:
         cells = (str(row.get(state, "?")) for state in states)
         table.add_row(Text(row["name"]), *cells)

@@ -14,6 +14,14 @@ from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.core.errors import NotFoundError, TrackingError
 
 LOOPBACK = "127.0.0.1"
+# The server's own news would bury the one line that people need. A user's own choice stands.
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "PYTHONWARNINGS": "ignore",
+}
+_QUIET = ["--uvicorn-opts", "--log-level warning"]
 
 
 def ui(
@@ -38,8 +46,9 @@ def ui(
         )
     port = _free_port(port)
     Console().print(f"MLflow UI: http://{LOOPBACK}:{port}  (Ctrl-C ends it)", soft_wrap=True)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    command = ["-m", "mlflow", "ui", "--backend-store-uri", location.uri]
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    command = ["-m", "mlflow", "ui", "--backend-store-uri", location.uri, *_QUIET]
     # Replaces this process, so that signals reach the server itself.
     os.execv(sys.executable, [sys.executable, *command, "--host", LOOPBACK, "--port", str(port)])
 
