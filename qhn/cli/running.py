@@ -25,8 +25,8 @@ from qhn.sweeps.running.quiet import output_to
 from qhn.sweeps.running.run import RunOptions, run_sweep
 from qhn.sweeps.running.signals import clean_stops
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import Store, SweepFolder
-from qhn.sweeps.tracking import tracking_location
+from qhn.sweeps.store import Store
+from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
 INTERRUPTED = 130
 
@@ -53,26 +53,11 @@ def execute(
         summary.check()
     # From here on, since what is printed next is what people take for the start.
     with clean_stops(), folder.lock:
-        if summary is not None:
-            summary.clear()
-        log = folder.new_log()
-        console.print(f"[bold]{escape(plan.name)}[/]: {counted(len(plan.trials), 'trial')}")
-        console.print(f"store     {escape(str(store.root))}")
-        console.print(f"tracking  {escape(location.shown)}")
-        console.print(f"log       {escape(str(log))}")
-        if left_out := _left_out(folder, plan, store):
-            console.print(
-                f"[yellow]note      {counted(left_out, 'finished trial')} of this sweep's earlier "
-                "file[/] are not in this one; MLflow still shows them (a new name would keep the "
-                "two apart)"
-            )
-        memory = memory_of(trial.config for trial in plan.trials)
-        slots = trials_at_once(memory, cpus)
-        if slots < (cpus or available_cpus()):
-            console.print(
-                f"[yellow]memory    {size_text(memory.trial)} for each trial: {slots} at once[/]"
-            )
         try:
+            if summary is not None:
+                summary.clear()
+            log = folder.new_log()
+            slots = _print_head(console, plan, store, location, log, cpus)
             with output_to(log) as terminal:
                 screen = Console(file=terminal, highlight=False)
 
@@ -81,7 +66,7 @@ def execute(
 
                 options = RunOptions(slots, retry_failed, started)
                 outcome = run_sweep(plan, text, store, location, watch, options)
-        except (KeyboardInterrupt, SystemExit):  # Ray, while it starts, exits on SIGTERM
+        except KeyboardInterrupt:
             console.print(f"[yellow]Interrupted.[/] {hint}")
             raise typer.Exit(INTERRUPTED) from None
     if summary is not None:
@@ -94,10 +79,39 @@ def execute(
         raise typer.Exit(1)
 
 
-def _left_out(folder: SweepFolder, plan: Plan, store: Store) -> int:
+def _print_head(
+    console: Console,
+    plan: Plan,
+    store: Store,
+    location: TrackingLocation,
+    log: Path,
+    cpus: int | None,
+) -> int:
+    """Say what begins, where it goes, and what may surprise; the number of slots."""
+    console.print(f"[bold]{escape(plan.name)}[/]: {counted(len(plan.trials), 'trial')}")
+    console.print(f"store     {escape(str(store.root))}")
+    console.print(f"tracking  {escape(location.shown)}")
+    console.print(f"log       {escape(str(log))}")
+    if left_out := _left_out(plan, store):
+        console.print(
+            f"[yellow]note[/]      {counted(left_out, 'finished trial')} of this sweep's "
+            "earlier file are not in this one; MLflow still shows them (a new name would keep "
+            "the two apart)"
+        )
+    wanted = cpus or available_cpus()
+    memory = memory_of(trial.config for trial in plan.trials)
+    slots = trials_at_once(memory, wanted)
+    if slots < wanted:
+        console.print(
+            f"[yellow]memory[/]    {size_text(memory.trial)} for each trial: {slots} at once"
+        )
+    return slots
+
+
+def _left_out(plan: Plan, store: Store) -> int:
     """How many trials that are over the file asked for when it was last run, and now does not."""
     try:
-        before = parse_spec(folder.read_file(), memory_bytes=sys.maxsize)
+        before = parse_spec(store.sweep(plan.name).read_file(), memory_bytes=sys.maxsize)
     except QhnError:  # never run, or by another version
         return 0
     now = {trial.trial_id for trial in plan.trials}
