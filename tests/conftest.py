@@ -17,6 +17,9 @@ from qhn.sweeps.store import open_store
 
 _LIMIT_S = 240
 
+# Shells start background jobs with Ctrl-C ignored, and every command would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # A slow or busy machine is no mistake; and a run that decides about a change must not be chance.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("default", patient)
