@@ -1,4 +1,7 @@
-"""One driver per sweep: a lock that dies with its holder, so that a killed sweep is never stuck."""
+"""One driver per sweep, and one writer at a time per trial.
+
+The locks die with their holders, so that a killed sweep is never stuck.
+"""
 
 from __future__ import annotations
 
