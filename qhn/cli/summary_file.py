@@ -20,11 +20,14 @@ class SummaryFile:
 
     def check(self) -> None:
         """Say now, not after hours of training, that it cannot be written; nothing is touched."""
-        if self._path.exists():
-            place, usable = self._path, not self._path.is_dir()
-        else:
-            place = next(p for p in self._path.absolute().parents if p.exists())
-            usable = place.is_dir()
+        try:
+            if self._path.exists():
+                place, usable = self._path, not self._path.is_dir()
+            else:
+                place = next(p for p in self._path.absolute().parents if p.exists())
+                usable = place.is_dir()
+        except OSError as error:  # a name too long, a folder that may not be looked into
+            raise self._error(error.strerror) from None
         if not (usable and os.access(place, os.W_OK)):
             raise self._error("no file can be made there")
 

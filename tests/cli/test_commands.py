@@ -199,7 +199,7 @@ def test_a_summary_file_is_checked_without_touching_it(tmp_path):
     for path in (old, link, tmp_path / "new" / "deep.json", Path("/dev/null")):
         SummaryFile(path).check()
     assert old.exists() and not (tmp_path / "new").exists()
-    for path in (tmp_path, old / "below.json"):
+    for path in (tmp_path, old / "below.json", tmp_path / ("x" * 300)):
         with pytest.raises(StoreError, match="summary file must be writable"):
             SummaryFile(path).check()
 
