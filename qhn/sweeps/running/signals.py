@@ -83,9 +83,9 @@ def held_back() -> Iterator[None]:
 
 def _take_over() -> None:
     for number in _stops():
-        signal.signal(number, _stop)
-    # Tune replaces this handler while it trains, and leaves its own.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Tune handles SIGINT itself while it trains, so there is nobody to pass it on to.
+        ours = signal.default_int_handler if number == signal.SIGINT else _stop
+        signal.signal(number, ours)
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
 
