@@ -42,12 +42,13 @@ def live_view(board: Board, console: Console) -> Iterator[None]:
         return
     stop = threading.Event()
     thread = threading.Thread(target=_print_lines, args=(board, console, stop), daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield
     finally:
         stop.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join()
 
 
 def status_line(board: Board) -> str:
@@ -66,13 +67,12 @@ def status_line(board: Board) -> str:
 
 def _print_lines(board: Board, console: Console, stop: threading.Event) -> None:
     phase, printed_at = "", 0.0
-    while True:
+    while not stop.is_set():
         now = time.monotonic()
         if board.phase != phase or now - printed_at >= _LINE_EVERY_S:
             phase, printed_at = board.phase, now
             console.print(status_line(board), soft_wrap=True)
-        if stop.wait(0.2):
-            return
+        stop.wait(0.2)
 
 
 class _View:

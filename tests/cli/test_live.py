@@ -1,6 +1,8 @@
 import io
+import threading
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from qhn.cli.live import _View, live_view, status_line
@@ -80,3 +82,20 @@ def test_what_is_left_for_mlflow_is_counted():
     board = Board(plan([1]), {}, set())
     board.phase, board.unwritten = "writing to MLflow", lambda: 7
     assert status_line(board) == "writing to MLflow: 7 runs left"
+
+
+def test_a_view_that_is_stopped_while_it_opens_prints_nothing_later(monkeypatch):
+    begun = []
+
+    def interrupted(thread):
+        begun.append(thread)
+        raise KeyboardInterrupt
+
+    console = Console(file=io.StringIO(), force_terminal=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt), live_view(Board([], {}, set()), console):
+            pass
+    (thread,) = begun
+    console.file.close()
+    thread.run()  # begins late, after the terminal is closed

@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
 from qhn.core.errors import QhnError, TrackingError
@@ -82,7 +82,10 @@ def run_sweep(
     slots = max(1, min(options.slots, len(todo)))
     board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
     writer = TrackingWriter(lambda: SweepRuns(location, plan.name), store)
-    with watch(board):
+    with ExitStack() as view:
+        # A stop in the midst of opening would leave a view that nobody closes.
+        with held_back():
+            view.enter_context(watch(board))
         try:
             writer.start()
             seconds = _train(plan, todo, store, folder, writer, board, slots) if todo else 0.0
