@@ -31,7 +31,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from qhn.core.ansatz import Ansatz  # noqa: E402
-from qhn.core.objectives import Name  # noqa: E402
+from qhn.core.objectives.objective import Name  # noqa: E402
 
 GRADIENT = "value and gradient"
 # One line a paragraph: the terminal breaks them.

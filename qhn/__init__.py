@@ -16,35 +16,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qhn.core import networks as networks
-    from qhn.core import schedules as schedules
     from qhn.core.ansatz import Ansatz as Ansatz
-    from qhn.core.datasets import make_dataset as make_dataset
-    from qhn.core.engine import Engine as Engine
-    from qhn.core.engine import probabilities as probabilities
+    from qhn.core.data.datasets import make_dataset as make_dataset
+    from qhn.core.engine.engine import Engine as Engine
+    from qhn.core.engine.engine import probabilities as probabilities
     from qhn.core.errors import InvalidValueError as InvalidValueError
     from qhn.core.errors import QhnError as QhnError
-    from qhn.core.objectives import Objective as Objective
-    from qhn.core.optimisers import SGD as SGD
-    from qhn.core.optimisers import Adam as Adam
-    from qhn.core.problem import build_problem as build_problem
-    from qhn.core.tables import loss_table as loss_table
-    from qhn.core.training import Trainer as Trainer
+    from qhn.core.evaluation.loss_table import loss_table as loss_table
+    from qhn.core.evaluation.problem import build_problem as build_problem
+    from qhn.core.objectives import schedules as schedules
+    from qhn.core.objectives.objective import Objective as Objective
+    from qhn.core.training.optimisers import SGD as SGD
+    from qhn.core.training.optimisers import Adam as Adam
+    from qhn.core.training.trainer import Trainer as Trainer
 
 _HOMES = {
-    "Adam": "qhn.core.optimisers",
+    "Adam": "qhn.core.training.optimisers",
     "Ansatz": "qhn.core.ansatz",
-    "Engine": "qhn.core.engine",
+    "Engine": "qhn.core.engine.engine",
     "InvalidValueError": "qhn.core.errors",
-    "Objective": "qhn.core.objectives",
+    "Objective": "qhn.core.objectives.objective",
     "QhnError": "qhn.core.errors",
-    "SGD": "qhn.core.optimisers",
-    "Trainer": "qhn.core.training",
-    "build_problem": "qhn.core.problem",
-    "loss_table": "qhn.core.tables",
-    "make_dataset": "qhn.core.datasets",
+    "SGD": "qhn.core.training.optimisers",
+    "Trainer": "qhn.core.training.trainer",
+    "build_problem": "qhn.core.evaluation.problem",
+    "loss_table": "qhn.core.evaluation.loss_table",
+    "make_dataset": "qhn.core.data.datasets",
     "networks": "qhn.core.networks",
-    "probabilities": "qhn.core.engine",
-    "schedules": "qhn.core.schedules",
+    "probabilities": "qhn.core.engine.engine",
+    "schedules": "qhn.core.objectives.schedules",
 }
 
 __all__ = sorted(_HOMES)

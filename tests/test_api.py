@@ -95,7 +95,7 @@ def test_unknown_names_are_attribute_errors():
     [
         "import qhn",
         "from qhn.cli.app import app",
-        "from qhn.sweeps.plan import make_plan; from qhn.sweeps.spec import parse_spec",
+        "from qhn.sweeps.planning.plan import make_plan; from qhn.sweeps.spec import parse_spec",
     ],
 )
 def test_light_imports_stay_light(code):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.engine import Engine
+from qhn.core.engine.engine import Engine
 
 FloatArray = NDArray[np.float64]
 

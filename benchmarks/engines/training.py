@@ -8,13 +8,13 @@ import numpy as np
 
 from engines.base import Contender
 from qhn.core.ansatz import Ansatz
-from qhn.core.datasets import Dataset
+from qhn.core.data.datasets import Dataset
+from qhn.core.evaluation.problem import Problem, build_problem
 from qhn.core.networks import logistic
-from qhn.core.objectives import Name, Objective
-from qhn.core.optimisers import Adam
-from qhn.core.problem import Problem, build_problem
-from qhn.core.schedules import Constant
-from qhn.core.training import Trainer
+from qhn.core.objectives.objective import Name, Objective
+from qhn.core.objectives.schedules import Constant
+from qhn.core.training.optimisers import Adam
+from qhn.core.training.trainer import Trainer
 
 N_POINTS = 2  # a step's cost does not depend on how the table came about
 

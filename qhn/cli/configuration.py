@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qhn.core.errors import SpecError
-from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.config.trial import TrialConfig
 
 # Where a sweep file of one trial has what an option says; the longer path first.
 _OPTIONS = {
@@ -92,7 +92,7 @@ def _number_or_word(text: str) -> float | str:
 
 
 def _checked(content: Mapping[str, Any]) -> TrialConfig:
-    from qhn.sweeps.plan import make_plan
+    from qhn.sweeps.planning.plan import make_plan
     from qhn.sweeps.spec import InvalidSpecError, Mistake, parse_spec
 
     try:

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from qhn.cli.words import counted, duration
-from qhn.sweeps.estimate import estimate
-from qhn.sweeps.memory import size_text
-from qhn.sweeps.plan import Plan, make_plan
-from qhn.sweeps.running.local import trials_at_once
+from qhn.sweeps.driver.local_ray import trials_at_once
+from qhn.sweeps.planning.cost import estimate
+from qhn.sweeps.planning.memory import size_text
+from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 

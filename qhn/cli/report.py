@@ -12,8 +12,8 @@ from rich.text import Text
 
 from qhn.cli.options import store_option
 from qhn.cli.words import counted, duration, spread
-from qhn.sweeps.groups import GroupSummary
-from qhn.sweeps.running.run import RunOutcome
+from qhn.sweeps.driver.run import RunOutcome
+from qhn.sweeps.results.statistics import GroupSummary
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import TrackingLocation
 

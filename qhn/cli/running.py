@@ -14,16 +14,16 @@ from rich.markup import escape
 from qhn.cli.live import live_view
 from qhn.cli.options import store_option
 from qhn.cli.report import print_report
+from qhn.cli.signals import clean_stops
 from qhn.cli.summary_file import SummaryFile
 from qhn.cli.words import counted
 from qhn.core.errors import QhnError
-from qhn.sweeps.memory import memory_of, size_text
-from qhn.sweeps.plan import Plan, make_plan
-from qhn.sweeps.running.board import Board
-from qhn.sweeps.running.local import available_cpus, trials_at_once
-from qhn.sweeps.running.quiet import output_to
-from qhn.sweeps.running.run import RunOptions, run_sweep
-from qhn.sweeps.running.signals import clean_stops
+from qhn.sweeps.driver.local_ray import available_cpus, trials_at_once
+from qhn.sweeps.driver.log_capture import output_to
+from qhn.sweeps.driver.progress import Board
+from qhn.sweeps.driver.run import RunOptions, run_sweep
+from qhn.sweeps.planning.memory import memory_of, size_text
+from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import TrackingLocation, tracking_location

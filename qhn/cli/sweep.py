@@ -18,7 +18,7 @@ from rich.text import Text
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.cli.running import execute
 from qhn.core.errors import QhnError
-from qhn.sweeps.plan import make_plan
+from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec, read_spec
 from qhn.sweeps.store import Store, open_store
 

@@ -17,7 +17,7 @@ from qhn.cli.configuration import from_file, from_options
 from qhn.cli.running import INTERRUPTED
 from qhn.cli.words import counted
 from qhn.core.errors import SpecError
-from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import TrialResult
 
 _PATIENCE_S = 2.0
@@ -130,8 +130,8 @@ def _patience(console: Console) -> Iterator[Callable[[float], None]]:
 def _train(config: TrialConfig, console: Console) -> TrialResult:
     """Train, with a line for each report as it is made."""
     from qhn.devices import open_device
-    from qhn.sweeps import build
-    from qhn.sweeps.running.session import TrialSession, result_of
+    from qhn.sweeps.config import factory as build
+    from qhn.sweeps.trial.session import TrialSession, result_of
 
     console.print(f"{config.to_json()}\n", markup=False)
     with _patience(console) as tell:

@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.engine import Engine
+from qhn.core.arrays import FloatArray
+from qhn.core.engine.engine import Engine
 from qhn.core.errors import InvalidValueError
-from qhn.devices.handle import FloatArray
 
 
 class ExactDevice:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qhn.core.ansatz import Ansatz
-
-FloatArray = NDArray[np.float64]
+from qhn.core.arrays import FloatArray
 
 
 @runtime_checkable

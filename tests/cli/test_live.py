@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from qhn.cli.live import _View, live_view, status_line
-from qhn.sweeps.plan import make_plan
-from qhn.sweeps.running.board import Board
+from qhn.sweeps.driver.progress import Board
+from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 
 SPEC = "{name: t, datasets: [moons], objectives: [mle, {name: elbo, lambda: [%s]}], seeds: 2}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.engine import probabilities
+from qhn.core.engine.engine import probabilities
 from qhn.core.errors import InvalidValueError
 
 qml = pytest.importorskip("pennylane")

@@ -10,17 +10,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qhn.core.engine.compiled import SOURCES, entry, kernel
+from qhn.core.arrays import FloatArray
 from qhn.core.engine.entangling import close_ring, disentangle, entangle, phase_gradient
 from qhn.core.engine.measurement import measure, measure_entangled, weigh, weigh_entangled
 from qhn.core.engine.product import fill_state, product_gradient
 from qhn.core.engine.rotation import rotate_layer
 from qhn.core.engine.tables import LOW, fill_phases, fill_product
 from qhn.core.engine.unrotation import unrotate_layer
-
-FloatArray = NDArray[np.float64]
+from qhn.core.simd.compiled import SOURCES, entry, kernel
 
 
 class Workspace(NamedTuple):
@@ -81,7 +79,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
                 _phases(w, layer - 1),
                 plan.cycles[p],
                 plan.lengths[p],
-                plan.lanes[p],
+                plan.elements[p],
             )
             if plan.ring[p] != 0:
                 close_ring(w.ket_re, plan.ring[p])
@@ -98,7 +96,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
                 w.probabilities,
                 plan.cycles[p],
                 plan.lengths[p],
-                plan.lanes[p],
+                plan.elements[p],
                 plan.ring[p],
             )
 
@@ -121,7 +119,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
                 observable,
                 plan.cycles[p],
                 plan.lengths[p],
-                plan.lanes[p],
+                plan.elements[p],
                 plan.ring[p],
             )
         w.gradient[:] = 0.0
@@ -139,7 +137,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
                 _phases(w, layer - 1),
                 plan.cycles[p],
                 plan.lengths[p],
-                plan.lanes[p],
+                plan.elements[p],
                 w.sums,
                 w.scratch_low,
             )

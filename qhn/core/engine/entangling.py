@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qhn.core.engine.compiled import inlined, kernel
-from qhn.core.engine.simd import (
+from qhn.core.simd.compiled import inlined, kernel
+from qhn.core.simd.vectors import (
     add,
     cnot_bit0_bit2,
     cnot_bit1_bit0,
@@ -27,25 +27,25 @@ from qhn.core.engine.simd import (
 
 
 @inlined
-def enter_lanes(lanes: Any, vector_number: int, v: Any) -> Any:
-    """CNOTs on lane bits, for a vector that has arrived at ``vector_number``."""
-    if lanes[0] != 0 and vector_number & 1:
+def enter_elements(elements: Any, vector_number: int, v: Any) -> Any:
+    """CNOTs on element bits, for a vector that has arrived at ``vector_number``."""
+    if elements[0] != 0 and vector_number & 1:
         v = flip_bit2(v)
-    if lanes[1] != 0:
+    if elements[1] != 0:
         v = cnot_bit2_bit1(v)
-    if lanes[2] != 0:
+    if elements[2] != 0:
         v = cnot_bit1_bit0(v)
     return v
 
 
 @inlined
-def leave_lanes(lanes: Any, vector_number: int, v: Any) -> Any:
-    """The inverse of `enter_lanes`."""
-    if lanes[2] != 0:
+def leave_elements(elements: Any, vector_number: int, v: Any) -> Any:
+    """The inverse of `enter_elements`."""
+    if elements[2] != 0:
         v = cnot_bit1_bit0(v)
-    if lanes[1] != 0:
+    if elements[1] != 0:
         v = cnot_bit2_bit1(v)
-    if lanes[0] != 0 and vector_number & 1:
+    if elements[0] != 0 and vector_number & 1:
         v = flip_bit2(v)
     return v
 
@@ -90,9 +90,9 @@ def turn_back(phase: Any, re: Any, im: Any) -> Any:
 
 
 @kernel
-def entangle(re: Any, im: Any, phases: Any, cycles: Any, lengths: Any, lanes: Any) -> None:
+def entangle(re: Any, im: Any, phases: Any, cycles: Any, lengths: Any, elements: Any) -> None:
     """R_Z on all qubits, then the CNOTs of a plan (but for a ring's last one)."""
-    flags = lanes[0], lanes[1], lanes[2]
+    flags = elements[0], elements[1], elements[2]
     position = 0
     for row in range(lengths.shape[0]):
         length = lengths[row, 1]
@@ -104,24 +104,24 @@ def entangle(re: Any, im: Any, phases: Any, cycles: Any, lengths: Any, lanes: An
                 target = cycles[position + step]
                 next_a, next_b = load(re, target * 8), load(im, target * 8)
                 a, b = turn(phase_at(phases, source), a, b)
-                store(re, target * 8, enter_lanes(flags, target, a))
-                store(im, target * 8, enter_lanes(flags, target, b))
+                store(re, target * 8, enter_elements(flags, target, a))
+                store(im, target * 8, enter_elements(flags, target, b))
                 source, a, b = target, next_a, next_b
             a, b = turn(phase_at(phases, source), a, b)
-            store(re, first * 8, enter_lanes(flags, first, a))
-            store(im, first * 8, enter_lanes(flags, first, b))
+            store(re, first * 8, enter_elements(flags, first, a))
+            store(im, first * 8, enter_elements(flags, first, b))
             position += length
 
 
 @inlined
 def _return(
-    ket: Any, bra: Any, phases: Any, sums: Any, lanes: Any, moved: Any, target: int, source: int
+    ket: Any, bra: Any, phases: Any, sums: Any, elements: Any, moved: Any, target: int, source: int
 ) -> Any:
     """Put four vectors that lay at ``source`` back to ``target``; their share of Im⟨λ|…|ψ⟩."""
-    a = leave_lanes(lanes, source, moved[0])
-    b = leave_lanes(lanes, source, moved[1])
-    c = leave_lanes(lanes, source, moved[2])
-    d = leave_lanes(lanes, source, moved[3])
+    a = leave_elements(elements, source, moved[0])
+    b = leave_elements(elements, source, moved[1])
+    c = leave_elements(elements, source, moved[2])
+    d = leave_elements(elements, source, moved[3])
     z = multiply_subtract(d, a, multiply(c, b))
     sums[target] = total(z)
     phase = phase_at(phases, target)
@@ -147,15 +147,16 @@ def disentangle(
     phases: Any,
     cycles: Any,
     lengths: Any,
-    lanes: Any,
+    elements: Any,
     sums: Any,
-    lane_sums: Any,
+    element_sums: Any,
 ) -> None:
     """Undo `entangle` on ψ and λ, summing z(x) = Im λ*(x)ψ(x) at the R_Z layer.
 
-    ``sums[v]`` becomes the sum of z over the lanes of vector v, ``lane_sums`` that over vectors.
+    ``sums[v]`` becomes the sum of z over the elements of vector v, ``element_sums`` that over
+    vectors.
     """
-    flags = lanes[0], lanes[1], lanes[2]
+    flags = elements[0], elements[1], elements[2]
     over_vectors = spread(0.0)
     position = 0
     for row in range(lengths.shape[0]):
@@ -172,11 +173,11 @@ def disentangle(
             z = _return(ket, bra, phases, sums, flags, first, target, cycles[position])
             over_vectors = add(over_vectors, z)
             position += length
-    store(lane_sums, 0, over_vectors)
+    store(element_sums, 0, over_vectors)
 
 
 @kernel
-def phase_gradient(sums: Any, lane_sums: Any, n_bits: int, gradient: Any) -> None:
+def phase_gradient(sums: Any, element_sums: Any, n_bits: int, gradient: Any) -> None:
     """R_Z gradients Σ_x (−1)^{x_b} z(x) from the sums of `disentangle`; overwrites ``sums``."""
     size = sums.size
     for bit in range(n_bits - 1, 2, -1):
@@ -188,6 +189,6 @@ def phase_gradient(sums: Any, lane_sums: Any, n_bits: int, gradient: Any) -> Non
         gradient[bit] = difference
     for bit in range(3):
         difference = 0.0
-        for lane in range(8):
-            difference += -lane_sums[lane] if lane >> bit & 1 else lane_sums[lane]
+        for element in range(8):
+            difference += -element_sums[element] if element >> bit & 1 else element_sums[element]
         gradient[bit] = difference

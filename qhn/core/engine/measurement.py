@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qhn.core.engine.compiled import kernel
-from qhn.core.engine.entangling import close_ring, enter_lanes, leave_lanes
-from qhn.core.engine.simd import cnot_bit0_bit2, interleave, load, multiply, multiply_add, store
+from qhn.core.engine.entangling import close_ring, enter_elements, leave_elements
+from qhn.core.simd.compiled import kernel
+from qhn.core.simd.vectors import cnot_bit0_bit2, interleave, load, multiply, multiply_add, store
 
 
 @kernel
@@ -23,10 +23,10 @@ def measure(re: Any, im: Any, q: Any) -> None:
 
 @kernel
 def measure_entangled(
-    re: Any, im: Any, q: Any, cycles: Any, lengths: Any, lanes: Any, ring: int
+    re: Any, im: Any, q: Any, cycles: Any, lengths: Any, elements: Any, ring: int
 ) -> None:
     """q of the state after a plan's CNOTs."""
-    flags = lanes[0], lanes[1], lanes[2]
+    flags = elements[0], elements[1], elements[2]
     position = 0
     for row in range(lengths.shape[0]):
         length = lengths[row, 1]
@@ -35,7 +35,7 @@ def measure_entangled(
                 source = cycles[position + step]
                 target = cycles[position + (step + 1 if step + 1 < length else 0)]
                 a, b = load(re, source * 8), load(im, source * 8)
-                moved = enter_lanes(flags, target, multiply_add(a, a, multiply(b, b)))
+                moved = enter_elements(flags, target, multiply_add(a, a, multiply(b, b)))
                 store(q, target * 8, moved)
             position += length
     if ring != 0:
@@ -53,10 +53,10 @@ def weigh(ket: Any, bra: Any, observable: Any) -> None:
 
 @kernel
 def weigh_entangled(
-    ket: Any, bra: Any, observable: Any, cycles: Any, lengths: Any, lanes: Any, ring: int
+    ket: Any, bra: Any, observable: Any, cycles: Any, lengths: Any, elements: Any, ring: int
 ) -> None:
     """λ before a plan's CNOTs, for an observable after them."""
-    flags = lanes[0], lanes[1], lanes[2]
+    flags = elements[0], elements[1], elements[2]
     partner = (1 << ring) if ring >= 3 else 0
     position = 0
     for row in range(lengths.shape[0]):
@@ -70,7 +70,7 @@ def weigh_entangled(
                     weight = interleave(weight, load(observable, target * 8 ^ partner))
                 elif ring != 0:
                     weight = cnot_bit0_bit2(weight)
-                weight = leave_lanes(flags, target, weight)
+                weight = leave_elements(flags, target, weight)
                 store(bra[0], source * 8, multiply(weight, load(ket[0], source * 8)))
                 store(bra[1], source * 8, multiply(weight, load(ket[1], source * 8)))
             position += length

@@ -3,10 +3,10 @@
 CNOTs permute basis states, and the permutation is linear over GF(2). Seen as vectors of eight
 amplitudes, every entangler of `Ansatz` does three things, in this order:
 
-1. it moves whole vectors (CNOTs among the bits above the lanes), along cycles that are listed
+1. it moves whole vectors (CNOTs among the bits above the elements), along cycles that are listed
    here, so that the move needs no second array;
-2. it permutes lanes (bit 3 on 2, 2 on 1 and 1 on 0, where the layer has them);
-3. a ring's last CNOT, from bit 0 to the highest bit, exchanges the odd lanes of vectors.
+2. it permutes elements (bit 3 on 2, 2 on 1 and 1 on 0, where the layer has them);
+3. a ring's last CNOT, from bit 0 to the highest bit, exchanges the odd elements of vectors.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhn.core.ansatz import Ansatz
+from qhn.core.arrays import IntArray
 
 LANE_BITS = 3
-IntArray = NDArray[np.int64]
 
 
 class Permutations(NamedTuple):
@@ -30,7 +30,7 @@ class Permutations(NamedTuple):
         cycles: vector numbers, cycle after cycle, shape ``(plans, 2^(n−3))``; the content of
             each moves to the next one of its cycle, the last one's to the first.
         lengths: rows (how many cycles, how long each), in the order of ``cycles``.
-        lanes: flags (bit 3 on 2, bit 2 on 1, bit 1 on 0), shape ``(plans, 3)``.
+        elements: flags (bit 3 on 2, bit 2 on 1, bit 1 on 0), shape ``(plans, 3)``.
         ring: the bit on which bit 0 acts last, or 0, shape ``(plans,)``.
         of_layer: the plan that precedes the rotations of each layer from the second on; the
             last entry is the one that follows all rotations, or −1 if there is none.
@@ -38,7 +38,7 @@ class Permutations(NamedTuple):
 
     cycles: NDArray[np.int32]
     lengths: IntArray
-    lanes: IntArray
+    elements: IntArray
     ring: IntArray
     of_layer: IntArray
 
@@ -47,7 +47,7 @@ class Permutations(NamedTuple):
 class _Plan:
     cycles: NDArray[np.int32]
     lengths: IntArray
-    lanes: tuple[int, int, int]
+    elements: tuple[int, int, int]
     ring: int
 
 
@@ -69,7 +69,7 @@ def plan_permutations(ansatz: Ansatz, n_bits: int) -> Permutations:
         lengths=np.stack(
             [np.pad(plan.lengths, ((0, rows - len(plan.lengths)), (0, 0))) for plan in plans]
         ),
-        lanes=np.array([plan.lanes for plan in plans], dtype=np.int64),
+        elements=np.array([plan.elements for plan in plans], dtype=np.int64),
         ring=np.array([plan.ring for plan in plans], dtype=np.int64),
         of_layer=np.array(of_layer, dtype=np.int64),
     )
@@ -77,7 +77,7 @@ def plan_permutations(ansatz: Ansatz, n_bits: int) -> Permutations:
 
 def _plan(pairs: tuple[tuple[int, int], ...], n_qubits: int, n_bits: int) -> _Plan:
     destination = np.arange(2 ** (n_bits - LANE_BITS))
-    lanes = [0, 0, 0]
+    elements = [0, 0, 0]
     ring = 0
     for control_qubit, target_qubit in pairs:
         control, target = n_qubits - 1 - control_qubit, n_qubits - 1 - target_qubit
@@ -87,9 +87,9 @@ def _plan(pairs: tuple[tuple[int, int], ...], n_qubits: int, n_bits: int) -> _Pl
             control_bit = destination >> (control - LANE_BITS) & 1
             destination ^= control_bit << (target - LANE_BITS)
         else:
-            lanes[2 - target] = 1
+            elements[2 - target] = 1
     cycles, lengths = _cycles(destination)
-    return _Plan(cycles, lengths, (lanes[0], lanes[1], lanes[2]), ring)
+    return _Plan(cycles, lengths, (elements[0], elements[1], elements[2]), ring)
 
 
 def _cycles(destination: IntArray) -> tuple[NDArray[np.int32], IntArray]:

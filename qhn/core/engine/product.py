@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qhn.core.engine.compiled import kernel
-from qhn.core.engine.simd import load, multiply, multiply_add, spread, store, total
 from qhn.core.engine.tables import LOW_SIZE
+from qhn.core.simd.compiled import kernel
+from qhn.core.simd.vectors import load, multiply, multiply_add, spread, store, total
 
 
 @kernel

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qhn.core.ansatz import Ansatz
+from qhn.core.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 Gate = tuple[str, tuple[int, ...], tuple[int, int, int] | None]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qhn.core.engine.compiled import inlined, kernel
-from qhn.core.engine.registers import (
+from qhn.core.simd.compiled import inlined, kernel
+from qhn.core.simd.registers import (
     load2,
     load4,
     load8,
@@ -25,7 +25,7 @@ from qhn.core.engine.registers import (
     store4,
     store8,
 )
-from qhn.core.engine.simd import (
+from qhn.core.simd.vectors import (
     flip_bit0,
     flip_bit1,
     flip_bit2,
@@ -39,17 +39,17 @@ from qhn.core.engine.simd import (
 
 
 @inlined
-def rotate_lanes(c: Any, s: Any, vector: Any, flipped: Any) -> Any:
-    """R_Y on a lane bit, given the vector with that bit flipped and the sine signed by it."""
+def rotate_elements(c: Any, s: Any, vector: Any, flipped: Any) -> Any:
+    """R_Y on a element bit, given the vector with that bit flipped and the sine signed by it."""
     return multiply_add(s, flipped, multiply(c, vector))
 
 
 @inlined
-def rotate_all_lanes(c0: Any, s0: Any, c1: Any, s1: Any, c2: Any, s2: Any, v: Any) -> Any:
-    """R_Y on the three lane bits of one vector."""
-    v = rotate_lanes(c0, s0, v, flip_bit0(v))
-    v = rotate_lanes(c1, s1, v, flip_bit1(v))
-    return rotate_lanes(c2, s2, v, flip_bit2(v))
+def rotate_all_elements(c0: Any, s0: Any, c1: Any, s1: Any, c2: Any, s2: Any, v: Any) -> Any:
+    """R_Y on the three element bits of one vector."""
+    v = rotate_elements(c0, s0, v, flip_bit0(v))
+    v = rotate_elements(c1, s1, v, flip_bit1(v))
+    return rotate_elements(c2, s2, v, flip_bit2(v))
 
 
 @kernel
@@ -62,14 +62,14 @@ def rotate_low(x: Any, cosines: Any, sines: Any) -> None:
     for start in range(0, x.size, 64):
         v = load8(x, start, 8)
         v = (
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[0]),
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[1]),
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[2]),
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[3]),
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[4]),
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[5]),
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[6]),
-            rotate_all_lanes(c0, s0, c1, s1, c2, s2, v[7]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[0]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[1]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[2]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[3]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[4]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[5]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[6]),
+            rotate_all_elements(c0, s0, c1, s1, c2, s2, v[7]),
         )
         v = rotate8_bit2(c5, s5, rotate8_bit1(c4, s4, rotate8_bit0(c3, s3, v)))
         store8(x, start, 8, v)
@@ -77,7 +77,7 @@ def rotate_low(x: Any, cosines: Any, sines: Any) -> None:
 
 @kernel
 def rotate_three(x: Any, bit: int, cosines: Any, sines: Any) -> None:
-    """R_Y on bits ``bit`` to ``bit + 2``, all above the lane bits."""
+    """R_Y on bits ``bit`` to ``bit + 2``, all above the element bits."""
     stride = 1 << bit
     c0, c1, c2 = spread(cosines[bit]), spread(cosines[bit + 1]), spread(cosines[bit + 2])
     s0, s1, s2 = spread(sines[bit]), spread(sines[bit + 1]), spread(sines[bit + 2])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qhn.core.engine.compiled import kernel
+from qhn.core.simd.compiled import kernel
 
 LOW = 7
 LOW_SIZE = 1 << LOW

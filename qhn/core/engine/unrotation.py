@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qhn.core.engine.compiled import inlined, kernel
-from qhn.core.engine.registers import (
+from qhn.core.engine.rotation import rotate_elements
+from qhn.core.simd.compiled import inlined, kernel
+from qhn.core.simd.registers import (
     cross,
     cross4_bit0,
     cross4_bit1,
@@ -31,8 +32,7 @@ from qhn.core.engine.registers import (
     store4,
     store8,
 )
-from qhn.core.engine.rotation import rotate_lanes
-from qhn.core.engine.simd import (
+from qhn.core.simd.vectors import (
     flip_bit0,
     flip_bit1,
     flip_bit2,
@@ -49,7 +49,7 @@ from qhn.core.engine.simd import (
 
 
 @kernel
-def unrotate_lanes(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: Any) -> None:
+def unrotate_elements(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: Any) -> None:
     """Bits 0 to 2. Bits above them are left to the other passes."""
     c0, c1, c2 = spread(cosines[0]), spread(cosines[1]), spread(cosines[2])
     s0, s1, s2 = signed_bit0(-sines[0]), signed_bit1(-sines[1]), signed_bit2(-sines[2])
@@ -58,13 +58,13 @@ def unrotate_lanes(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: Any) 
         k, b = load(ket, start), load(bra, start)
         flipped = flip_bit0(k)
         sum0 = multiply_add(b, flipped, sum0)
-        k, b = rotate_lanes(c0, s0, k, flipped), rotate_lanes(c0, s0, b, flip_bit0(b))
+        k, b = rotate_elements(c0, s0, k, flipped), rotate_elements(c0, s0, b, flip_bit0(b))
         flipped = flip_bit1(k)
         sum1 = multiply_add(b, flipped, sum1)
-        k, b = rotate_lanes(c1, s1, k, flipped), rotate_lanes(c1, s1, b, flip_bit1(b))
+        k, b = rotate_elements(c1, s1, k, flipped), rotate_elements(c1, s1, b, flip_bit1(b))
         flipped = flip_bit2(k)
         sum2 = multiply_add(b, flipped, sum2)
-        k, b = rotate_lanes(c2, s2, k, flipped), rotate_lanes(c2, s2, b, flip_bit2(b))
+        k, b = rotate_elements(c2, s2, k, flipped), rotate_elements(c2, s2, b, flip_bit2(b))
         store(ket, start, k)
         store(bra, start, b)
     gradient[0] += total(multiply(signed_bit0(1.0), sum0))
@@ -80,7 +80,7 @@ def unrotate8(c0: Any, s0: Any, c1: Any, s1: Any, c2: Any, s2: Any, v: Any) -> A
 
 @kernel
 def unrotate_three(ket: Any, bra: Any, bit: int, cosines: Any, sines: Any, gradient: Any) -> None:
-    """Bits ``bit`` to ``bit + 2``, all above the lane bits."""
+    """Bits ``bit`` to ``bit + 2``, all above the element bits."""
     stride = 1 << bit
     c0, c1, c2 = spread(cosines[bit]), spread(cosines[bit + 1]), spread(cosines[bit + 2])
     s0, s1, s2 = spread(-sines[bit]), spread(-sines[bit + 1]), spread(-sines[bit + 2])
@@ -136,7 +136,7 @@ def unrotate_layer(
     ket: Any, bra: Any, n_bits: int, cosines: Any, sines: Any, gradient: Any
 ) -> None:
     """All ``n_bits`` bits; adds to ``gradient[b]`` for the qubit at bit b."""
-    unrotate_lanes(ket, bra, cosines, sines, gradient)
+    unrotate_elements(ket, bra, cosines, sines, gradient)
     bit = 3
     while n_bits - bit >= 3:
         unrotate_three(ket, bra, bit, cosines, sines, gradient)

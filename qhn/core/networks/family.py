@@ -8,9 +8,9 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qhn.core.arrays import FloatArray
 from qhn.core.errors import InvalidValueError
 
-FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 LogitFunction = Callable[[IndexArray], FloatArray]
 

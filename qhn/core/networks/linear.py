@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qhn.core.arrays import FloatArray
 from qhn.core.checks import check_count
 from qhn.core.networks.family import (
     Classes,
-    FloatArray,
     LogitFunction,
     as_indices,
     as_points,

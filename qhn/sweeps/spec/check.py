@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from qhn.sweeps.memory import available_bytes
-from qhn.sweeps.parts import AshaConfig
+from qhn.sweeps.config.sections import AshaConfig
+from qhn.sweeps.planning.memory import available_bytes
+from qhn.sweeps.planning.preflight import Finding, check_memory
 from qhn.sweeps.spec.mistakes import Path
 from qhn.sweeps.spec.models import (
     MAX_TRIALS,
@@ -29,7 +30,6 @@ from qhn.sweeps.spec.models import (
     SweepSpec,
     TrainingSpec,
 )
-from qhn.sweeps.spec.room import Finding, check_memory
 from qhn.sweeps.spec.values import Distribution, as_items
 
 _SECTIONS: dict[str, TypeAdapter[Any]] = {

@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from qhn.sweeps.parts import (
+from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
     DatasetConfig,
@@ -161,7 +161,7 @@ Seeds: TypeAlias = Annotated[
 
 
 class SweepSpec(Part):
-    """A checked sweep file; `qhn.sweeps.plan.make_plan` turns it into trials."""
+    """A checked sweep file; `qhn.sweeps.planning.plan.make_plan` turns it into trials."""
 
     name: str = Field(description="a word")
     datasets: Items[Dataset] = Field(description="a list of data sets")

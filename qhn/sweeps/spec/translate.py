@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from qhn.sweeps.parts import SCHEDULE_KINDS, Part
+from qhn.sweeps.config.sections import SCHEDULE_KINDS, Part
 from qhn.sweeps.spec.document import Document
 from qhn.sweeps.spec.mistakes import Mistake, Path, path_text, value_text
 from qhn.sweeps.spec.values import DISTRIBUTION_KINDS

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from qhn.core.bandwidth import RULES, BandwidthRule
-from qhn.sweeps.parts import (
+from qhn.core.objectives.bandwidth import RULES, BandwidthRule
+from qhn.sweeps.config.sections import (
     SCHEDULE_KINDS,
     ConstantSchedule,
     CosineSchedule,

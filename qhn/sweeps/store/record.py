@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qhn.core.errors import InvalidValueError, StoreError
-from qhn.core.history import History
+from qhn.core.training.history import History
 from qhn.sweeps.store.results import TrialError, TrialResult
 from qhn.sweeps.store.store import Store
 

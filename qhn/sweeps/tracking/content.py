@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from qhn.sweeps.config import TrialConfig
+from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import TrialRecord, TrialResult
 
 

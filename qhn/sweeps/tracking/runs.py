@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from qhn.core.errors import TrackingError
-from qhn.sweeps.plan import PlannedTrial
+from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import TrialRecord
 from qhn.sweeps.tracking.connection import connect
 from qhn.sweeps.tracking.content import outcome_tags, parameters, posterior_csv

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from qhn.core.errors import QhnError, TrackingError
-from qhn.sweeps.plan import PlannedTrial
+from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, read_record
 from qhn.sweeps.tracking.runs import SweepRuns
 

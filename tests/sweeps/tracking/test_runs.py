@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 
 from qhn.core.errors import TrackingError
-from qhn.core.history import METRICS, History
-from qhn.sweeps.plan import make_plan
+from qhn.core.training.history import METRICS, History
+from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialError, TrialRecord, TrialResult, open_store
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, tracking_location

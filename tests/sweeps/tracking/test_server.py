@@ -10,8 +10,8 @@ import time
 import pytest
 import requests
 
-from qhn.core.history import METRICS, History
-from qhn.sweeps.plan import make_plan
+from qhn.core.training.history import METRICS, History
+from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialResult, open_store
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from qhn.core.errors import TrackingError
-from qhn.sweeps.plan import make_plan
+from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store
 from qhn.sweeps.tracking import TrackingWriter

@@ -1,0 +1,1 @@
+"""How good networks, and distributions over them, are on given points."""

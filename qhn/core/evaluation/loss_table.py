@@ -1,0 +1,161 @@
+"""Loss and accuracy of all 2^N networks of a family on given points, in blocks.
+
+A table is computed once and shared by every trial that needs it. Networks that differ by a
+permutation of hidden units are evaluated once, so their entries are equal to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qhn.core.arrays import FloatArray
+from qhn.core.errors import InvalidValueError
+from qhn.core.networks import BinaryNetwork, IndexArray
+
+Progress = Callable[[float], None]
+
+# Logits of one block: 256 KiB, so that a block and its temporaries stay in a core's own cache.
+_BLOCK_ELEMENTS = 2**15
+# Some networks have logit 0 at every point (hidden units cancel), up to rounding that would
+# differ between networks of one function: within this margin a logit counts as 0, label 0.
+TIE_MARGIN = 1e-12
+
+
+class Scores(NamedTuple):
+    """What a family's classes score on one set of points, each of shape ``(classes,)``.
+
+    Attributes:
+        nll: mean negative Bernoulli log-likelihood, natural logarithm.
+        accuracy: share of points whose label is predicted: 1 if the logit is above `TIE_MARGIN`.
+    """
+
+    nll: FloatArray
+    accuracy: FloatArray
+
+
+def loss_table(
+    network: BinaryNetwork, x: ArrayLike, y: ArrayLike, progress: Progress | None = None
+) -> FloatArray:
+    """Mean negative Bernoulli log-likelihood of every network.
+
+    nll(σ) = (1/n) Σ_i [softplus(z_σ(x_i)) − y_i z_σ(x_i)], z the logit.
+
+    Args:
+        network: the family, from `qhn.core.networks`.
+        x: inputs, shape ``(n, d)``.
+        y: labels 0 or 1, shape ``(n,)``.
+        progress: called now and then with the finished fraction, at last with 1.0.
+
+    Returns:
+        Shape ``(2^N,)``, by basis-state index.
+
+    Raises:
+        InvalidValueError: wrong shapes, no points, NaN or infinity, labels other than 0 and 1.
+
+    Example:
+        >>> from qhn.core import networks
+        >>> loss_table(networks.logistic(1), [[0.0]], [1]).round(3).tolist()
+        [1.313, 0.313, 1.313, 0.313]
+    """
+    classes = network.classes()
+    scores = evaluate(network, classes.representatives, x, y, progress=progress)
+    return scores.nll[classes.class_of]
+
+
+def check_points(
+    network: BinaryNetwork, x: ArrayLike, y: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Inputs and labels as float arrays.
+
+    Raises:
+        InvalidValueError: wrong shapes, no points, NaN or infinity, labels other than 0 and 1.
+    """
+    points, labels = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != network.n_inputs or len(points) == 0:
+        raise InvalidValueError(
+            f"x must have the shape (n, {network.n_inputs}) with n >= 1 for this "
+            f"{network.kind} network, but got {points.shape}"
+        )
+    if labels.shape != (len(points),):
+        raise InvalidValueError(
+            f"y must have one label per point, shape ({len(points)},), but got {labels.shape}"
+        )
+    if not np.isfinite(points).all():
+        where = np.argwhere(~np.isfinite(points))[0]
+        raise InvalidValueError(
+            f"x must be finite, but got {points[tuple(where)]} in row {where[0]}, column {where[1]}"
+        )
+    wrong = labels[(labels != 0) & (labels != 1)]
+    if len(wrong):
+        raise InvalidValueError(f"labels must be 0 or 1, but got {wrong[0]:g}")
+    return points, labels
+
+
+def evaluate(
+    network: BinaryNetwork,
+    representatives: IndexArray,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    probabilities: NDArray[np.float32] | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Score the given networks, and keep their class probabilities if a place for them is given.
+
+    Args:
+        network: the family.
+        representatives: indices of the networks, shape ``(C,)``.
+        x: inputs, shape ``(n, d)``.
+        y: labels 0 or 1, shape ``(n,)``.
+        probabilities: where P(y = 1 | x, σ) is written, shape ``(C, n)``.
+        progress: called now and then with the finished fraction, at last with 1.0.
+
+    Raises:
+        InvalidValueError: as `loss_table`.
+    """
+    points, labels = check_points(network, x, y)
+    logits = network.evaluator(points)
+    positive = labels == 1
+    towards_loss = 1.0 - 2.0 * labels
+    count, n = len(representatives), len(points)
+    scores = Scores(np.empty(count), np.empty(count))
+    rows = _block_rows(n)
+    reported = 0.0
+    for start in range(0, count, rows):
+        block = slice(start, min(start + rows, count))
+        z = logits(representatives[block])
+        small = np.abs(z)
+        np.exp(np.negative(small, out=small), out=small)
+        above = z > TIE_MARGIN
+        if probabilities is not None:
+            # σ(|z|), mirrored where z is negative: never an overflow.
+            likely = 1.0 / (1.0 + small)
+            np.subtract(1.0, likely, out=likely, where=z < 0)
+            probabilities[block] = likely
+        scores.accuracy[block] = np.count_nonzero(above == positive, axis=1) / n
+        # softplus(s) = max(s, 0) + log1p(exp(−|s|)) with s = −z for label 1, z for label 0.
+        z *= towards_loss
+        np.maximum(z, 0.0, out=z)
+        z += np.log1p(small, out=small)
+        scores.nll[block] = z.mean(axis=1)
+        done = block.stop / count
+        if progress is not None and (done >= reported + 0.01 or block.stop == count):
+            reported = done
+            progress(done)
+    return scores
+
+
+def _block_rows(points: int) -> int:
+    return max(1, _BLOCK_ELEMENTS // points)
+
+
+def evaluation_bytes(network: BinaryNetwork, points: int) -> int:
+    """Memory that `evaluate` takes at most beside its arguments and scores, in bytes."""
+    rows = min(_block_rows(points), network.n_classes)
+    # A block of logits with its temporaries; labels and signs.
+    blocks = 8 * rows * points * 5
+    return network.evaluator_bytes(points) + blocks + 16 * points

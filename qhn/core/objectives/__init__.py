@@ -1,0 +1,1 @@
+"""What training minimises, and the parts that it is made of."""

@@ -1,0 +1,1 @@
+"""Gradient descent: the trainer, its optimisers, its history and what that shows."""

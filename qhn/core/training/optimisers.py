@@ -1,0 +1,150 @@
+"""Gradient descent on the circuit's angles, in place, with a state that can be put away.
+
+A state is a dict of arrays: what `numpy.savez` can keep without pickle.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhn.core.arrays import FloatArray
+from qhn.core.errors import InvalidValueError
+
+State = dict[str, NDArray[np.float64]]
+
+
+class Optimiser(Protocol):
+    """One update rule and what it remembers."""
+
+    def update(self, parameters: FloatArray, gradient: FloatArray) -> None:
+        """Move the parameters one step down the gradient, in place; both of one shape."""
+
+    def state(self) -> State:
+        """What it remembers, as copies; empty before the first update."""
+
+    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+        """Go on from what `state` gave after so many updates of parameters of this shape.
+
+        Raises:
+            InvalidValueError: if it cannot be such a state of this kind of optimiser, which then
+                is as it was.
+        """
+
+
+def _check_range(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise InvalidValueError(f"`0 <= {name} < 1` must hold, but got {name}={value}")
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise InvalidValueError(f"`{name} > 0` and finite must hold, but got {name}={value}")
+
+
+def _take(
+    state: State, kind: str, shapes: dict[str, tuple[int, ...]], updates: int
+) -> dict[str, FloatArray]:
+    """Copies of the arrays, by name; none of an optimiser that never moved."""
+    names = tuple(shapes) if updates else ()
+    if set(state) != set(names):
+        raise InvalidValueError(
+            f"the state of {kind} after {updates} updates must hold "
+            f"{', '.join(names) or 'nothing'}, but got {', '.join(sorted(state)) or 'nothing'}"
+        )
+    arrays = {name: np.array(state[name], dtype=np.float64) for name in names}
+    for name, array in arrays.items():
+        if array.shape != shapes[name]:
+            raise InvalidValueError(
+                f"{name} of {kind} must have the shape {shapes[name]}, but got {array.shape}"
+            )
+    return arrays
+
+
+class Adam:
+    """Adam (Kingma and Ba, arXiv 1412.6980) with bias correction.
+
+    m ← β1 m + (1 − β1) g, v ← β2 v + (1 − β2) g²,
+    θ ← θ − η · m / (1 − β1^t) / (√(v / (1 − β2^t)) + ε).
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        _check_positive("learning_rate", learning_rate)
+        _check_range("beta1", beta1)
+        _check_range("beta2", beta2)
+        _check_positive("epsilon", epsilon)
+        self.learning_rate = learning_rate
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self._count = 0
+        self._mean: FloatArray | None = None
+        self._square: FloatArray | None = None
+
+    def update(self, parameters: FloatArray, gradient: FloatArray) -> None:
+        """Move the parameters one step down the gradient, in place; both of one shape."""
+        if self._mean is None or self._square is None:
+            self._mean, self._square = np.zeros_like(parameters), np.zeros_like(parameters)
+        self._count += 1
+        self._mean *= self.beta1
+        self._mean += (1.0 - self.beta1) * gradient
+        self._square *= self.beta2
+        self._square += (1.0 - self.beta2) * np.square(gradient)
+        mean = self._mean / (1.0 - self.beta1**self._count)
+        square = self._square / (1.0 - self.beta2**self._count)
+        parameters -= self.learning_rate * mean / (np.sqrt(square) + self.epsilon)
+
+    def state(self) -> State:
+        """Update count and both moments, as copies; empty before the first update."""
+        if self._mean is None or self._square is None:
+            return {}
+        return {
+            "count": np.array(float(self._count)),
+            "mean": self._mean.copy(),
+            "square": self._square.copy(),
+        }
+
+    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+        """See `Optimiser.restore`."""
+        taken = _take(state, "Adam", {"count": (), "mean": shape, "square": shape}, updates)
+        if taken and taken["count"] != updates:
+            raise InvalidValueError(
+                f"count of Adam must be the number of updates, {updates}, but got {taken['count']}"
+            )
+        self._count, self._mean, self._square = updates, taken.get("mean"), taken.get("square")
+
+
+class SGD:
+    """Gradient descent with heavy-ball momentum: u ← μ u + g, θ ← θ − η u."""
+
+    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0) -> None:
+        _check_positive("learning_rate", learning_rate)
+        _check_range("momentum", momentum)
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self._velocity: FloatArray | None = None
+
+    def update(self, parameters: FloatArray, gradient: FloatArray) -> None:
+        """Move the parameters one step down the gradient, in place; both of one shape."""
+        if self._velocity is None:
+            self._velocity = np.zeros_like(parameters)
+        self._velocity *= self.momentum
+        self._velocity += gradient
+        parameters -= self.learning_rate * self._velocity
+
+    def state(self) -> State:
+        """The velocity, as a copy; empty before the first update."""
+        return {} if self._velocity is None else {"velocity": self._velocity.copy()}
+
+    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+        """See `Optimiser.restore`."""
+        self._velocity = _take(state, "SGD", {"velocity": shape}, updates).get("velocity")

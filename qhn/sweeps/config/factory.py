@@ -1,0 +1,110 @@
+"""Builds the science core's objects from a trial's configuration.
+
+Core modules that load compiled or scientific libraries are imported when they are first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qhn.core.ansatz import Ansatz
+from qhn.sweeps.config.sections import (
+    ConstantSchedule,
+    CosineSchedule,
+    CyclicSchedule,
+    DatasetConfig,
+    ExponentialSchedule,
+    NetworkConfig,
+    TrainingConfig,
+    WarmupSchedule,
+)
+from qhn.sweeps.config.sections import Schedule as ScheduleConfig
+from qhn.sweeps.config.trial import TrialConfig
+
+if TYPE_CHECKING:
+    from qhn.core.data.datasets import Dataset
+    from qhn.core.evaluation.problem import Problem
+    from qhn.core.networks import BinaryNetwork
+    from qhn.core.objectives.objective import Objective
+    from qhn.core.objectives.schedules import Schedule
+    from qhn.core.training.optimisers import Optimiser
+
+
+def dataset(config: DatasetConfig) -> Dataset:
+    """The data set with its training and test split."""
+    from qhn.core.data.datasets import make_dataset
+
+    assert config.test is not None
+    return make_dataset(
+        config.name, train=config.train, test=config.test, noise=config.noise, seed=config.seed
+    )
+
+
+def network(config: NetworkConfig, n_inputs: int) -> BinaryNetwork:
+    """The binary network for points of ``n_inputs`` coordinates."""
+    from qhn.core import networks
+
+    if config.kind == "logistic":
+        return networks.logistic(n_inputs)
+    assert config.hidden is not None
+    return networks.mlp(n_inputs, config.hidden)
+
+
+def problem(config: TrialConfig, progress: Callable[[float], None] | None = None) -> Problem:
+    """Data, network and the tables over all 2^N networks.
+
+    Args:
+        config: of any trial with this problem's key.
+        progress: called with the finished fraction as the tables are computed.
+    """
+    from qhn.core.evaluation.problem import build_problem
+
+    return build_problem(
+        dataset(config.dataset), network(config.network, config.dataset.n_inputs), progress
+    )
+
+
+def ansatz(config: TrialConfig) -> Ansatz:
+    """The circuit on the network's number of qubits."""
+    part = config.ansatz
+    assert part.entanglers_first is not None
+    return Ansatz(config.n_qubits, part.depth, part.entangler, part.entanglers_first)
+
+
+def objective(config: TrialConfig, problem: Problem) -> Objective:
+    """The objective on the problem's training table; its n is the number of training points."""
+    from qhn.core.objectives.objective import Objective
+
+    part = config.objective
+    return Objective(
+        part.name, problem.nll, config.dataset.train, part.bandwidth, part.prior_samples
+    )
+
+
+def schedule(config: ScheduleConfig | None) -> Schedule:
+    """The schedule of λ; an objective without λ gets the constant 0."""
+    from qhn.core.objectives import schedules
+
+    match config:
+        case None:
+            return schedules.Constant(0.0)
+        case ConstantSchedule():
+            return schedules.Constant(config.value)
+        case WarmupSchedule():
+            return schedules.Warmup(value=config.value, start=config.start, over=config.over)
+        case ExponentialSchedule():
+            return schedules.Exponential(start=config.start, end=config.end, over=config.over)
+        case CosineSchedule():
+            return schedules.Cosine(start=config.start, end=config.end)
+        case CyclicSchedule():
+            return schedules.Cyclic(low=config.low, high=config.high, cycles=config.cycles)
+
+
+def optimiser(config: TrainingConfig) -> Optimiser:
+    """A fresh optimiser."""
+    from qhn.core.training import optimisers
+
+    if config.optimiser == "adam":
+        return optimisers.Adam(config.learning_rate)
+    return optimisers.SGD(config.learning_rate)

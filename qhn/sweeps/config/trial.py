@@ -1,0 +1,117 @@
+"""The configuration of one trial, and the identity that follows from it.
+
+A trial's id is a digest of its canonical configuration: the same configuration is the same trial
+on every machine. Canonical means JSON with sorted keys, floats as floats, and None left out, so
+that a field that is added later, None by default, changes no id that exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from qhn.core.errors import InvalidValueError
+from qhn.sweeps.config.sections import (
+    AnsatzConfig,
+    AshaConfig,
+    DatasetConfig,
+    DeviceConfig,
+    NetworkConfig,
+    ObjectiveConfig,
+    Part,
+    Seed,
+    TrainingConfig,
+)
+
+ID_LENGTH = 16
+
+
+def canonical_json(content: Mapping[str, Any]) -> str:
+    """JSON with sorted keys and no spaces; NaN and infinities are refused."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:ID_LENGTH]
+
+
+class TrialConfig(Part):
+    """Everything that decides a trial's numbers.
+
+    Early stopping is part of it: a trial that was stopped early is another result.
+
+    Example:
+        >>> config = TrialConfig.model_validate(
+        ...     {"dataset": {"name": "moons"}, "objective": {"name": "mle"}, "seed": 3}
+        ... )
+        >>> config.n_qubits, config.training.steps
+        (14, 250)
+        >>> TrialConfig.from_json(config.to_json()) == config
+        True
+    """
+
+    version: Literal[1] = 1
+    dataset: DatasetConfig
+    network: NetworkConfig = Field(default_factory=NetworkConfig)
+    ansatz: AnsatzConfig = Field(default_factory=AnsatzConfig)
+    objective: ObjectiveConfig
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    early_stopping: AshaConfig | None = None
+    device: DeviceConfig = Field(default_factory=DeviceConfig)
+    seed: Seed
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> TrialConfig:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InvalidValueError: if the text is not the JSON of a trial's configuration.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "the text"
+            raise InvalidValueError(
+                f"not a trial's configuration: {place}: {first['msg']}"
+            ) from error
+
+    def content(self) -> dict[str, Any]:
+        """The configuration as nested dictionaries of JSON values, None left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def group_content(self) -> dict[str, Any]:
+        """The content without the seed: what trials of one group have in common."""
+        content = self.content()
+        del content["seed"]
+        return content
+
+    def to_json(self) -> str:
+        """The canonical JSON that `trial_id` digests."""
+        return canonical_json(self.content())
+
+    @property
+    def trial_id(self) -> str:
+        """Digest of the whole configuration, 16 hexadecimal digits."""
+        return digest(self.content())
+
+    @property
+    def group_id(self) -> str:
+        """Digest of everything but the seed; a statistic over seeds is taken over one group."""
+        return digest(self.group_content())
+
+    @property
+    def problem_key(self) -> str:
+        """Digest of data set and network: trials with the same key share one loss table."""
+        content = self.content()
+        return digest({"dataset": content["dataset"], "network": content["network"]})
+
+    @property
+    def n_qubits(self) -> int:
+        """N, one qubit per binary parameter of the network."""
+        return self.network.n_qubits(self.dataset.n_inputs)

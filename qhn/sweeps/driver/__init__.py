@@ -1,0 +1,1 @@
+"""What runs in the driver: the process that a person started, one for each sweep."""

@@ -1,0 +1,88 @@
+"""Early stopping within groups: a trial is compared only with trials of its own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from ray.tune.schedulers import AsyncHyperBandScheduler
+
+from qhn.sweeps.config.trial import TrialConfig
+from qhn.sweeps.driver.scheduler import PatientScheduler
+from qhn.sweeps.planning.plan import PlannedTrial
+from qhn.sweeps.store import Store, read_record
+
+Race = tuple[str, str]
+
+
+def race_of(config: TrialConfig) -> Race:
+    """The (data set and network, objective) within which trials are compared."""
+    return (config.problem_key, config.objective.name)
+
+
+class GroupedAsha(PatientScheduler):
+    """Asynchronous successive halving (arXiv 1810.05934), apart for each race.
+
+    Trials that were over before this run take part with their histories, so that a resumed sweep
+    compares with all of them. Which trials are stopped depends on the order in which they report:
+    the one part of a sweep that scheduling can change.
+    """
+
+    def __init__(self, planned: Iterable[PlannedTrial], store: Store, slots: int) -> None:
+        super().__init__(slots)
+        self._races: dict[Race, AsyncHyperBandScheduler] = {}
+        for trial in planned:
+            record = read_record(store, trial.trial_id)
+            if record.result is not None:
+                self._replay(trial, [(s, m) for s, _, m in record.history.items()])
+
+    def _race(self, config: TrialConfig) -> AsyncHyperBandScheduler:
+        race, rule = race_of(config), config.early_stopping
+        assert rule is not None
+        if race not in self._races:
+            self._races[race] = AsyncHyperBandScheduler(
+                time_attr="step",
+                metric="qhn_score",
+                mode="min" if rule.metric == "nll" else "max",
+                max_t=config.training.steps,
+                grace_period=min(rule.grace_steps, config.training.steps),
+                reduction_factor=rule.reduction_factor,
+                stop_last_trials=False,
+            )
+        return self._races[race]
+
+    def _replay(self, trial: PlannedTrial, rows: list[tuple[int, dict[str, float]]]) -> None:
+        rule = trial.config.early_stopping
+        assert rule is not None
+        race, stand_in = self._race(trial.config), SimpleNamespace(trial_id=trial.trial_id)
+        race.on_trial_add(None, stand_in)
+        for step, metrics in rows:
+            race.on_trial_result(None, stand_in, {"step": step, "qhn_score": metrics[rule.metric]})
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """A trial enters its race."""
+        super().on_trial_add(tune_controller, trial)
+        self._of(trial).on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Stop the trial, or let it go on."""
+        return str(self._of(trial).on_trial_result(tune_controller, trial, result))
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """A trial is over; its last report counts in its race."""
+        super().on_trial_complete(tune_controller, trial, result)
+        self._of(trial).on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """A failed trial is compared no more."""
+        super().on_trial_error(tune_controller, trial)
+        self._of(trial).on_trial_remove(tune_controller, trial)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """A trial is given up before it ran."""
+        super().on_trial_remove(tune_controller, trial)
+        self._of(trial).on_trial_remove(tune_controller, trial)
+
+    def _of(self, trial: Any) -> AsyncHyperBandScheduler:
+        return self._race(TrialConfig.from_json(trial.config["trial"]))

@@ -1,0 +1,246 @@
+"""What a sweep will cost before it is started: training time and memory."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING, NamedTuple
+
+from qhn.sweeps.config.sections import AnsatzConfig, NetworkConfig
+from qhn.sweeps.config.trial import TrialConfig
+from qhn.sweeps.planning.memory import Memory, memory_of
+
+if TYPE_CHECKING:
+    from qhn.core.evaluation.problem import Problem
+    from qhn.core.training.trainer import Trainer
+
+BUDGET_S = 2.0
+_FEWEST_STEPS = 3
+#: Of steps that take longer than this, one is enough.
+_SLOW_S = 0.5
+#: Layers times 2^N that are timed: some tens of milliseconds a step.
+_TIMED_AMPLITUDES = 2**22
+_FEWEST_LAYERS = 2
+
+
+class CostClass(NamedTuple):
+    """What the cost of a step and of a report depends on; trials of one class cost the same."""
+
+    network: NetworkConfig
+    n_inputs: int
+    n_points: int
+    ansatz: AnsatzConfig
+    objective: str
+    prior_samples: int | None
+    best_of: int
+
+    @property
+    def n_qubits(self) -> int:
+        """N."""
+        return self.network.n_qubits(self.n_inputs)
+
+    @property
+    def amplitudes(self) -> int:
+        """Layers times 2^N: what the cost is nearly proportional to within like classes."""
+        return self.ansatz.depth << self.n_qubits
+
+
+class Rate(NamedTuple):
+    """Seconds on one core of one training step, and of one report on top of it."""
+
+    step_s: float
+    report_s: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected cost.
+
+    Attributes:
+        training_seconds: of all trials, summed as if one core ran them one after the other.
+            On the long side: reports are timed where the distribution is spread widest;
+            loss tables and start-up come on top, early stopping is not taken off.
+        memory: that the trials need.
+    """
+
+    training_seconds: float
+    memory: Memory
+
+
+def cost_class(config: TrialConfig) -> CostClass:
+    """The class of trials that cost the same per step."""
+    data = config.dataset
+    assert data.test is not None
+    return CostClass(
+        config.network,
+        data.n_inputs,
+        data.train + data.test,
+        config.ansatz,
+        config.objective.name,
+        config.objective.prior_samples,
+        config.training.best_of,
+    )
+
+
+def estimate(
+    configs: Iterable[TrialConfig],
+    finished: Iterable[tuple[TrialConfig, float]] = (),
+    budget_s: float = BUDGET_S,
+) -> Estimate:
+    """Estimate what trials will cost.
+
+    Args:
+        configs: of the trials that are left.
+        finished: configurations of finished trials and their training seconds, which are
+            believed before anything that is measured now.
+        budget_s: seconds to spend on measuring, all in all and roughly: each class of trials
+            takes a few steps for a start, classes that no time is left for are scaled.
+    """
+    left = list(configs)
+    known: dict[CostClass, list[float]] = defaultdict(list)
+    for config, seconds in finished:
+        known[cost_class(config)].append(seconds / config.training.steps)
+    examples: dict[CostClass, TrialConfig] = {}
+    steps: Counter[CostClass] = Counter()
+    reports: Counter[CostClass] = Counter()
+    for config in left:
+        of_config = cost_class(config)
+        examples.setdefault(of_config, config)
+        steps[of_config] += config.training.steps
+        reports[of_config] += _n_reports(config)
+    unknown = {c: config for c, config in examples.items() if c not in known}
+    rates = _rates(unknown, budget_s)
+    # Seconds of a finished trial hold its reports as well.
+    rates.update({c: Rate(fmean(seconds), 0.0) for c, seconds in known.items()})
+    return Estimate(
+        training_seconds=sum(
+            steps[c] * rates[c].step_s + reports[c] * rates[c].report_s for c in examples
+        ),
+        memory=memory_of(left),
+    )
+
+
+def _n_reports(config: TrialConfig) -> int:
+    """Reports at steps 0, r, 2r, … and at the last."""
+    every = config.training.report_every
+    assert every is not None
+    return 1 + -(-config.training.steps // every)
+
+
+def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[CostClass, Rate]:
+    """Measured rates, cheap classes first; scaled from the last one measured when time is up."""
+    rates: dict[CostClass, Rate] = {}
+    deadline = time.perf_counter() + budget_s
+    measured: CostClass | None = None
+    for number, of_class in enumerate(sorted(examples, key=lambda c: c.amplitudes)):
+        now = time.perf_counter()
+        if measured is None or now < deadline:
+            share = (deadline - now) / (len(examples) - number)
+            rates[of_class] = measure(examples[of_class], share)
+            measured = of_class
+        else:
+            scale = of_class.amplitudes / measured.amplitudes
+            rates[of_class] = Rate(*(scale * seconds for seconds in rates[measured]))
+    return rates
+
+
+def measure(config: TrialConfig, budget_s: float) -> Rate:
+    """Time real training steps and a report on made-up tables of the right shape.
+
+    Of a circuit so deep that a step would take long, some layers are timed.
+
+    Args:
+        config: of any trial of the class.
+        budget_s: seconds to spend; some steps are taken whatever they cost.
+    """
+    import numpy as np
+
+    from qhn.core.warmup import compile_all
+
+    compile_all()  # loads it, unless this machine never ran it
+    start = time.perf_counter()
+    shallow = _shallow(config)
+    # Made-up values may overflow, which is no news to anyone.
+    with np.errstate(all="ignore"):
+        trainer = _trainer(shallow, _made_up_problem(shallow))
+        report = _seconds(trainer)
+        fewest = 1 if report > _SLOW_S else _FEWEST_STEPS
+        steps: list[float] = []
+        while len(steps) < fewest or (
+            time.perf_counter() - start < budget_s and not trainer.finished
+        ):
+            steps.append(_seconds(trainer))
+    step = median(steps)
+    return Rate(step * config.ansatz.depth / shallow.ansatz.depth, max(report - step, 0.0))
+
+
+def _shallow(config: TrialConfig) -> TrialConfig:
+    layers = max(_FEWEST_LAYERS, _TIMED_AMPLITUDES >> config.n_qubits)
+    if config.ansatz.depth <= layers:
+        return config
+    return config.model_copy(update={"ansatz": config.ansatz.model_copy(update={"depth": layers})})
+
+
+def _seconds(trainer: Trainer) -> float:
+    start = time.perf_counter()
+    trainer.advance()
+    return time.perf_counter() - start
+
+
+def _trainer(config: TrialConfig, problem: Problem) -> Trainer:
+    from qhn.core.engine.engine import Engine
+    from qhn.core.training.trainer import Trainer
+    from qhn.sweeps.config import factory as build
+
+    circuit = build.ansatz(config)
+    return Trainer(
+        problem=problem,
+        ansatz=circuit,
+        objective=build.objective(config, problem),
+        schedule=build.schedule(config.objective.lambda_),
+        optimiser=build.optimiser(config.training),
+        seed=0,
+        # One report at the first step, and none as long as steps are timed.
+        steps=10**6,
+        report_every=10**6,
+        best_of=config.training.best_of,
+        distribution=Engine(circuit),
+    )
+
+
+def _made_up_problem(config: TrialConfig) -> Problem:
+    """A problem of the configuration's shape, whose tables cost nothing to compute."""
+    import numpy as np
+
+    from qhn.core.data.datasets import Dataset
+    from qhn.core.evaluation.problem import MAX_KEPT_BYTES, Problem
+    from qhn.sweeps.config import factory as build
+
+    data = config.dataset
+    assert data.test is not None
+    network = build.network(config.network, data.n_inputs)
+    n_networks, n_classes = 1 << network.n_qubits, network.n_classes
+    rng = np.random.default_rng(0)
+    table = rng.random(n_networks)
+    shape = (n_classes, data.train + data.test)
+    keep = 4 * shape[0] * shape[1] <= MAX_KEPT_BYTES
+    dataset = Dataset(
+        data.name,
+        rng.standard_normal((data.train, data.n_inputs)),
+        (rng.random(data.train) > 0.5).astype(np.float64),
+        rng.standard_normal((data.test, data.n_inputs)),
+        (rng.random(data.test) > 0.5).astype(np.float64),
+    )
+    return Problem(
+        dataset=dataset,
+        network=network,
+        nll=table,
+        train_accuracy=table,
+        test_accuracy=table,
+        representatives=np.arange(n_classes),
+        class_of=(np.arange(n_networks) % n_classes).astype(np.int32),
+        class_probabilities=np.full(shape, 0.5, dtype=np.float32) if keep else None,
+    )

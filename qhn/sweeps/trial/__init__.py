@@ -1,0 +1,1 @@
+"""What runs in a trial actor: one process, one device, one trial after another."""

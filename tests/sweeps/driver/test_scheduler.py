@@ -1,0 +1,44 @@
+from types import SimpleNamespace
+
+import pytest
+
+from qhn.sweeps.driver.scheduler import PatientScheduler
+
+
+def scheduler_with(slots, states):
+    scheduler = PatientScheduler(slots)
+    for number, state in enumerate(states):
+        scheduler.on_trial_add(None, SimpleNamespace(trial_id=str(number), status=state))
+    return scheduler
+
+
+@pytest.mark.parametrize(
+    ("slots", "states", "chosen"),
+    [
+        # All other slots are at work: the oldest that waits.
+        (1, ["PENDING", "PENDING"], "0"),
+        (2, ["RUNNING", "PENDING", "PENDING"], "1"),
+        # Another slot is starting its process for the oldest: that one keeps it.
+        (2, ["PENDING", "PENDING", "PENDING"], "1"),
+        (4, ["RUNNING", "PENDING", "PENDING", "PENDING", "PENDING"], "3"),
+        # Nobody waits but for processes that are starting.
+        (3, ["PENDING", "PENDING"], None),
+        (2, ["RUNNING", "RUNNING"], None),
+        (2, [], None),
+    ],
+)
+def test_a_free_process_leaves_trials_whose_own_is_starting(slots, states, chosen):
+    trial = scheduler_with(slots, states).choose_trial_to_run(None)
+    assert (None if trial is None else trial.trial_id) == chosen
+
+
+def test_trials_that_are_over_are_forgotten():
+    scheduler = scheduler_with(1, ["PENDING"] * 4)
+    trials = list(scheduler._live.values())
+    scheduler.on_trial_complete(None, trials[0], {})
+    scheduler.on_trial_error(None, trials[1])
+    scheduler.on_trial_remove(None, trials[2])
+    assert scheduler.choose_trial_to_run(None) is trials[3]
+    # A trial whose process died is added again, behind the others.
+    scheduler.on_trial_add(None, trials[1])
+    assert scheduler.choose_trial_to_run(None) is trials[3]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from qhn.sweeps.planning.cost import Estimate, Rate, cost_class, estimate, measure
+from qhn.sweeps.planning.memory import Memory
+from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+
+
+def configs(**changes):
+    entries = {"name": "x", "datasets": "[moons]", "objectives": "[mle]", "seeds": "2", **changes}
+    text = "\n".join(f"{key}: {value}" for key, value in entries.items())
+    return [trial.config for trial in make_plan(parse_spec(text)).trials]
+
+
+def test_nothing_left_costs_nothing():
+    assert estimate([]) == Estimate(training_seconds=0, memory=Memory(trial=0, shared=0))
+
+
+def test_finished_trials_are_believed():
+    left = configs(training="{steps: 100}", seeds="6")
+    done = [(config, 5.0) for config in configs(training="{steps: 50}", seeds="2")]
+    # Trials of 100 steps take twice as long as those of 50.
+    assert estimate(left, done, budget_s=0).training_seconds == pytest.approx(6 * 10.0)
+
+
+def test_cost_depends_on_the_shape_not_on_the_values():
+    one, other = configs(datasets="[moons, ring]", seeds="1")
+    assert cost_class(one) == cost_class(other)
+    deeper = configs(ansatze="[{depth: 3}]", seeds="1")[0]
+    assert cost_class(deeper) != cost_class(one)
+
+
+@pytest.mark.parametrize("budget_s", [0.0, 0.2])
+def test_measuring_gives_a_time_whatever_the_budget(budget_s):
+    few = configs(seeds="4", training="{steps: 50}")
+    assert estimate(few, budget_s=budget_s).training_seconds > 0
+
+
+def test_more_steps_and_reports_take_longer(monkeypatch):
+    rate = Rate(step_s=0.25, report_s=8.0)
+    monkeypatch.setattr("qhn.sweeps.planning.cost.measure", lambda config, budget_s: rate)
+    [trial] = configs(training="{steps: 25, report_every: 10}", seeds="1")
+    # Reports at steps 0, 10, 20 and 25.
+    assert estimate([trial]).training_seconds == 25 * 0.25 + 4 * 8.0
+
+
+def test_classes_without_time_left_are_scaled():
+    objectives = "[mle, {name: elbo, lambda: 1}, {name: selbo, lambda: 1}]"
+    found = estimate(configs(objectives=objectives, networks="[logistic, mlp]"), budget_s=0.0)
+    assert found.training_seconds > 0
+
+
+def test_deep_circuits_are_scaled_from_some_of_their_layers(monkeypatch):
+    timed = []
+
+    def a_second_per_layer(trainer):
+        timed.append(trainer.ansatz.depth)
+        return float(trainer.ansatz.depth)
+
+    monkeypatch.setattr("qhn.sweeps.planning.cost._seconds", a_second_per_layer)
+    [deep] = configs(ansatze="{depth: 10000}", seeds="1")
+    rate = measure(deep, budget_s=0.0)
+    assert set(timed) == {256}
+    assert (rate.step_s, rate.report_s) == (pytest.approx(10000), 0)
+
+
+def test_values_that_overflow_are_not_the_reader_s_business(recwarn):
+    [trial] = configs(
+        objectives="[{name: elbo, lambda: 1.0e+308}]",
+        training="{learning_rate: 1.0e+308}",
+        seeds="1",
+    )
+    measure(trial, budget_s=0.05)
+    assert not recwarn.list

@@ -1,0 +1,116 @@
+"""The memory said beforehand is at least what a trial takes, and not many times as much."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from qhn.sweeps.config import factory as build
+from qhn.sweeps.config.sections import DatasetConfig
+from qhn.sweeps.config.trial import TrialConfig
+from qhn.sweeps.driver.local_ray import available_cpus, trials_at_once
+from qhn.sweeps.planning.memory import Memory, memory_of, shared_bytes, size_text, training_bytes
+
+
+def trial(depth=2, hidden=3, best_of=64, train=100, **objective):
+    return TrialConfig.model_validate(
+        {
+            "dataset": {"name": "moons", "train": train},
+            "network": {"kind": "mlp", "hidden": hidden},
+            "ansatz": {"depth": depth},
+            "objective": objective or {"name": "mle"},
+            "training": {"best_of": best_of, "steps": 2, "report_every": 1},
+            "seed": 0,
+        }
+    )
+
+
+SELBO = {"name": "selbo", "lambda": {"schedule": "constant", "value": 1.0}, "bandwidth": 3.5}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [trial(), trial(depth=256, **SELBO), trial(best_of=2**18), trial(hidden=1), trial(hidden=4)],
+    ids=["default", "256 layers", "many samples", "few qubits", "more qubits"],
+)
+def test_a_trial_takes_no_more_memory_than_is_said(config):
+    problem = build.problem(config)
+    said = training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
+    measured(config, problem)  # what is imported and loaded once
+    peak = measured(config, problem)
+    assert 0.4 * said < peak < said
+
+
+def measured(config, problem):
+    from qhn.core.engine.engine import Engine
+    from qhn.core.training.trainer import Trainer
+
+    tracemalloc.start()
+    try:
+        circuit = build.ansatz(config)
+        trainer = Trainer(
+            problem=problem,
+            ansatz=circuit,
+            objective=build.objective(config, problem),
+            schedule=build.schedule(config.objective.lambda_),
+            optimiser=build.optimiser(config.training),
+            seed=0,
+            steps=2,
+            report_every=1,
+            best_of=config.training.best_of,
+            distribution=Engine(circuit),
+        )
+        while not trainer.finished:
+            trainer.advance()
+        trainer.top_strings(10)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_reports_without_kept_probabilities_are_counted(monkeypatch):
+    from qhn.core.evaluation import problem
+
+    config = trial(hidden=2, train=20_000)
+    monkeypatch.setattr(problem, "MAX_KEPT_BYTES", 1000)
+    tables = build.problem(config)
+    assert tables.class_probabilities is None
+    said = training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
+    assert 0.4 * said < measured(config, tables) < said
+
+
+def test_each_problem_counts_once_and_the_largest_trial():
+    moons, deeper = trial(), trial(depth=3)
+    ring = moons.model_copy(update={"dataset": DatasetConfig(name="ring")})
+    found = memory_of([moons, moons.model_copy(update={"seed": 1}), ring, deeper])
+    shared = sum(shared_bytes(c.dataset, c.network) for c in (moons, ring))
+    largest = training_bytes(deeper.dataset, deeper.network, deeper.ansatz, 64)
+    assert found == Memory(largest, shared)
+    assert largest >= 8 * 8 * 2**14
+
+
+@pytest.mark.parametrize(("available", "slots"), [(130, 3), (129, 2), (100, 1), (0, 1)])
+def test_trials_at_once_share_what_the_tables_leave(available, slots):
+    assert Memory(trial=10, shared=100).trials_at_once(available) == slots
+
+
+def test_slots_are_as_many_as_wanted_where_memory_allows(monkeypatch):
+    monkeypatch.setattr("qhn.sweeps.driver.local_ray.available_bytes", lambda: 1000)
+    assert trials_at_once(Memory(trial=10, shared=0), cpus=8) == 8
+    assert trials_at_once(Memory(trial=10, shared=0), cpus=None) == available_cpus()
+    assert trials_at_once(Memory(trial=300, shared=0), cpus=8) == 3
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (2**20, "1 MiB"),
+        (3 * 2**29, "1.5 GiB"),
+        (2**74, "16384 EiB"),
+    ],
+)
+def test_sizes_as_people_say_them(n_bytes, text):
+    assert size_text(n_bytes) == text
