@@ -18,16 +18,12 @@ from qhn.core.errors import InvalidValueError
 from qhn.core.seeds import Purpose, stream
 
 Points = tuple[FloatArray, FloatArray]
+Split = tuple[Points, Points]
 
-# Inputs and labels by name; NAMES is what a sweep file may say.
-DEFAULT_NOISE: dict[str, float | None] = {
-    "gaussian": None,
-    "moons": 0.1,
-    "ring": 0.1,
-    "digits": None,
-}
-N_INPUTS: dict[str, int] = {"gaussian": 2, "moons": 2, "ring": 2, "digits": 16}
-NAMES = tuple(DEFAULT_NOISE)
+#: Sizes of a split where nobody says otherwise, in points.
+DEFAULT_TRAIN = 100
+DEFAULT_TEST = 1000
+#: Handwritten zeros and ones of scikit-learn.
 DIGITS_AVAILABLE = 360
 
 
@@ -42,7 +38,38 @@ class Dataset:
     y_test: FloatArray
 
 
-def _gaussian(n: int, rng: np.random.Generator) -> Points:
+@dataclass(frozen=True)
+class DatasetKind:
+    """What is known of a dataset before it is drawn.
+
+    Attributes:
+        name: in sweep files, a key of `DATASETS`.
+        n_inputs: coordinates of a point, d.
+        noise: default standard deviation of its noise; None if it takes none.
+        available: how many points there are, train and test together; None for as many as wanted.
+        draw: (train, test, noise, seed) to the training and the test points.
+    """
+
+    name: str
+    n_inputs: int
+    noise: float | None
+    available: int | None
+    draw: Callable[[int, int, float, int], Split]
+
+
+def _drawn(points: Callable[[int, float, np.random.Generator], Points]) -> Callable[..., Split]:
+    """Train and test points from two streams of their own, so that neither size moves the other."""
+
+    def draw(train: int, test: int, noise: float, seed: int) -> Split:
+        return (
+            points(train, noise, stream(seed, Purpose.TRAIN_DATA)),
+            points(test, noise, stream(seed, Purpose.TEST_DATA)),
+        )
+
+    return draw
+
+
+def _gaussian(n: int, noise: float, rng: np.random.Generator) -> Points:
     means = np.array([[-1.0, -2.0], [-2.0, 1.0], [1.0, 1.0], [2.0, -2.0]])
     component = rng.integers(len(means), size=n)
     x = means[component] + np.sqrt(0.1) * rng.standard_normal((n, 2))
@@ -63,7 +90,7 @@ def _ring(n: int, noise: float, rng: np.random.Generator) -> Points:
     return 2.0 * x, y.astype(np.float64)
 
 
-def _digits(train: int, test: int, seed: int) -> tuple[Points, Points]:
+def _digits(train: int, test: int, noise: float, seed: int) -> Split:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(n_class=2, return_X_y=True)
@@ -75,6 +102,27 @@ def _digits(train: int, test: int, seed: int) -> tuple[Points, Points]:
     order = stream(seed, Purpose.TRAIN_DATA).permutation(len(x))
     chosen = order[:train], order[train : train + test]
     return (x[chosen[0]], y[chosen[0]]), (x[chosen[1]], y[chosen[1]])
+
+
+#: Every dataset by its name, from which names, defaults and limits elsewhere are derived.
+DATASETS: dict[str, DatasetKind] = {
+    kind.name: kind
+    for kind in (
+        DatasetKind("gaussian", 2, None, None, _drawn(_gaussian)),
+        DatasetKind("moons", 2, 0.1, None, _drawn(_moons)),
+        DatasetKind("ring", 2, 0.1, None, _drawn(_ring)),
+        DatasetKind("digits", 16, None, DIGITS_AVAILABLE, _digits),
+    )
+}
+NAMES = tuple(DATASETS)
+DEFAULT_NOISE = {name: kind.noise for name, kind in DATASETS.items()}
+N_INPUTS = {name: kind.n_inputs for name, kind in DATASETS.items()}
+
+
+def default_test(name: str, train: int) -> int:
+    """Number of test points where nobody says: `DEFAULT_TEST`, or all that training leaves."""
+    available = DATASETS[name].available
+    return DEFAULT_TEST if available is None else available - train
 
 
 def make_dataset(
@@ -107,17 +155,9 @@ def make_dataset(
             take.
     """
     check_dataset(name, train=train, test=test, noise=noise)
-    if name == "digits":
-        (x_train, y_train), (x_test, y_test) = _digits(train, test, seed)
-    else:
-        level = DEFAULT_NOISE[name] if noise is None else noise
-        draw: dict[str, Callable[[int, np.random.Generator], Points]] = {
-            "gaussian": _gaussian,
-            "moons": lambda n, rng: _moons(n, float(level or 0.0), rng),
-            "ring": lambda n, rng: _ring(n, float(level or 0.0), rng),
-        }
-        x_train, y_train = draw[name](train, stream(seed, Purpose.TRAIN_DATA))
-        x_test, y_test = draw[name](test, stream(seed, Purpose.TEST_DATA))
+    kind = DATASETS[name]
+    level = float((kind.noise if noise is None else noise) or 0.0)
+    (x_train, y_train), (x_test, y_test) = kind.draw(train, test, level, seed)
     if not (np.isfinite(x_train).all() and np.isfinite(x_test).all()):
         raise InvalidValueError(f"points must be finite, but with noise={noise} some are not")
     return Dataset(name, x_train, y_train, x_test, y_test)
@@ -133,14 +173,15 @@ def check_dataset(name: str, *, train: int, test: int, noise: float | None) -> N
         raise InvalidValueError(f"dataset must be one of {', '.join(NAMES)}, but got {name!r}")
     for part, size in (("train", train), ("test", test)):
         check_count(part, size)
-    if name == "digits" and train + test > DIGITS_AVAILABLE:
+    kind = DATASETS[name]
+    if kind.available is not None and train + test > kind.available:
         raise InvalidValueError(
-            f"`train + test <= {DIGITS_AVAILABLE}` must hold for digits, because there are no more "
-            f"handwritten zeros and ones, but got train={train}, test={test}"
+            f"`train + test <= {kind.available}` must hold for {name}, because there are no more "
+            f"points, but got train={train}, test={test}"
         )
     if noise is None:
         return
-    if DEFAULT_NOISE[name] is None:
+    if kind.noise is None:
         raise InvalidValueError(f"{name} takes no noise, but got noise={noise}; leave it out")
     if not (np.isfinite(noise) and noise >= 0):
         raise InvalidValueError(f"`noise >= 0` must hold, but got noise={noise}")

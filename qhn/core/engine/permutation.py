@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import IntArray
 
-LANE_BITS = 3
+ELEMENT_BITS = 3
 
 
 class Permutations(NamedTuple):
@@ -76,16 +76,16 @@ def plan_permutations(ansatz: Ansatz, n_bits: int) -> Permutations:
 
 
 def _plan(pairs: tuple[tuple[int, int], ...], n_qubits: int, n_bits: int) -> _Plan:
-    destination = np.arange(2 ** (n_bits - LANE_BITS))
+    destination = np.arange(2 ** (n_bits - ELEMENT_BITS))
     elements = [0, 0, 0]
     ring = 0
     for control_qubit, target_qubit in pairs:
         control, target = n_qubits - 1 - control_qubit, n_qubits - 1 - target_qubit
         if control == 0:
             ring = target
-        elif target >= LANE_BITS:
-            control_bit = destination >> (control - LANE_BITS) & 1
-            destination ^= control_bit << (target - LANE_BITS)
+        elif target >= ELEMENT_BITS:
+            control_bit = destination >> (control - ELEMENT_BITS) & 1
+            destination ^= control_bit << (target - ELEMENT_BITS)
         else:
             elements[2 - target] = 1
     cycles, lengths = _cycles(destination)

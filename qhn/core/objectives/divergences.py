@@ -1,6 +1,7 @@
 """Passes over a distribution q: its terms and the derivatives of an objective by q.
 
-Entry points from Python, for at least 64 outcomes. ``nll`` is read only, as shared tables are.
+Entry points from Python, for at least 64 outcomes. ``nll`` is read only, as shared tables are, and
+``weight`` is λ/n.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
     def expectation(q: Any, table: Any) -> Any:
         """Σ q·table."""
         sources  # noqa: B018  (part of the cache key)
+        # Two sums, because one alone would wait for each addition to finish before the next.
         sum0 = sum1 = spread(0.0)
         for i in range(0, q.size, 16):
             sum0 = multiply_add(load(q, i), load(table, i), sum0)
@@ -25,22 +27,23 @@ def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
         return total(add(sum0, sum1))
 
     @entry
-    def relative_entropy(q: Any, nll: Any, strength: float, out: Any) -> Any:
-        """(Σ q·nll, KL(q‖u)), and ``out = nll + strength · (ln(q/u) + 1)``."""
+    def relative_entropy(q: Any, nll: Any, weight: float, out: Any) -> Any:
+        """(Σ q·nll, KL(q‖u)), and ``out = nll + weight · (ln(q/u) + 1)``."""
         sources  # noqa: B018
-        outcomes, weight, one = spread(float(q.size)), spread(strength), spread(1.0)
+        outcomes, scale, one = spread(float(q.size)), spread(weight), spread(1.0)
+        # Value and derivative in one pass: q and nll come from memory once.
         losses = divergence = spread(0.0)
         for i in range(0, q.size, 8):
             p, loss = load(q, i), load(nll, i)
             ratio = logarithm(multiply(p, outcomes))
             losses = multiply_add(p, loss, losses)
             divergence = multiply_add(p, ratio, divergence)
-            store(out, i, multiply_add(weight, add(ratio, one), loss))
+            store(out, i, multiply_add(scale, add(ratio, one), loss))
         return total(losses), total(divergence)
 
     @entry
-    def discrepancy(q: Any, nll: Any, prior: Any, strength: float, c: float, out: Any) -> Any:
-        """(Σ q·nll, MMD²(q, r)), and ``out = nll + strength · 2K(q − r)``.
+    def discrepancy(q: Any, nll: Any, prior: Any, weight: float, c: float, out: Any) -> Any:
+        """(Σ q·nll, MMD²(q, r)), and ``out = nll + weight · 2K(q − r)``.
 
         r is the uniform distribution if ``prior`` is empty, else that of the strings in it, whose
         own term of MMD² then leaves out the pairs of a string with itself.
@@ -49,6 +52,8 @@ def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
         uniform = 0.0 if prior.size else 1.0 / q.size
         correction = 0.0
         if prior.size:
+            # K is linear: one product K(q − r) gives both MMD² and its derivative. The sum below is
+            # over q alone, so what r adds to (q − r)ᵀ K (q − r) is taken off string by string.
             out[:] = q
             for string in prior:
                 out[string] -= 1.0 / prior.size
@@ -58,13 +63,13 @@ def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
             correction += off_diagonal(prior, c)
         else:
             apply_gaussian(q, uniform, c, out)
-        offset, weight = spread(uniform), spread(2.0 * strength)
+        offset, scale = spread(uniform), spread(2.0 * weight)
         losses = squared = spread(0.0)
         for i in range(0, q.size, 8):
             p, loss, mixed = load(q, i), load(nll, i), load(out, i)
             losses = multiply_add(p, loss, losses)
             squared = multiply_add(subtract(p, offset), mixed, squared)
-            store(out, i, multiply_add(weight, mixed, loss))
+            store(out, i, multiply_add(scale, mixed, loss))
         return total(losses), total(squared) + correction
 
     @entry

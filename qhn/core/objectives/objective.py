@@ -1,6 +1,6 @@
 """What is minimised: MLE, ELBO and SELBO, with all their terms and derivatives by q.
 
-Per datum, with n training points, u uniform over 2^N strings and strength λ (arXiv 2506.05888):
+Per datum, with n training points, u uniform over 2^N strings and λ >= 0 (arXiv 2506.05888):
 
 - MLE:   F = Σ q·nll
 - ELBO:  F = Σ q·nll + (λ/n) KL(q‖u), where KL = N ln 2 − H[q]
@@ -97,13 +97,13 @@ class Objective:
         self._passes = _passes(nll.size)
 
     def value_and_observable(
-        self, q: FloatArray, strength: float, prior: IntArray | None = None
+        self, q: FloatArray, lambda_: float, prior: IntArray | None = None
     ) -> tuple[float, FloatArray]:
         """F(q) and ∂F/∂q.
 
         Args:
             q: distribution, shape ``(2^N,)``.
-            strength: λ; MLE does not use it.
+            lambda_: λ; MLE does not use it.
             prior: m indices of strings drawn from the prior, if SELBO samples it.
 
         Returns:
@@ -116,7 +116,7 @@ class Objective:
                 length than m, or holds anything but integers in range.
         """
         q = self._checked(q)
-        weight = strength / self.n_points
+        weight = lambda_ / self.n_points
         if self.name == "mle":
             return self._passes.expectation(q, self.nll), self.nll
         if self.name == "elbo":

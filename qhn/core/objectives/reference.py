@@ -15,18 +15,18 @@ def expectation(q: FloatArray, table: FloatArray) -> float:
 
 
 def relative_entropy(
-    q: FloatArray, nll: FloatArray, strength: float, out: FloatArray
+    q: FloatArray, nll: FloatArray, weight: float, out: FloatArray
 ) -> tuple[float, float]:
-    """(Σ q·nll, KL(q‖u)), and ``out = nll + strength · (ln(q/u) + 1)``."""
+    """(Σ q·nll, KL(q‖u)), and ``out = nll + weight · (ln(q/u) + 1)``."""
     ratio = np.log(np.maximum(q * q.size, _SMALLEST))
-    out[...] = nll + strength * (ratio + 1.0)
+    out[...] = nll + weight * (ratio + 1.0)
     return float(q @ nll), float(q @ ratio)
 
 
 def discrepancy(
-    q: FloatArray, nll: FloatArray, prior: IntArray, strength: float, c: float, out: FloatArray
+    q: FloatArray, nll: FloatArray, prior: IntArray, weight: float, c: float, out: FloatArray
 ) -> tuple[float, float]:
-    """(Σ q·nll, MMD²(q, r)), and ``out = nll + strength · 2K(q − r)``.
+    """(Σ q·nll, MMD²(q, r)), and ``out = nll + weight · 2K(q − r)``.
 
     r is uniform if ``prior`` is empty, else the distribution of the strings in it; the term of
     two of these strings is then the mean over pairs of different ones, so that MMD² is unbiased.
@@ -39,7 +39,7 @@ def discrepancy(
     if m:
         pairs = float(counts @ kernel_product(counts, c))
         mmd2 += (pairs - m) / (m * (m - 1)) - pairs / m**2
-    out[...] = nll + strength * 2.0 * mixed
+    out[...] = nll + weight * 2.0 * mixed
     return float(q @ nll), mmd2
 
 

@@ -1,25 +1,41 @@
-"""How the regularisation strength λ changes over training, as plain data.
+"""How λ changes over training, as plain data.
 
 Every schedule has ``at(step, total_steps)``, the value at a step in [0, total_steps]. In what
-follows t = step / total_steps. Decay from strong to weak is what halved the spread over seeds in
-our measurements; constant λ is the paper's choice (arXiv 2506.05888).
+follows t = step / total_steps. `SCHEDULES` lists all of them: whoever reads, names or builds a
+schedule takes its kind and its fields from there.
+
+Decay from strong to weak is what halved the spread over seeds in our measurements; constant λ is
+the paper's choice (arXiv 2506.05888).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 
+#: How a label writes a float, for example to four digits.
+Number = Callable[[float], str]
+
 
 class Schedule(Protocol):
-    """A value that depends on the step."""
+    """A value that depends on the step.
+
+    Attributes:
+        kind: the schedule's name in sweep files, a key of `SCHEDULES`.
+    """
+
+    kind: ClassVar[str]
 
     def at(self, step: int, total_steps: int) -> float:
         """The value at ``step`` of ``total_steps``."""
+
+    def label(self, number: Number) -> str:
+        """A short name for tables and legends, ASCII, its floats written by ``number``."""
 
 
 def _fraction(step: int, total_steps: int, over: float = 1.0) -> float:
@@ -43,6 +59,7 @@ def _check(schedule: object) -> None:
 class Constant:
     """The same value at every step."""
 
+    kind: ClassVar[str] = "constant"
     value: float
 
     def __post_init__(self) -> None:
@@ -52,11 +69,16 @@ class Constant:
         """``value``."""
         return self.value
 
+    def label(self, number: Number) -> str:
+        """Such as ``1``."""
+        return number(self.value)
+
 
 @dataclass(frozen=True)
 class Warmup:
     """Linear from ``start`` to ``value`` over the first ``over`` of training, then constant."""
 
+    kind: ClassVar[str] = "warmup"
     value: float
     start: float = 0.0
     over: float = 0.5
@@ -69,6 +91,10 @@ class Warmup:
         passed = _fraction(step, total_steps, self.over)
         return (1.0 - passed) * self.start + passed * self.value
 
+    def label(self, number: Number) -> str:
+        """Such as ``warmup:0->1``."""
+        return f"warmup:{number(self.start)}->{number(self.value)}"
+
 
 @dataclass(frozen=True)
 class Exponential:
@@ -77,6 +103,7 @@ class Exponential:
     Both ends must be positive.
     """
 
+    kind: ClassVar[str] = "exponential"
     start: float
     end: float
     over: float = 0.8
@@ -96,11 +123,16 @@ class Exponential:
         # One power of each end: both are met exactly, and no quotient can overflow.
         return float(self.start ** (1.0 - passed) * self.end**passed)
 
+    def label(self, number: Number) -> str:
+        """Such as ``30->0.3``."""
+        return f"{number(self.start)}->{number(self.end)}"
+
 
 @dataclass(frozen=True)
 class Cosine:
     """Half a cosine wave from ``start`` to ``end`` over the whole of training."""
 
+    kind: ClassVar[str] = "cosine"
     start: float
     end: float
 
@@ -112,11 +144,16 @@ class Cosine:
         passed = (1.0 - math.cos(math.pi * _fraction(step, total_steps))) / 2.0
         return (1.0 - passed) * self.start + passed * self.end
 
+    def label(self, number: Number) -> str:
+        """Such as ``cosine:10->0``."""
+        return f"cosine:{number(self.start)}->{number(self.end)}"
+
 
 @dataclass(frozen=True)
 class Cyclic:
     """``cycles`` whole cosine waves: ``low`` at both ends of each cycle, ``high`` in its middle."""
 
+    kind: ClassVar[str] = "cyclic"
     low: float
     high: float
     cycles: int = 4
@@ -134,3 +171,39 @@ class Cyclic:
         angle = 2.0 * math.pi * self.cycles * _fraction(step, total_steps)
         passed = (1.0 - math.cos(angle)) / 2.0
         return (1.0 - passed) * self.low + passed * self.high
+
+    def label(self, number: Number) -> str:
+        """Such as ``cyclic:0.1-3x4``."""
+        return f"cyclic:{number(self.low)}-{number(self.high)}x{self.cycles}"
+
+
+#: Every schedule by its kind. Order is that of messages that list the kinds.
+SCHEDULES: dict[str, type[Schedule]] = {
+    schedule.kind: schedule for schedule in (Constant, Warmup, Exponential, Cosine, Cyclic)
+}
+
+
+def make_schedule(kind: str, **values: float) -> Schedule:
+    """The schedule of one kind with the given fields.
+
+    Raises:
+        InvalidValueError: if there is no such kind, it has no such field, or a value breaks a
+            rule.
+
+    Example:
+        >>> make_schedule("cosine", start=10.0, end=0.0).at(125, 250)
+        5.0
+    """
+    if kind not in SCHEDULES:
+        raise InvalidValueError(
+            f"a schedule must be one of {', '.join(SCHEDULES)}, but got {kind!r}"
+        )
+    schedule: Any = SCHEDULES[kind]
+    allowed = [field.name for field in fields(schedule)]
+    if not set(values) <= set(allowed):
+        raise InvalidValueError(
+            f"a {kind} schedule has the fields {', '.join(allowed)}, "
+            f"but got {', '.join(sorted(values))}"
+        )
+    made: Schedule = schedule(**values)
+    return made

@@ -89,7 +89,7 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
     if not len(history):
         return []
     norm, entropy = history.column("gradient_norm"), history.column("entropy")
-    accuracy, strength = history.column("train_accuracy_expected"), history.column("lambda")
+    accuracy, lambda_ = history.column("train_accuracy_expected"), history.column("lambda")
     full = entropy >= PRIOR_ENTROPY_SHARE * limits.prior_entropy
     spread = entropy >= SPREAD_ENTROPY_SHARE * limits.prior_entropy
     flat = norm < FLAT_GRADIENT_SHARE * limits.gradient
@@ -98,7 +98,7 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
     exploding = ~(norm <= limits.gradient)
     starts = {
         "exploding-gradient": int(exploding.argmax()) if exploding.any() else None,
-        "collapse-to-prior": _stretch(full | (at_rest & spread & (strength > 0))),
+        "collapse-to-prior": _stretch(full | (at_rest & spread & (lambda_ > 0))),
         "barren-plateau": _stretch(np.logical_and.accumulate(idle) & ~full),
         "collapse-to-string": _stretch(entropy <= _string_entropy()),
     }

@@ -1,6 +1,6 @@
 """Gradient descent on the circuit's angles, in place, with a state that can be put away.
 
-A state is a dict of arrays: what `numpy.savez` can keep without pickle.
+`OPTIMISERS` lists them by the names that sweep files use.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ import math
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import ArrayState, FloatArray
 from qhn.core.errors import InvalidValueError
-
-State = dict[str, NDArray[np.float64]]
 
 
 class Optimiser(Protocol):
@@ -23,10 +20,10 @@ class Optimiser(Protocol):
     def update(self, parameters: FloatArray, gradient: FloatArray) -> None:
         """Move the parameters one step down the gradient, in place; both of one shape."""
 
-    def state(self) -> State:
+    def state(self) -> ArrayState:
         """What it remembers, as copies; empty before the first update."""
 
-    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+    def restore(self, state: ArrayState, shape: tuple[int, ...], updates: int) -> None:
         """Go on from what `state` gave after so many updates of parameters of this shape.
 
         Raises:
@@ -46,7 +43,7 @@ def _check_positive(name: str, value: float) -> None:
 
 
 def _take(
-    state: State, kind: str, shapes: dict[str, tuple[int, ...]], updates: int
+    state: ArrayState, kind: str, shapes: dict[str, tuple[int, ...]], updates: int
 ) -> dict[str, FloatArray]:
     """Copies of the arrays, by name; none of an optimiser that never moved."""
     names = tuple(shapes) if updates else ()
@@ -103,7 +100,7 @@ class Adam:
         square = self._square / (1.0 - self.beta2**self._count)
         parameters -= self.learning_rate * mean / (np.sqrt(square) + self.epsilon)
 
-    def state(self) -> State:
+    def state(self) -> ArrayState:
         """Update count and both moments, as copies; empty before the first update."""
         if self._mean is None or self._square is None:
             return {}
@@ -113,7 +110,7 @@ class Adam:
             "square": self._square.copy(),
         }
 
-    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+    def restore(self, state: ArrayState, shape: tuple[int, ...], updates: int) -> None:
         """See `Optimiser.restore`."""
         taken = _take(state, "Adam", {"count": (), "mean": shape, "square": shape}, updates)
         if taken and taken["count"] != updates:
@@ -141,10 +138,14 @@ class SGD:
         self._velocity += gradient
         parameters -= self.learning_rate * self._velocity
 
-    def state(self) -> State:
+    def state(self) -> ArrayState:
         """The velocity, as a copy; empty before the first update."""
         return {} if self._velocity is None else {"velocity": self._velocity.copy()}
 
-    def restore(self, state: State, shape: tuple[int, ...], updates: int) -> None:
+    def restore(self, state: ArrayState, shape: tuple[int, ...], updates: int) -> None:
         """See `Optimiser.restore`."""
         self._velocity = _take(state, "SGD", {"velocity": shape}, updates).get("velocity")
+
+
+#: Every optimiser by its name; each takes a learning rate alone.
+OPTIMISERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}

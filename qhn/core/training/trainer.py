@@ -70,7 +70,7 @@ class Trainer:
         problem: data and tables.
         ansatz: the circuit; its number of qubits is the network's number of bits.
         objective: what is minimised.
-        schedule: the strength λ by step; None stands for 0 (MLE has no regulariser).
+        schedule: λ by step; None stands for 0 (MLE has no regulariser).
         optimiser: a fresh one, owned by this trainer from now on.
         seed: of initial angles, prior samples and reported samples.
         steps: T, number of updates.
@@ -131,10 +131,10 @@ class Trainer:
         if self.finished:
             return None
         q = self._distribution.probabilities(self.parameters)
-        strength = 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
-        value, observable = self._objective.value_and_observable(q, strength, self._prior())
+        lambda_ = 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
+        value, observable = self._objective.value_and_observable(q, lambda_, self._prior())
         gradient = self._distribution.gradient(observable)
-        report = self._report(q, value, strength, gradient) if self._due(self.step) else None
+        report = self._report(q, value, lambda_, gradient) if self._due(self.step) else None
         if self.step == self.steps:
             self.finished = True
         else:
@@ -155,12 +155,12 @@ class Trainer:
         indices: NDArray[np.int64] = rng.integers(size, size=count, dtype=np.int64)
         return indices
 
-    def _report(self, q: FloatArray, value: float, strength: float, gradient: FloatArray) -> Report:
+    def _report(self, q: FloatArray, value: float, lambda_: float, gradient: FloatArray) -> Report:
         terms = self._objective.terms(q)
         rng = stream(self.seed, Purpose.BEST_OF_K, self.step)
         metrics = {
             "objective": float(value),
-            "lambda": float(strength),
+            "lambda": float(lambda_),
             "nll": float(terms.nll),
             "kl": float(terms.kl),
             "mmd2": float(terms.mmd2),

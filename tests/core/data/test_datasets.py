@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from qhn.core import networks
-from qhn.core.data.datasets import N_INPUTS, NAMES, make_dataset
+from qhn.core.data.datasets import (
+    DATASETS,
+    DEFAULT_NOISE,
+    N_INPUTS,
+    NAMES,
+    default_test,
+    make_dataset,
+)
 from qhn.core.errors import InvalidValueError
 
 MEANS = np.array([[-1.0, -2.0], [-2.0, 1.0], [1.0, 1.0], [2.0, -2.0]])
@@ -124,3 +131,18 @@ def test_brute_force_over_all_networks_is_as_hard_as_reported(
 def test_mistakes_are_named(arguments, message):
     with pytest.raises(InvalidValueError, match=message):
         make_dataset(**{"name": "moons", "train": 10, "test": 10, **arguments})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_kind_says_what_its_points_are(name):
+    kind = DATASETS[name]
+    assert kind.name == name
+    plain = make_dataset(name, train=30, test=20, seed=4)
+    assert plain.x_train.shape[1] == kind.n_inputs == N_INPUTS[name]
+    if kind.noise is not None:
+        same = make_dataset(name, train=30, test=20, noise=DEFAULT_NOISE[name], seed=4)
+        assert np.array_equal(plain.x_train, same.x_train)
+
+
+def test_test_points_are_a_thousand_or_what_training_leaves():
+    assert [default_test(name, 100) for name in NAMES] == [1000, 1000, 1000, 260]

@@ -31,12 +31,12 @@ def distribution(size: int, seed: int, concentration: float = 0.3) -> np.ndarray
 @given(
     n_qubits=st.integers(6, 13),
     seed=st.integers(0, 1000),
-    strength=st.floats(0, 10),
+    weight=st.floats(0, 10),
     c=st.floats(0.01, 0.99),
     samples=st.sampled_from([0, 2, 17]),
 )
 def test_compiled_passes_agree_with_numpy(
-    n_qubits: int, seed: int, strength: float, c: float, samples: int
+    n_qubits: int, seed: int, weight: float, c: float, samples: int
 ) -> None:
     rng = np.random.default_rng(seed)
     size = 2**n_qubits
@@ -46,11 +46,11 @@ def test_compiled_passes_agree_with_numpy(
     out, expected = np.empty(size), np.empty(size)
 
     assert compiled.expectation(*inputs) == pytest.approx(plain.expectation(q, nll), rel=1e-13)
-    got = compiled.relative_entropy(*inputs, strength, out)
-    assert got == pytest.approx(plain.relative_entropy(q, nll, strength, expected), rel=1e-12)
+    got = compiled.relative_entropy(*inputs, weight, out)
+    assert got == pytest.approx(plain.relative_entropy(q, nll, weight, expected), rel=1e-12)
     np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
-    got = compiled.discrepancy(*inputs, prior, strength, c, out)
-    oracle = plain.discrepancy(q, nll, prior, strength, c, expected)
+    got = compiled.discrepancy(*inputs, prior, weight, c, out)
+    oracle = plain.discrepancy(q, nll, prior, weight, c, expected)
     assert got == pytest.approx(oracle, rel=1e-10, abs=1e-14)
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 

@@ -10,13 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qhn.core.errors import InvalidValueError
-from qhn.core.objectives.schedules import Constant, Cosine, Cyclic, Exponential, Warmup
+from qhn.core.objectives.schedules import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Cyclic,
+    Exponential,
+    Warmup,
+    make_schedule,
+)
 
-strength = st.floats(1e-6, 1e6)
+lambdas = st.floats(1e-6, 1e6)
 
 
 @settings(max_examples=50)
-@given(strength, strength, st.integers(1, 500), st.floats(0.05, 1.0))
+@given(lambdas, lambdas, st.integers(1, 500), st.floats(0.05, 1.0))
 def test_values_stay_between_the_ends_and_are_monotone(start, end, total, over):
     for schedule in (
         Warmup(end, start=start, over=over),
@@ -72,3 +80,41 @@ def test_constant_is_constant():
 def test_broken_rules_are_refused(make):
     with pytest.raises(InvalidValueError, match=r"must (hold|be a whole number)"):
         make()
+
+
+def number(value):
+    return f"{value:.4g}"
+
+
+@pytest.mark.parametrize(
+    "schedule, label",
+    [
+        (Constant(1 / 3), "0.3333"),
+        (Warmup(3.0, start=0.5), "warmup:0.5->3"),
+        (Exponential(30.0, 0.3), "30->0.3"),
+        (Cosine(10.0, 0.0), "cosine:10->0"),
+        (Cyclic(0.1, 3.0, cycles=2), "cyclic:0.1-3x2"),
+    ],
+)
+def test_labels_and_what_makes_the_same_schedule_from_its_kind(schedule, label):
+    assert schedule.label(number) == label
+    assert SCHEDULES[schedule.kind] is type(schedule)
+    assert make_schedule(schedule.kind, **vars(schedule)) == schedule
+
+
+def test_every_schedule_is_listed_by_its_kind():
+    assert list(SCHEDULES) == ["constant", "warmup", "exponential", "cosine", "cyclic"]
+    assert all(kind == schedule.kind for kind, schedule in SCHEDULES.items())
+
+
+@pytest.mark.parametrize(
+    "kind, values, message",
+    [
+        ("linear", {"value": 1.0}, "one of constant, warmup, .*, but got 'linear'"),
+        ("cosine", {"start": 1.0, "stop": 2.0}, "has the fields start, end, but got start, stop"),
+        ("warmup", {"value": 1.0, "over": 2.0}, "`0 < over <= 1` must hold"),
+    ],
+)
+def test_other_kinds_and_fields_are_refused(kind, values, message):
+    with pytest.raises(InvalidValueError, match=message):
+        make_schedule(kind, **values)

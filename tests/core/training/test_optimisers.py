@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qhn.core.errors import InvalidValueError
-from qhn.core.training.optimisers import SGD, Adam
+from qhn.core.training.optimisers import OPTIMISERS, SGD, Adam
 
 MAKERS = {
     "adam": lambda: Adam(0.1),
@@ -128,3 +128,9 @@ def test_a_refused_state_changes_nothing(change, message):
 def test_broken_rules_are_refused(make):
     with pytest.raises(InvalidValueError, match="must hold"):
         make()
+
+
+def test_every_optimiser_is_made_by_its_name_from_a_learning_rate():
+    made = {name: optimiser(0.25) for name, optimiser in OPTIMISERS.items()}
+    assert list(made) == ["adam", "sgd"]
+    assert all(optimiser.learning_rate == 0.25 for optimiser in made.values())
