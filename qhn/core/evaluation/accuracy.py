@@ -11,8 +11,8 @@ from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.loss_table import evaluation_bytes
 from qhn.core.evaluation.problem import Problem, keeps_probabilities
+from qhn.core.metrics import ACCURACIES
 from qhn.core.networks import BinaryNetwork
-from qhn.core.training.history import ACCURACIES
 
 # Classes whose probabilities add up to less than this are left out of the posterior average.
 _SKIPPED_MASS = 1e-6
@@ -63,7 +63,7 @@ class Evaluator:
         self._checked(q)  # and left as it is: argmax would copy a read-only array
         expected = float(np.einsum("i,i->", q, problem.train_accuracy))
         if math.isnan(expected):
-            return dict.fromkeys(ACCURACIES, math.nan)
+            return {metric.name: math.nan for metric in ACCURACIES}
         mode = int(np.argmax(q))
         best = self.best_sample(q, best_of, rng)
         right = (self.average(q) > 0.5) == self._positive

@@ -1,62 +1,74 @@
-"""What a trial reported, row by row: step, time and metrics, kept as numbers only."""
+"""What a trial reported, row by row: step, time and metrics, kept as numbers with named columns.
+
+The set of metrics is open (see `qhn.core.metrics`). A history names its columns where it is put
+down, so that one written by another version, with more metrics or fewer, is read as what it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import ArrayState, FloatArray
 from qhn.core.errors import InvalidValueError
+from qhn.core.metrics import BY_NAME, ORIGINAL_NAMES
 
-ACCURACIES = (
-    "train_accuracy_expected",
-    "test_accuracy_expected",
-    "train_accuracy_mode",
-    "test_accuracy_mode",
-    "train_accuracy_average",
-    "test_accuracy_average",
-    "train_accuracy_best_of_k",
-    "test_accuracy_best_of_k",
-)
-METRICS = (
-    *("objective", "lambda", "nll", "kl", "mmd2", "entropy", "gradient_norm"),
-    *ACCURACIES,
-)
-COLUMNS = ("step", "timestamp_ms", *METRICS)
+_KEYS = ("step", "timestamp_ms")
+#: Version f0fdd86 put histories down without names: these were their columns.
+_ORIGINAL_COLUMNS = (*_KEYS, *ORIGINAL_NAMES)
 
 
 class History:
     """The reports of one trial in the order of their steps.
 
     A row is a step (parameter updates made before it), the time at which it was first made
-    (milliseconds since 1970) and the value of each of `METRICS`.
+    (milliseconds since 1970) and the value of each of `names`. The first row sets the names.
     """
 
     def __init__(self) -> None:
+        self._names: tuple[str, ...] = ()
         self._rows: list[tuple[float, ...]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics that every row holds; none before the first row."""
+        return self._names
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of `to_array`: step, time and then the metrics."""
+        return (*_KEYS, *self._names)
+
     def append(self, step: int, timestamp_ms: int, metrics: Mapping[str, float]) -> None:
         """Add a row.
 
+        A history that another version began keeps its columns: metrics that it does not name are
+        left out, and those that it names and this version does not know read NaN from here on.
+
         Raises:
-            InvalidValueError: if the step is not larger than the last one, or metrics are missing
-                or unknown.
+            InvalidValueError: if the step is not larger than the last one, or a metric that this
+                version knows and earlier rows hold is missing.
         """
-        if set(metrics) != set(METRICS):
-            odd = ", ".join(sorted(set(metrics) ^ set(METRICS)))
-            raise InvalidValueError(f"a row must hold every metric once, but it differs in {odd}")
+        names = self._names if self._rows else tuple(metrics)
+        missing = [name for name in names if name not in metrics and name in BY_NAME]
+        if missing:
+            raise InvalidValueError(
+                f"a row must hold every metric of the rows before it, "
+                f"but it differs in {', '.join(missing)}"
+            )
         if self._rows and step <= self._rows[-1][0]:
             raise InvalidValueError(
                 f"steps must increase, but step {step} came after {self._rows[-1][0]:.0f}"
             )
-        values = (float(metrics[name]) for name in METRICS)
+        values = (float(metrics.get(name, np.nan)) for name in names)
         self._rows.append((float(step), float(timestamp_ms), *values))
+        self._names = names
 
     @property
     def steps(self) -> list[int]:
@@ -69,36 +81,55 @@ class History:
         return [int(row[1]) for row in self._rows]
 
     def items(self) -> Iterator[tuple[int, int, dict[str, float]]]:
-        """Step, time in milliseconds and metrics of each row."""
+        """Step, time in milliseconds and metrics of each row; absent metrics are left out."""
         for row in self._rows:
-            yield int(row[0]), int(row[1]), dict(zip(METRICS, row[2:], strict=True))
+            yield int(row[0]), int(row[1]), dict(zip(self._names, row[2:], strict=True))
 
     def last(self) -> dict[str, float]:
-        """Metrics of the latest row, empty before the first."""
-        return dict(zip(METRICS, self._rows[-1][2:], strict=True)) if self._rows else {}
+        """Metrics of the latest row, empty before the first; absent metrics are left out."""
+        return dict(zip(self._names, self._rows[-1][2:], strict=True)) if self._rows else {}
 
     def column(self, name: str) -> FloatArray:
-        """One of `COLUMNS` over all rows, shape ``(rows,)``."""
-        if name not in COLUMNS:
-            raise InvalidValueError(f"column must be one of {', '.join(COLUMNS)}, but got {name!r}")
-        place = COLUMNS.index(name)
+        """One column over all rows, shape ``(rows,)``; NaN for a metric that is absent.
+
+        Raises:
+            InvalidValueError: if neither this history nor `qhn.core.metrics` knows the name.
+        """
+        if name not in self.columns:
+            if name not in BY_NAME:
+                known = dict.fromkeys((*self.columns, *BY_NAME))
+                raise InvalidValueError(
+                    f"a column must be one of {', '.join(known)}, but got {name!r}"
+                )
+            return np.full(len(self), np.nan)
+        place = self.columns.index(name)
         return np.array([row[place] for row in self._rows])
 
     def to_array(self) -> FloatArray:
-        """All rows, shape ``(rows, len(COLUMNS))``; times below 2^53 are exact."""
-        return np.array(self._rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+        """All rows, shape ``(rows, len(columns))``; times below 2^53 are exact."""
+        return np.array(self._rows, dtype=np.float64).reshape(-1, len(self.columns))
 
     @classmethod
-    def from_array(cls, array: NDArray[Any]) -> History:
+    def from_array(cls, array: NDArray[Any], columns: Sequence[str] = _ORIGINAL_COLUMNS) -> History:
         """The history that `to_array` put down.
 
+        Args:
+            array: shape ``(rows, len(columns))``, float64.
+            columns: their names; without them, those of version f0fdd86.
+
         Raises:
-            InvalidValueError: if the shape is another, or steps are not whole and increasing.
+            InvalidValueError: if shape or columns are not those of a history, or steps are not
+                whole and increasing.
         """
-        array = np.asarray(array)
-        if array.ndim != 2 or array.shape[1] != len(COLUMNS) or array.dtype != np.float64:
+        array, columns = np.asarray(array), tuple(columns)
+        if columns[:2] != _KEYS or len(set(columns)) < len(columns):
             raise InvalidValueError(
-                f"a history must have the shape (rows, {len(COLUMNS)}) of float64, "
+                f"columns of a history must begin with {' and '.join(_KEYS)}, each name once, "
+                f"but got {', '.join(columns)}"
+            )
+        if array.ndim != 2 or array.shape[1] != len(columns) or array.dtype != np.float64:
+            raise InvalidValueError(
+                f"a history must have the shape (rows, {len(columns)}) of float64, "
                 f"but got {array.shape} of {array.dtype}; it is of another version"
             )
         keys = array[:, :2]
@@ -109,5 +140,27 @@ class History:
                 f"but got {array[:, 0].tolist()}"
             )
         history = cls()
+        history._names = columns[2:]
         history._rows = [tuple(row) for row in array.tolist()]
         return history
+
+    def state(self) -> ArrayState:
+        """The rows as ``history`` and the names as ``history_columns``, for `numpy.savez`."""
+        return {"history": self.to_array(), "history_columns": np.array(self.columns)}
+
+    @classmethod
+    def from_state(cls, state: ArrayState) -> History:
+        """The history of what `state` gave, among other arrays; also of version f0fdd86.
+
+        Raises:
+            InvalidValueError: as `from_array`.
+        """
+        names = state.get("history_columns")
+        if names is None:
+            return cls.from_array(state["history"])
+        if names.ndim != 1 or names.dtype.kind != "U":
+            raise InvalidValueError(
+                f"history_columns must be a list of names, but got shape {names.shape} "
+                f"of {names.dtype}"
+            )
+        return cls.from_array(state["history"], names.tolist())

@@ -12,8 +12,9 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.data.datasets import Dataset
 from qhn.core.engine.engine import Engine
 from qhn.core.evaluation.problem import build_problem
+from qhn.core.metrics import BY_NAME
 from qhn.core.training.diagnostics import FLAGS, Flag, Limits, diagnose
-from qhn.core.training.history import METRICS, History
+from qhn.core.training.history import History
 
 LIMITS = Limits(gradient=10.0, prior_entropy=14 * math.log(2), chance=0.5)
 HEALTHY = {"gradient_norm": 0.5, "entropy": 4.0, "train_accuracy_expected": 0.8}
@@ -26,7 +27,7 @@ STRING = {"entropy": 0.05, "gradient_norm": 1e-4, "train_accuracy_expected": 0.9
 def history(*rows):
     made = History()
     for place, row in enumerate(rows):
-        made.append(10 * place, 0, {**dict.fromkeys(METRICS, 0.0), **HEALTHY, **row})
+        made.append(10 * place, 0, {**dict.fromkeys(BY_NAME, 0.0), **HEALTHY, **row})
     return made
 
 

@@ -18,10 +18,10 @@ from qhn.core.bits import all_bits
 from qhn.core.data.datasets import make_dataset
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.problem import build_problem
+from qhn.core.metrics import BY_NAME
 from qhn.core.objectives.schedules import Exponential
 from qhn.core.seeds import Purpose, stream
 from qhn.core.training import trainer as training
-from qhn.core.training.history import METRICS
 from qhn.core.training.optimisers import SGD, Adam
 from qhn.core.training.trainer import Trainer
 
@@ -104,7 +104,7 @@ def test_reports_come_at_multiples_and_at_the_end():
     assert [step for step, _ in seen] == list(range(24))
     assert [report.step for _, report in seen if report] == [0, 10, 20, 23]
     assert trainer.history.steps == [0, 10, 20, 23]
-    assert list(seen[0][1].metrics) == list(METRICS)
+    assert list(seen[0][1].metrics) == list(BY_NAME)
     assert trainer.advance() is None and len(trainer.history) == 4
 
 

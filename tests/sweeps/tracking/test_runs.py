@@ -7,7 +7,8 @@ from contextlib import suppress
 import pytest
 
 from qhn.core.errors import TrackingError
-from qhn.core.training.history import METRICS, History
+from qhn.core.metrics import BY_NAME
+from qhn.core.training.history import History
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialError, TrialRecord, TrialResult, open_store
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 def history(*steps, first_stamp=1_700_000_000_000):
     rows = History()
     for number, step in enumerate(steps):
-        rows.append(step, first_stamp + number, dict.fromkeys(METRICS, step / 7))
+        rows.append(step, first_stamp + number, dict.fromkeys(BY_NAME, step / 7))
     return rows
 
 
@@ -192,7 +193,7 @@ def test_an_interrupted_sweep_leaves_no_open_run(database, client, sweep):
 
 def test_not_a_number_is_logged(database, client, sweep):
     rows = History()
-    rows.append(0, 1_700_000_000_000, dict.fromkeys(METRICS, float("nan")))
+    rows.append(0, 1_700_000_000_000, dict.fromkeys(BY_NAME, float("nan")))
     SweepRuns(database, sweep).project(TRIALS[0], TrialRecord(rows, None, None))
     (child,) = runs_of(client, sweep, "trial")
     assert steps_of(client, child) == [0]

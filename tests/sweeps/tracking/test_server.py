@@ -10,7 +10,8 @@ import time
 import pytest
 import requests
 
-from qhn.core.training.history import METRICS, History
+from qhn.core.metrics import BY_NAME
+from qhn.core.training.history import History
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialResult, open_store
@@ -77,10 +78,10 @@ def finish(store, trial):
     """Put the end of a trial into the store, as its actor does."""
     rows = History()
     for step in (0, 10):
-        rows.append(step, 1000 + step, dict.fromkeys(METRICS, 0.5))
+        rows.append(step, 1000 + step, dict.fromkeys(BY_NAME, 0.5))
     store.save_checkpoint(trial.trial_id, {"history": rows.to_array()})
     result = TrialResult(
-        trial.trial_id, "finished", 10, dict.fromkeys(METRICS, 0.5), {}, (), 1.0, 1000, 2000
+        trial.trial_id, "finished", 10, dict.fromkeys(BY_NAME, 0.5), {}, (), 1.0, 1000, 2000
     )
     store.save_result(result)
 
