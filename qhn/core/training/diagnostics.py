@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qhn.core.ansatz import Ansatz
-from qhn.core.evaluation.problem import Problem
+from qhn.core.estimators.estimator import Limits
 from qhn.core.training.history import History
 
-FLAGS = ("exploding-gradient", "collapse-to-prior", "barren-plateau", "collapse-to-string")
+#: In the order in which they are reported. Append: results of before hold the others.
+FLAGS = (
+    "exploding-gradient",
+    "collapse-to-prior",
+    "barren-plateau",
+    "collapse-to-string",
+    "diverged",
+)
 
 PRIOR_ENTROPY_SHARE = 0.98
 SPREAD_ENTROPY_SHARE = 0.5
 FLAT_GRADIENT_SHARE = 1e-3
 CHANCE_MARGIN = 0.05
 STRING_PROBABILITY = 0.99
-# Where all networks are equally good, gradients are rounding errors of this size.
-_ROUNDING = 1e-12
 
 
 class Flag(NamedTuple):
@@ -29,34 +32,6 @@ class Flag(NamedTuple):
 
     name: str
     step: int
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the signatures are measured against.
-
-    Attributes:
-        gradient: the largest gradient norm that the nll term alone could have at any angles,
-            (max nll − min nll) / 2 · √(number of parameters): a derivative is half the difference
-            of two expectations (parameter shift).
-        prior_entropy: N ln 2, in nats.
-        chance: expected train accuracy of the uniform prior.
-    """
-
-    gradient: float
-    prior_entropy: float
-    chance: float
-
-    @classmethod
-    def of(cls, problem: Problem, ansatz: Ansatz) -> Self:
-        """The limits of one problem and circuit."""
-        spread = float(problem.nll.max() - problem.nll.min())
-        largest = float(np.abs(problem.nll).max())
-        return cls(
-            gradient=(spread / 2 + _ROUNDING * largest) * math.sqrt(ansatz.n_parameters),
-            prior_entropy=problem.n_qubits * math.log(2),
-            chance=float(problem.train_accuracy.mean()),
-        )
 
 
 def diagnose(history: History, limits: Limits) -> list[Flag]:
@@ -82,9 +57,12 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
     * ``collapse-to-string``: an entropy of at most h(0.99) = −0.99 ln 0.99 − 0.01 ln 0.01 =
       0.056 nats, that of a string of probability 0.99 and one other. Some string then has at
       least e^−0.056 = 0.945.
+    * ``diverged``: at any report, an objective or a gradient that is not finite. No later report
+      can be better: angles that are not finite stay so.
 
-    The last three must hold at the latest report, and carry the first step of the unbroken
-    stretch of reports that leads to it.
+    The three between the first and the last must hold at the latest report, and carry the first
+    step of the unbroken stretch of reports that leads to it. A metric that the history does not
+    hold shows nothing.
     """
     if not len(history):
         return []
@@ -95,12 +73,18 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
     flat = norm < FLAT_GRADIENT_SHARE * limits.gradient
     idle = flat & (np.abs(accuracy - limits.chance) <= CHANCE_MARGIN)
     at_rest = idle & ~np.logical_and.accumulate(flat)
-    exploding = ~(norm <= limits.gradient)
+    # An absent metric reads as NaN, which would pass for one that is not finite.
+    held = {name: name in history.names for name in ("gradient_norm", "objective")}
+    exploding = ~(norm <= limits.gradient) & held["gradient_norm"]
+    diverged = np.zeros(len(history), dtype=np.bool_)
+    for name in (name for name, there in held.items() if there):
+        diverged |= ~np.isfinite(history.column(name))
     starts = {
-        "exploding-gradient": int(exploding.argmax()) if exploding.any() else None,
+        "exploding-gradient": _first(exploding),
         "collapse-to-prior": _stretch(full | (at_rest & spread & (lambda_ > 0))),
         "barren-plateau": _stretch(np.logical_and.accumulate(idle) & ~full),
         "collapse-to-string": _stretch(entropy <= _string_entropy()),
+        "diverged": _first(diverged),
     }
     return [Flag(name, history.steps[row]) for name in FLAGS if (row := starts[name]) is not None]
 
@@ -108,6 +92,11 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
 def _string_entropy() -> float:
     p = STRING_PROBABILITY
     return -p * math.log(p) - (1 - p) * math.log(1 - p)
+
+
+def _first(shown: NDArray[np.bool_]) -> int | None:
+    """The first row that shows it; None if there is none."""
+    return int(shown.argmax()) if shown.any() else None
 
 
 def _stretch(shown: NDArray[np.bool_]) -> int | None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.arrays import FloatArray
-from qhn.core.bits import bit_string
+from qhn.core.arrays import ArrayState, FloatArray
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
-from qhn.core.evaluation.accuracy import Evaluator
+from qhn.core.estimators.angles import initial_angles, restored_angles
+from qhn.core.estimators.estimator import Estimator, Evaluation, Simulator, TopString
+from qhn.core.estimators.exact import ExactEstimator
 from qhn.core.evaluation.problem import Problem
+from qhn.core.metrics import BY_NAME
 from qhn.core.objectives.schedules import Schedule
-from qhn.core.seeds import Purpose, stream
-from qhn.core.training.diagnostics import Flag, Limits, diagnose
+from qhn.core.training.diagnostics import Flag, diagnose
 from qhn.core.training.history import History
 from qhn.core.training.optimisers import Optimiser
 
@@ -27,17 +29,11 @@ if TYPE_CHECKING:
 
 
 _OPTIMISER_PREFIX = "optimiser."
-_STATE_KEYS = ("step", "parameters", "reported_parameters", "history")
 
 
-class Distribution(Protocol):
-    """Where q_θ and gradients come from: the exact engine, or a device that stands for it."""
-
-    def probabilities(self, parameters: FloatArray) -> FloatArray:
-        """q_θ, shape ``(2^N,)``, valid until the next call."""
-
-    def gradient(self, observable: FloatArray) -> FloatArray:
-        """d/dθ Σ_σ O(σ) q_θ(σ) at the last angles, O held fixed, in the shape of the angles."""
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970: the clock of trainings to which none is given."""
+    return int(time.time() * 1000)
 
 
 @dataclass(frozen=True)
@@ -49,16 +45,6 @@ class Report:
     metrics: dict[str, float]
 
 
-class TopString(NamedTuple):
-    """One outcome of a trained circuit: a network, how likely it is and how good."""
-
-    bits: str
-    probability: float
-    nll: float
-    train_accuracy: float
-    test_accuracy: float
-
-
 class Trainer:
     """Gradient descent on an objective of q_θ.
 
@@ -66,61 +52,95 @@ class Trainer:
     steps 0, r, 2r, … and T the trainer reports. Random draws depend on seed, purpose and step
     alone, so a trainer that is restored goes on bit for bit.
 
+    The estimator says how value, gradient and metrics are had. For exact training, the short form
+    takes what an `ExactEstimator` is made of in its place.
+
     Args:
+        schedule: λ by step; None stands for 0 (MLE has no regulariser).
+        optimiser: a fresh one, owned by this trainer from now on.
+        seed: the trial's, of the initial angles; an estimator is given the same.
+        steps: T, number of updates.
+        report_every: r.
+        estimator: of this trial; instead of all that follow.
         problem: data and tables.
         ansatz: the circuit; its number of qubits is the network's number of bits.
         objective: what is minimised.
-        schedule: λ by step; None stands for 0 (MLE has no regulariser).
-        optimiser: a fresh one, owned by this trainer from now on.
-        seed: of initial angles, prior samples and reported samples.
-        steps: T, number of updates.
-        report_every: r.
         best_of: k of the metric ``best_of_k``.
         distribution: q_θ and its gradients for this ansatz.
+        clock: the time of a report, in milliseconds since 1970.
 
     Raises:
-        InvalidValueError: if sizes do not fit, or counts are not whole or below 1.
+        InvalidValueError: if sizes do not fit, counts are not whole or below 1, or the arguments
+            are neither those of one form nor those of the other.
     """
 
+    @overload
     def __init__(
         self,
         *,
-        problem: Problem,
-        ansatz: Ansatz,
-        objective: Objective,
         schedule: Schedule | None,
         optimiser: Optimiser,
         seed: int,
         steps: int,
         report_every: int,
+        estimator: Estimator,
+        clock: Callable[[], int] = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        *,
+        schedule: Schedule | None,
+        optimiser: Optimiser,
+        seed: int,
+        steps: int,
+        report_every: int,
+        problem: Problem,
+        ansatz: Ansatz,
+        objective: Objective,
         best_of: int,
-        distribution: Distribution,
+        distribution: Simulator,
+        clock: Callable[[], int] = ...,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        *,
+        schedule: Schedule | None,
+        optimiser: Optimiser,
+        seed: int,
+        steps: int,
+        report_every: int,
+        estimator: Estimator | None = None,
+        problem: Problem | None = None,
+        ansatz: Ansatz | None = None,
+        objective: Objective | None = None,
+        best_of: int | None = None,
+        distribution: Simulator | None = None,
+        clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
-        for name, value in (("steps", steps), ("report_every", report_every), ("best_of", best_of)):
+        for name, value in (("steps", steps), ("report_every", report_every)):
             check_count(name, value)
-        if ansatz.n_qubits != problem.n_qubits:
+        if estimator is None:
+            estimator = _exact(problem, ansatz, objective, distribution, seed, best_of)
+        elif any(part is not None for part in (problem, ansatz, objective, best_of, distribution)):
             raise InvalidValueError(
-                f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
-                f"qubits for {problem.n_qubits} bits"
+                "a trainer takes an estimator or what exact training is made of (problem, ansatz, "
+                "objective, best_of, distribution), but got both"
             )
-        self.problem = problem
-        self.ansatz = ansatz
+        self.ansatz = estimator.ansatz
         self.seed = seed
         self.steps = steps
         self.report_every = report_every
         self.step = 0
         self.finished = False
         self.history = History()
-        angles = stream(seed, Purpose.INITIAL_ANGLES)
-        self.parameters: FloatArray = angles.uniform(0.0, 2.0 * np.pi, ansatz.parameter_shape)
-        self._reported = self.parameters.copy()
-        self._objective = objective
+        self.parameters: FloatArray = initial_angles(self.ansatz, seed)
+        self._estimator = estimator
         self._schedule = schedule
         self._optimiser = optimiser
-        self._best_of = best_of
-        self._distribution = distribution
-        self._evaluator = Evaluator(problem)
-        self._limits = Limits.of(problem, ansatz)
+        self._clock = clock
 
     def advance(self) -> Report | None:
         """Evaluate at the current step, report if a report is due, then update the angles.
@@ -130,89 +150,58 @@ class Trainer:
         """
         if self.finished:
             return None
-        q = self._distribution.probabilities(self.parameters)
         lambda_ = 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
-        value, observable = self._objective.value_and_observable(q, lambda_, self._prior())
-        gradient = self._distribution.gradient(observable)
-        report = self._report(q, value, lambda_, gradient) if self._due(self.step) else None
+        found = self._estimator.evaluate(self.parameters, lambda_, self.step)
+        report = self._report(found, lambda_) if self._due(self.step) else None
         if self.step == self.steps:
             self.finished = True
         else:
-            self._optimiser.update(self.parameters, gradient)
+            self._optimiser.update(self.parameters, found.gradient)
             self.step += 1
         return report
 
     def _due(self, step: int) -> bool:
         return step % self.report_every == 0 or step == self.steps
 
-    def _prior(self) -> NDArray[np.int64] | None:
-        """Indices of this step's prior strings, if the objective samples them."""
-        count = self._objective.prior_samples
-        if count is None:
-            return None
-        rng = stream(self.seed, Purpose.PRIOR_SAMPLES, self.step)
-        size = 1 << self.ansatz.n_qubits
-        indices: NDArray[np.int64] = rng.integers(size, size=count, dtype=np.int64)
-        return indices
-
-    def _report(self, q: FloatArray, value: float, lambda_: float, gradient: FloatArray) -> Report:
-        terms = self._objective.terms(q)
-        rng = stream(self.seed, Purpose.BEST_OF_K, self.step)
-        metrics = {
-            "objective": float(value),
+    def _report(self, found: Evaluation, lambda_: float) -> Report:
+        metrics: dict[str, float] = {
+            "objective": float(found.value),
             "lambda": float(lambda_),
-            "nll": float(terms.nll),
-            "kl": float(terms.kl),
-            "mmd2": float(terms.mmd2),
-            "entropy": float(terms.entropy),
-            "gradient_norm": float(np.sqrt(np.square(gradient).sum())),
-            **self._evaluator.accuracies(q, self._best_of, rng),
+            "gradient_norm": float(np.sqrt(np.square(found.gradient).sum())),
+            **self._estimator.measure(self.step),
         }
-        report = Report(self.step, int(time.time() * 1000), metrics)
-        self.history.append(report.step, report.timestamp_ms, metrics)
-        self._reported[:] = self.parameters
+        for name, error in (found.standard_errors or {}).items():
+            metrics[f"{name}_standard_error"] = float(error)
+        # In the order of the table; what the table does not know comes last.
+        ordered = {name: metrics.pop(name) for name in BY_NAME if name in metrics} | metrics
+        report = Report(self.step, self._clock(), ordered)
+        self.history.append(report.step, report.timestamp_ms, ordered)
         return report
+
+    @property
+    def diverged(self) -> bool:
+        """True once an angle is not finite: from then on every number is NaN."""
+        return not np.isfinite(self.parameters).all()
 
     def flags(self) -> list[Flag]:
         """Failure signatures of the history so far."""
-        return diagnose(self.history, self._limits)
+        return diagnose(self.history, self._estimator.limits)
 
     def top_strings(self, k: int) -> list[TopString]:
-        """The k most probable outcomes at the latest report, most probable first.
+        """The k likeliest outcomes at the latest report; see `Estimator.top_strings`."""
+        return self._estimator.top_strings(k)
 
-        Before the first report they are those of the initial angles. Ties go to the lower index.
-        There are none if training has diverged to angles that are not numbers.
-        """
-        check_count("k", k)
-        q = self._distribution.probabilities(self._reported)
-        k = min(k, len(q))
-        # Everything as probable as the k-th, so that a tie is cut by index and not by chance.
-        least = np.partition(q, len(q) - k)[len(q) - k]
-        candidates = np.flatnonzero(q >= least)
-        order = candidates[np.argsort(-q[candidates], kind="stable")][:k]
-        problem = self.problem
-        return [
-            TopString(
-                bit_string(int(index), problem.n_qubits),
-                float(q[index]),
-                float(problem.nll[index]),
-                float(problem.train_accuracy[index]),
-                float(problem.test_accuracy[index]),
-            )
-            for index in order
-        ]
-
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> ArrayState:
         """All that is needed to go on, as copies: arrays for `numpy.savez`, without pickle."""
         return {
             "step": np.array(self.step, dtype=np.int64),
             "parameters": self.parameters.copy(),
-            "reported_parameters": self._reported.copy(),
-            "history": self.history.to_array(),
+            **self._estimator.state(),
+            **self.history.state(),
             **{_OPTIMISER_PREFIX + k: v for k, v in self._optimiser.state().items()},
         }
 
-    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `state` gave, of a trainer with the same arguments.
 
         Raises:
@@ -220,13 +209,16 @@ class Trainer:
                 the trainer is as it was.
         """
         rest = {k: v for k, v in state.items() if not k.startswith(_OPTIMISER_PREFIX)}
-        if set(rest) != set(_STATE_KEYS):
+        before = self._estimator.state()
+        needed = ("step", "parameters", *before, "history")
+        # Version f0fdd86 did not name its columns.
+        if set(rest) - {"history_columns"} != set(needed):
             raise InvalidValueError(
-                f"a trainer's state must hold {', '.join(_STATE_KEYS)}, "
+                f"a trainer's state must hold {', '.join(needed)}, "
                 f"but got {', '.join(sorted(rest)) or 'nothing'}"
             )
         step = self._restored_step(rest["step"])
-        history = History.from_array(rest["history"])
+        history = History.from_state(rest)
         finished = step == self.steps and bool(len(history)) and history.steps[-1] == step
         expected = [s for s in range(step + finished) if self._due(s)]
         if history.steps != expected:
@@ -235,12 +227,17 @@ class Trainer:
                 f"of {self.steps} steps must have the steps {_short(expected)}, "
                 f"but got {_short(history.steps)}"
             )
-        parameters = self._restored_angles("parameters", rest["parameters"])
-        reported = self._restored_angles("reported_parameters", rest["reported_parameters"])
+        parameters = restored_angles("parameters", rest["parameters"], self.ansatz)
         memory = {k.removeprefix(_OPTIMISER_PREFIX): v for k, v in state.items() if k not in rest}
-        self._optimiser.restore(memory, parameters.shape, step)
+        self._estimator.restore({name: rest[name] for name in before})
+        try:
+            self._optimiser.restore(memory, parameters.shape, step)
+        except InvalidValueError:
+            # The estimator has moved already, and a refused state must change nothing.
+            self._estimator.restore(before)
+            raise
         self.step, self.finished, self.history = step, finished, history
-        self.parameters, self._reported = parameters, reported
+        self.parameters = parameters
 
     def _restored_step(self, array: NDArray[Any]) -> int:
         if array.shape != () or not np.issubdtype(array.dtype, np.integer):
@@ -251,14 +248,35 @@ class Trainer:
             raise InvalidValueError(f"`0 <= step <= {self.steps}` must hold, but got step={array}")
         return int(array)
 
-    def _restored_angles(self, name: str, array: NDArray[Any]) -> FloatArray:
-        shape = self.ansatz.parameter_shape
-        if array.shape != shape or array.dtype != np.float64:
-            raise InvalidValueError(
-                f"{name} must have the shape {shape} of float64, "
-                f"but got {array.shape} of {array.dtype}; the state is of another circuit"
-            )
-        return array.copy()
+
+def _exact(
+    problem: Problem | None,
+    ansatz: Ansatz | None,
+    objective: Objective | None,
+    distribution: Simulator | None,
+    seed: int,
+    best_of: int | None,
+) -> Estimator:
+    """What the short form of a trainer stands for."""
+    if (
+        problem is None
+        or ansatz is None
+        or objective is None
+        or distribution is None
+        or best_of is None
+    ):
+        raise InvalidValueError(
+            "a trainer needs an estimator, or for exact training problem, ansatz, objective, "
+            "best_of and distribution, but some of these are missing"
+        )
+    return ExactEstimator(
+        problem=problem,
+        ansatz=ansatz,
+        objective=objective,
+        simulator=distribution,
+        seed=seed,
+        best_of=best_of,
+    )
 
 
 def _short(steps: list[int]) -> str:

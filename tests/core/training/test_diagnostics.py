@@ -11,9 +11,11 @@ from qhn.core import networks
 from qhn.core.ansatz import Ansatz
 from qhn.core.data.datasets import Dataset
 from qhn.core.engine.engine import Engine
+from qhn.core.estimators.estimator import Limits
+from qhn.core.estimators.exact import limits_of
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.metrics import BY_NAME
-from qhn.core.training.diagnostics import FLAGS, Flag, Limits, diagnose
+from qhn.core.training.diagnostics import FLAGS, Flag, diagnose
 from qhn.core.training.history import History
 
 LIMITS = Limits(gradient=10.0, prior_entropy=14 * math.log(2), chance=0.5)
@@ -52,8 +54,15 @@ def history(*rows):
         ([REGULARISED, REGULARISED], [Flag("barren-plateau", 0)]),
         ([{}, {}, STRING], [Flag("collapse-to-string", 20)]),
         ([{"gradient_norm": 10.1}, {}, {}], [Flag("exploding-gradient", 0)]),
-        ([{}, {"gradient_norm": math.nan}, {}], [Flag("exploding-gradient", 10)]),
-        ([{}, {"gradient_norm": math.inf}], [Flag("exploding-gradient", 10)]),
+        (
+            [{}, {"gradient_norm": math.nan}, {}],
+            [Flag("exploding-gradient", 10), Flag("diverged", 10)],
+        ),
+        ([{}, {"objective": math.inf}, {"objective": math.nan}], [Flag("diverged", 10)]),
+        (
+            [{}, {"gradient_norm": math.inf}],
+            [Flag("exploding-gradient", 10), Flag("diverged", 10)],
+        ),
         (
             [{"gradient_norm": 50.0}, {**PRIOR, "gradient_norm": 12.0}],
             [Flag("exploding-gradient", 0), Flag("collapse-to-prior", 10)],
@@ -82,7 +91,7 @@ def test_rounding_errors_do_not_explode_where_all_networks_are_equally_good():
     engine.probabilities(np.full(circuit.parameter_shape, 0.7))
     norm = np.linalg.norm(engine.gradient(problem.nll))
     assert norm > 0
-    found = diagnose(history({"gradient_norm": norm}), Limits.of(problem, circuit))
+    found = diagnose(history({"gradient_norm": norm}), limits_of(problem, circuit))
     assert "exploding-gradient" not in [flag.name for flag in found]
 
 
@@ -99,4 +108,11 @@ def test_an_entropy_below_the_bound_means_one_likely_string():
 def test_the_order_of_flags_is_fixed():
     assert FLAGS == (
         "exploding-gradient", "collapse-to-prior", "barren-plateau", "collapse-to-string",
+        "diverged",
     )  # fmt: skip
+
+
+def test_metrics_that_a_history_does_not_hold_show_nothing():
+    made = History()
+    made.append(0, 0, {"nll": math.nan})
+    assert diagnose(made, LIMITS) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
@@ -17,11 +18,13 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.bits import all_bits
 from qhn.core.data.datasets import make_dataset
 from qhn.core.errors import InvalidValueError
+from qhn.core.estimators.estimator import Evaluation
+from qhn.core.estimators.exact import ExactEstimator
+from qhn.core.evaluation.accuracy import Evaluator
 from qhn.core.evaluation.problem import build_problem
-from qhn.core.metrics import BY_NAME
+from qhn.core.metrics import BY_NAME, ORIGINAL_NAMES
 from qhn.core.objectives.schedules import Exponential
 from qhn.core.seeds import Purpose, stream
-from qhn.core.training import trainer as training
 from qhn.core.training.optimisers import SGD, Adam
 from qhn.core.training.trainer import Trainer
 
@@ -58,13 +61,13 @@ class Squared:
     prior_samples: int | None = None
 
     def __post_init__(self):
-        self.strengths: list[float] = []
+        self.lambdas: list[float] = []
         self.priors: list[np.ndarray | None] = []
 
-    def value_and_observable(self, q, strength, prior=None):
-        self.strengths.append(strength)
+    def value_and_observable(self, q, lambda_, prior=None):
+        self.lambdas.append(lambda_)
         self.priors.append(prior)
-        return q @ PROBLEM.nll + strength * (q @ q), PROBLEM.nll + 2 * strength * q
+        return q @ PROBLEM.nll + lambda_ * (q @ q), PROBLEM.nll + 2 * lambda_ * q
 
     def terms(self, q):
         entropy = -(q * np.log(np.maximum(q, 1e-300))).sum()
@@ -135,22 +138,22 @@ def test_the_metrics_of_a_row_are_those_of_its_step():
     bits = IndependentBits()
     q = bits.probabilities(trainer.parameters)
     last = trainer.history.last()
-    strength = trainer.history.column("lambda")
-    assert strength.tolist() == [Exponential(1.0, 0.1).at(s, 23) for s in (0, 10, 20, 23)]
+    lambdas = trainer.history.column("lambda")
+    assert lambdas.tolist() == [Exponential(1.0, 0.1).at(s, 23) for s in (0, 10, 20, 23)]
     assert last["objective"] == pytest.approx(q @ PROBLEM.nll + 0.1 * q @ q)
     assert last["nll"] == pytest.approx(q @ PROBLEM.nll)
     assert last["train_accuracy_expected"] == pytest.approx(q @ PROBLEM.train_accuracy)
     assert last["test_accuracy_mode"] == PROBLEM.test_accuracy[q.argmax()]
     gradient = bits.gradient(PROBLEM.nll + 0.2 * q)
     assert last["gradient_norm"] == pytest.approx(np.linalg.norm(gradient))
-    best = trainer._evaluator.best_sample(q, 4, stream(5, Purpose.BEST_OF_K, 23))
+    best = Evaluator(PROBLEM).best_sample(q, 4, stream(5, Purpose.BEST_OF_K, 23))
     assert last["test_accuracy_best_of_k"] == PROBLEM.test_accuracy[best]
 
 
-def test_without_a_schedule_the_strength_is_zero():
+def test_without_a_schedule_lambda_is_zero():
     objective = Squared()
     run(make(objective=objective, schedule=None, steps=3))
-    assert objective.strengths == [0.0] * 4 and objective.priors == [None] * 4
+    assert objective.lambdas == [0.0] * 4 and objective.priors == [None] * 4
 
 
 def test_prior_samples_are_drawn_anew_each_step_from_the_seed():
@@ -208,10 +211,9 @@ def test_a_state_does_not_change_when_training_goes_on():
     assert all(np.array_equal(state[name], kept[name]) for name in kept)
 
 
-def test_timestamps_are_taken_once(monkeypatch):
-    now = iter([1.0, 2.0, 3.0, 4.0])
-    monkeypatch.setattr(training.time, "time", lambda: next(now))
-    trainer = run(make())
+def test_timestamps_are_taken_once_from_the_clock_that_is_given():
+    now = iter([1000, 2000, 3000, 4000])
+    trainer = run(make(clock=lambda: next(now)))
     assert trainer.history.timestamps == [1000, 2000, 3000, 4000]
     again = make()
     again.restore(trainer.state())
@@ -241,6 +243,111 @@ def test_flags_come_from_the_history():
     assert [(f.name, f.step) for f in trainer.flags()] == [("exploding-gradient", 0)]
 
 
+def test_angles_that_are_not_finite_are_a_divergence():
+    trainer = make(optimiser=SGD(1e308), schedule=Exponential(1e4, 1e4))
+    with np.errstate(all="ignore"):
+        trainer.advance()
+        assert not make().diverged and trainer.diverged
+        run(trainer)
+    found = [(flag.name, flag.step) for flag in trainer.flags()]
+    assert found == [("exploding-gradient", 0), ("diverged", 10)]
+    assert math.isnan(trainer.history.last()["objective"]) and trainer.top_strings(3) == []
+
+
+def test_a_checkpoint_of_f0fdd86_goes_on_bit_for_bit():
+    source = make()
+    for _ in range(14):
+        source.advance()
+    state = {k: v for k, v in source.state().items() if k != "history_columns"}
+    assert state["history"].shape == (2, 17)
+    trainer = make()
+    trainer.restore(state)
+    assert trainer.history.names == ORIGINAL_NAMES
+    run(trainer)
+    whole = run(source).state()
+    numbers = trainer.state()
+    assert set(numbers) == set(whole)
+    for name in set(whole) - {"history"}:
+        assert np.array_equal(numbers[name], whole[name])
+    rows = [np.delete(s["history"], 1, axis=1) for s in (numbers, whole)]
+    assert np.array_equal(*rows)
+
+
+class Sampled:
+    """A made-up estimator with errors of its own, and one metric that nobody knows."""
+
+    def __init__(self, exact):
+        self.exact, self.ansatz, self.limits = exact, exact.ansatz, exact.limits
+
+    def evaluate(self, parameters, lambda_, step):
+        value, gradient, _ = self.exact.evaluate(parameters, lambda_, step)
+        return Evaluation(value, gradient, {"objective": 0.25})
+
+    def measure(self, step):
+        return {"shots": 100.0, "nll": self.exact.measure(step)["nll"]}
+
+    def top_strings(self, k):
+        return []
+
+    def state(self):
+        return {"jobs": np.array([7])}
+
+    def restore(self, state):
+        assert state["jobs"].tolist() == [7]
+
+
+def estimator(**changes):
+    return ExactEstimator(
+        **{
+            "problem": PROBLEM,
+            "ansatz": ANSATZ,
+            "objective": Squared(),
+            "simulator": IndependentBits(),
+            "seed": 5,
+            "best_of": 4,
+            **changes,
+        }
+    )
+
+
+WITHOUT_PARTS = dict.fromkeys(("problem", "ansatz", "objective", "best_of", "distribution"))
+
+
+def test_an_estimator_in_the_place_of_its_parts_trains_the_same():
+    given, parts = run(make(**WITHOUT_PARTS, estimator=estimator())), run(make())
+    assert np.array_equal(given.parameters, parts.parameters)
+    assert given.history.last() == parts.history.last()
+    assert given.top_strings(5) == parts.top_strings(5)
+
+
+def test_any_estimator_will_do_and_reports_hold_what_it_measures():
+    def fresh():
+        return make(**WITHOUT_PARTS, estimator=Sampled(estimator()))
+
+    trainer = run(fresh())
+    assert list(trainer.history.last()) == [
+        *("objective", "lambda", "nll", "gradient_norm", "shots", "objective_standard_error")
+    ]
+    assert trainer.history.column("objective_standard_error").tolist() == [0.25] * 4
+    assert trainer.flags() == [] and trainer.top_strings(3) == []
+    again = fresh()
+    again.restore(trainer.state())
+    assert again.finished and again.history.names == trainer.history.names
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"estimator": "any"}, "takes an estimator or .*, but got both"),
+        ({"objective": None}, "needs an estimator, or .* some of these are missing"),
+        (WITHOUT_PARTS, "needs an estimator, or .* some of these are missing"),
+    ],
+)
+def test_an_estimator_and_its_parts_exclude_each_other(changes, message):
+    with pytest.raises(InvalidValueError, match=message):
+        make(**changes)
+
+
 def broken(state, **changes):
     return {k: v for k, v in {**state, **changes}.items() if v is not None}
 
@@ -249,12 +356,13 @@ def broken(state, **changes):
     "changes, message",
     [
         ({"history": None}, "must hold step, parameters, reported_parameters, history"),
-        ({"surprise": np.zeros(1)}, "but got history, parameters, .*surprise"),
+        ({"surprise": np.zeros(1)}, "but got history, history_columns, parameters, .*surprise"),
         ({"step": np.array(99)}, r"`0 <= step <= 23` must hold, but got step=99"),
         ({"step": np.array(1.5)}, "one integer"),
         ({"step": np.array([1])}, "one integer"),
         ({"step": np.array(11)}, r"must have the steps \[0, 10\], but got \[0\]"),
         ({"history": np.zeros((1, 3))}, r"shape \(rows, 17\)"),
+        ({"history_columns": np.array(["step"])}, "must begin with step and timestamp_ms"),
         ({"history": np.zeros((0, 17))}, r"must have the steps \[0\], but got \[\]"),
         ({"parameters": np.zeros((2, 2, 6))}, r"parameters must have the shape \(1, 2, 6\)"),
         ({"parameters": np.zeros((1, 2, 6), np.float32)}, "float64"),

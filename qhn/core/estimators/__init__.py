@@ -1,0 +1,1 @@
+"""How value and gradient of an objective are had at given angles."""

@@ -1,0 +1,39 @@
+"""A trial's angles: where they start, and how they come back from a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhn.core.ansatz import Ansatz
+from qhn.core.arrays import FloatArray
+from qhn.core.errors import InvalidValueError
+from qhn.core.seeds import Purpose, stream
+
+
+def initial_angles(ansatz: Ansatz, seed: int) -> FloatArray:
+    """Where a trial starts: angles uniform in [0, 2π), shape ``(depth, 2, N)``.
+
+    Raises:
+        InvalidValueError: if the seed is not a whole number, or negative.
+    """
+    rng = stream(seed, Purpose.INITIAL_ANGLES)
+    angles: FloatArray = rng.uniform(0.0, 2.0 * np.pi, ansatz.parameter_shape)
+    return angles
+
+
+def restored_angles(name: str, array: NDArray[Any], ansatz: Ansatz) -> FloatArray:
+    """A copy of angles that were put away.
+
+    Raises:
+        InvalidValueError: if they are of another circuit.
+    """
+    shape = ansatz.parameter_shape
+    if array.shape != shape or array.dtype != np.float64:
+        raise InvalidValueError(
+            f"{name} must have the shape {shape} of float64, "
+            f"but got {array.shape} of {array.dtype}; the state is of another circuit"
+        )
+    return array.copy()

@@ -1,0 +1,157 @@
+"""Exact numbers: the whole distribution in one pass, and its gradient in a pass back."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qhn.core.ansatz import Ansatz
+from qhn.core.arrays import ArrayState, FloatArray, IntArray
+from qhn.core.bits import bit_string
+from qhn.core.checks import check_count
+from qhn.core.errors import InvalidValueError
+from qhn.core.estimators.angles import initial_angles, restored_angles
+from qhn.core.estimators.estimator import Evaluation, Limits, Simulator, TopString
+from qhn.core.evaluation.accuracy import Evaluator
+from qhn.core.evaluation.problem import Problem
+from qhn.core.seeds import Purpose, stream
+
+if TYPE_CHECKING:
+    from qhn.core.objectives.objective import Objective
+
+# Where all networks are equally good, gradients are rounding errors of this size.
+_ROUNDING = 1e-12
+_STATE_KEYS = ("reported_parameters",)
+
+
+class ExactEstimator:
+    """See `Estimator`: everything follows from q_θ, and nothing has an error but rounding.
+
+    Args:
+        problem: data and tables.
+        ansatz: the circuit; its number of qubits is the network's number of bits.
+        objective: what is minimised, on the problem's table.
+        simulator: q_θ and its gradients for this ansatz.
+        seed: the trial's, of prior samples and reported samples.
+        best_of: k of the metric ``best_of_k``.
+
+    Raises:
+        InvalidValueError: if sizes do not fit, or a count is not whole or below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        ansatz: Ansatz,
+        objective: Objective,
+        simulator: Simulator,
+        seed: int,
+        best_of: int,
+    ) -> None:
+        check_count("best_of", best_of)
+        if ansatz.n_qubits != problem.n_qubits:
+            raise InvalidValueError(
+                f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
+                f"qubits for {problem.n_qubits} bits"
+            )
+        self.ansatz = ansatz
+        self.limits = limits_of(problem, ansatz)
+        self._problem = problem
+        self._objective = objective
+        self._simulator = simulator
+        self._seed = seed
+        self._best_of = best_of
+        self._evaluator = Evaluator(problem)
+        self._evaluated = initial_angles(ansatz, seed)
+        self._reported = self._evaluated.copy()
+        self._q: FloatArray | None = None
+
+    def evaluate(self, parameters: FloatArray, lambda_: float, step: int) -> Evaluation:
+        """See `Estimator.evaluate`."""
+        q = self._simulator.probabilities(parameters)
+        value, observable = self._objective.value_and_observable(q, lambda_, self._prior(step))
+        gradient = self._simulator.gradient(observable)
+        self._evaluated[:] = parameters
+        self._q = q
+        return Evaluation(value, gradient, None)
+
+    def _prior(self, step: int) -> IntArray | None:
+        """Indices of a step's prior strings, if the objective samples them."""
+        count = self._objective.prior_samples
+        if count is None:
+            return None
+        rng = stream(self._seed, Purpose.PRIOR_SAMPLES, step)
+        indices: IntArray = rng.integers(1 << self.ansatz.n_qubits, size=count, dtype=np.int64)
+        return indices
+
+    def measure(self, step: int) -> dict[str, float]:
+        """See `Estimator.measure`."""
+        q = self._q
+        if q is None:
+            raise InvalidValueError(
+                "`evaluate` must be called before `measure`: it sets the angles"
+            )
+        # The observable's buffer is free now: the gradient, which needed it, has been taken.
+        terms = self._objective.terms(q)
+        rng = stream(self._seed, Purpose.BEST_OF_K, step)
+        metrics = {
+            "nll": float(terms.nll),
+            "kl": float(terms.kl),
+            "mmd2": float(terms.mmd2),
+            "entropy": float(terms.entropy),
+            **self._evaluator.accuracies(q, self._best_of, rng),
+        }
+        self._reported[:] = self._evaluated
+        return metrics
+
+    def top_strings(self, k: int) -> list[TopString]:
+        """See `Estimator.top_strings`."""
+        check_count("k", k)
+        # Asking for q anew costs one pass, keeping that of every report an array of size 2^N.
+        q = self._simulator.probabilities(self._reported)
+        self._q = None
+        k = min(k, len(q))
+        # Everything as probable as the k-th, so that a tie is cut by index and not by chance.
+        least = np.partition(q, len(q) - k)[len(q) - k]
+        candidates = np.flatnonzero(q >= least)
+        order = candidates[np.argsort(-q[candidates], kind="stable")][:k]
+        problem = self._problem
+        return [
+            TopString(
+                bit_string(int(index), problem.n_qubits),
+                float(q[index]),
+                float(problem.nll[index]),
+                float(problem.train_accuracy[index]),
+                float(problem.test_accuracy[index]),
+            )
+            for index in order
+        ]
+
+    def state(self) -> ArrayState:
+        """The angles of the last report, as ``reported_parameters``."""
+        return {"reported_parameters": self._reported.copy()}
+
+    def restore(self, state: ArrayState) -> None:
+        """See `Estimator.restore`."""
+        if set(state) != set(_STATE_KEYS):
+            raise InvalidValueError(
+                f"the state of exact training must hold {', '.join(_STATE_KEYS)}, "
+                f"but got {', '.join(sorted(state)) or 'nothing'}"
+            )
+        (name,) = _STATE_KEYS
+        self._reported = restored_angles(name, state[name], self.ansatz)
+        self._q = None
+
+
+def limits_of(problem: Problem, ansatz: Ansatz) -> Limits:
+    """The limits of one problem and circuit, from the problem's tables."""
+    spread = float(problem.nll.max() - problem.nll.min())
+    largest = float(np.abs(problem.nll).max())
+    return Limits(
+        gradient=(spread / 2 + _ROUNDING * largest) * math.sqrt(ansatz.n_parameters),
+        prior_entropy=problem.n_qubits * math.log(2),
+        chance=float(problem.train_accuracy.mean()),
+    )
