@@ -20,8 +20,8 @@ class Evaluation(NamedTuple):
     Attributes:
         value: of the objective, per datum, in nats.
         gradient: by the angles, in radians, of their shape.
-        standard_errors: of what was estimated, by its name: ``"objective"``, ``"gradient_norm"``.
-            None where the numbers are exact.
+        standard_errors: ``"objective"`` of the value and ``"gradient"``, the largest of any
+            component of the gradient. None where the numbers are exact.
     """
 
     value: float

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import circuit as reference
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.engine import reference
 from qhn.core.engine.engine import Engine, probabilities
 from qhn.core.errors import InvalidValueError
 

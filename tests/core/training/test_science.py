@@ -6,11 +6,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from oracles import circuit as gates
 
 from qhn.core import networks
 from qhn.core.ansatz import Ansatz
 from qhn.core.data.datasets import make_dataset
-from qhn.core.engine import reference as gates
 from qhn.core.engine.engine import Engine
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.objectives.objective import Objective

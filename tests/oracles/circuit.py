@@ -1,4 +1,4 @@
-"""The circuit in plain NumPy, to be read: what the compiled engine must reproduce.
+"""The circuit in plain NumPy, gate by gate: what the compiled engine must reproduce.
 
 A state is a complex vector of 2^N amplitudes, qubit 0 the most significant bit of its index.
 Each layer applies R_Z(φ) R_Y(θ) to every qubit, and its CNOTs before or after, where
