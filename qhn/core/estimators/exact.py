@@ -74,7 +74,8 @@ class ExactEstimator:
         q = self._simulator.probabilities(parameters)
         value, observable = self._objective.value_and_observable(q, lambda_, self._prior(step))
         gradient = self._simulator.gradient(observable)
-        self._evaluated[:] = parameters
+        # The caller moves its angles in place, and `measure` must still know these.
+        self._evaluated = parameters.copy()
         self._q = q
         return Evaluation(value, gradient, None)
 

@@ -16,6 +16,10 @@ from qhn.core.networks import BinaryNetwork
 
 # Classes whose probabilities add up to less than this are left out of the posterior average.
 _SKIPPED_MASS = 1e-6
+# An average this close to 1/2 is a tie, label 0 (as a logit within `TIE_MARGIN` of 0 is). Where a
+# posterior is symmetric the average is 1/2, but each class probability is kept as a float32, off
+# by up to 2^−25, and so may be their mean; sums in float64 add far less. Twice that is the margin.
+_TIE_MARGIN = 2.0**-24
 _BLOCK_ELEMENTS = 2**15
 
 
@@ -46,7 +50,8 @@ class Evaluator:
 
         * ``expected``: Σ_σ q(σ) accuracy(σ), the mean over sampled networks;
         * ``mode``: that of the most probable network (the lowest index on a tie);
-        * ``average``: that of the prediction P(y = 1 | x) = Σ_σ q(σ) P(y = 1 | x, σ) > 1/2;
+        * ``average``: that of the prediction P(y = 1 | x) = Σ_σ q(σ) P(y = 1 | x, σ) > 1/2,
+          label 0 where it is 1/2 up to rounding;
         * ``best_of_k``: that of the sample with the lowest training loss among ``best_of``.
 
         All of them are NaN if q is, as it is when training has diverged.
@@ -66,7 +71,7 @@ class Evaluator:
             return {metric.name: math.nan for metric in ACCURACIES}
         mode = int(np.argmax(q))
         best = self.best_sample(q, best_of, rng)
-        right = (self.average(q) > 0.5) == self._positive
+        right = (self.average(q) > 0.5 + _TIE_MARGIN) == self._positive
         n = problem.n_train
         return {
             "train_accuracy_expected": expected,

@@ -26,7 +26,7 @@ TIE_MARGIN = 1e-12
 
 
 class Scores(NamedTuple):
-    """What a family's classes score on one set of points, each of shape ``(classes,)``.
+    """What networks score on one set of points, each of shape ``(networks,)``.
 
     Attributes:
         nll: mean negative Bernoulli log-likelihood, natural logarithm.
@@ -119,15 +119,42 @@ def evaluate(
     """
     points, labels = check_points(network, x, y)
     logits = network.evaluator(points)
+    return score_blocks(
+        lambda block: logits(representatives[block]),
+        len(representatives),
+        _block_rows(len(points)),
+        labels,
+        probabilities=probabilities,
+        progress=progress,
+    )
+
+
+def score_blocks(
+    logits: Callable[[slice], FloatArray],
+    count: int,
+    rows: int,
+    labels: FloatArray,
+    *,
+    probabilities: NDArray[np.float32] | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Score networks block by block, so that memory does not grow with their number.
+
+    Args:
+        logits: of a block of networks at every point, shape ``(rows, n)``; overwritten.
+        count: number of networks.
+        rows: networks of a block.
+        labels: 0 or 1, shape ``(n,)``.
+        probabilities: as `evaluate`.
+        progress: as `evaluate`.
+    """
     positive = labels == 1
     towards_loss = 1.0 - 2.0 * labels
-    count, n = len(representatives), len(points)
     scores = Scores(np.empty(count), np.empty(count))
-    rows = _block_rows(n)
     reported = 0.0
     for start in range(0, count, rows):
         block = slice(start, min(start + rows, count))
-        z = logits(representatives[block])
+        z = logits(block)
         small = np.abs(z)
         np.exp(np.negative(small, out=small), out=small)
         above = z > TIE_MARGIN
@@ -136,7 +163,7 @@ def evaluate(
             likely = 1.0 / (1.0 + small)
             np.subtract(1.0, likely, out=likely, where=z < 0)
             probabilities[block] = likely
-        scores.accuracy[block] = np.count_nonzero(above == positive, axis=1) / n
+        scores.accuracy[block] = np.count_nonzero(above == positive, axis=1) / len(labels)
         # softplus(s) = max(s, 0) + log1p(exp(−|s|)) with s = −z for label 1, z for label 0.
         z *= towards_loss
         np.maximum(z, 0.0, out=z)

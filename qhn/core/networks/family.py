@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import BitArray, FloatArray
 from qhn.core.errors import InvalidValueError
 
 IndexArray = NDArray[np.int64]
@@ -46,6 +46,12 @@ class BinaryNetwork(Protocol):
 
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
         """Logits of the networks ``indices`` at the points ``x``: shape ``(len(indices), n)``."""
+
+    def logits_of_bits(self, bits: BitArray, x: FloatArray) -> FloatArray:
+        """Logits of the networks ``bits``, shape ``(S, N)``, at the points ``x``: ``(S, n)``.
+
+        For networks of any size: a string of more than 63 bits has no index.
+        """
 
     def evaluator(self, x: FloatArray) -> LogitFunction:
         """The function from indices to logits at fixed points; what they share is computed once."""
@@ -86,6 +92,32 @@ def as_indices(indices: ArrayLike, n_qubits: int) -> IndexArray:
             f"but got indices from {array.min()} to {array.max()}"
         )
     return array.astype(np.int64, copy=False)
+
+
+def as_weights(bits: ArrayLike, n_qubits: int) -> FloatArray:
+    """The weights 2σ − 1 of bit strings σ, shape ``(S, N)``; another shape or value is refused."""
+    array = np.asarray(bits)
+    if array.ndim != 2 or array.shape[1] != n_qubits or array.dtype.kind not in "ui":
+        raise InvalidValueError(
+            f"bits must be integers of the shape (strings, {n_qubits}) for a network of "
+            f"{n_qubits} bits, but got {array.dtype} of the shape {array.shape}"
+        )
+    wrong = array[(array != 0) & (array != 1)]
+    if wrong.size:
+        raise InvalidValueError(f"bits must be 0 or 1, but got {wrong[0]}")
+    return 2.0 * array - 1.0
+
+
+def weighted_sums(weights: FloatArray, terms: FloatArray) -> FloatArray:
+    """Σ_i weights[s, i] · terms[i, p], shape ``(strings, points)``.
+
+    Without BLAS, whose order of additions, and with it the last digits, depends on the number of
+    threads and on how many strings are asked for at once.
+    """
+    total = np.zeros((len(weights), terms.shape[1]))
+    for weight, term in zip(weights.T, terms, strict=True):
+        total += weight[:, None] * term
+    return total
 
 
 def signed_sums(terms: FloatArray) -> LogitFunction:

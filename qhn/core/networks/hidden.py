@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import BitArray, FloatArray
 from qhn.core.checks import check_count
 from qhn.core.networks.family import (
     Classes,
@@ -17,8 +17,10 @@ from qhn.core.networks.family import (
     LogitFunction,
     as_indices,
     as_points,
+    as_weights,
     signed_sums,
     signed_sums_bytes,
+    weighted_sums,
 )
 
 # Hidden activations of all unit states are kept in one table up to this many states.
@@ -58,6 +60,25 @@ class MLP:
         """Logits, shape ``(len(indices), len(x))``."""
         return self.evaluator(x)(as_indices(indices, self.n_qubits))
 
+    def logits_of_bits(self, bits: BitArray, x: FloatArray) -> FloatArray:
+        """See `BinaryNetwork.logits_of_bits`."""
+        points = as_points(x, self.n_inputs)
+        terms = np.vstack([points.T, np.ones(len(points))])
+        d, h = self.n_inputs, self.n_hidden
+        weights = as_weights(bits, self.n_qubits)
+        into = weights[:, : d * h].reshape(-1, d, h)
+        out, output_bias = weights[:, d * h : d * h + h], weights[:, d * h + h]
+        bias, sigmoid = weights[:, d * h + h + 1 : -1], weights[:, -1] > 0
+        total = np.empty((len(weights), len(points)))
+        total[:] = output_bias[:, None]
+        # Unit by unit, so that the hidden values of all units are never there at once.
+        for unit in range(h):
+            hidden = weighted_sums(np.column_stack([into[:, :, unit], bias[:, unit]]), terms)
+            _activate(hidden, sigmoid)
+            hidden *= out[:, unit, None]
+            total += hidden
+        return total
+
     def evaluator(self, x: FloatArray) -> LogitFunction:
         """The function from indices to logits at the points x."""
         points = as_points(x, self.n_inputs)
@@ -66,9 +87,7 @@ class MLP:
         def activations(states: IndexArray) -> FloatArray:
             """Hidden values of unit states (W1 column, b1, activation bit), one row each."""
             hidden = sums(states >> 1)
-            sigmoid = (states & 1).astype(bool)
-            hidden[sigmoid] = 1.0 / (1.0 + np.exp(-np.clip(hidden[sigmoid], -700.0, None)))
-            hidden[~sigmoid] = np.maximum(hidden[~sigmoid], 0.0)
+            _activate(hidden, (states & 1).astype(bool))
             return hidden
 
         lookup: LogitFunction = activations
@@ -148,3 +167,10 @@ class MLP:
             for place, shift in enumerate(reversed(self._unit_shifts(unit))):
                 index |= ((code >> place) & 1) << shift
         return index
+
+
+def _activate(hidden: FloatArray, sigmoid: NDArray[np.bool_]) -> None:
+    """The logistic sigmoid on the chosen rows and ReLU on the others, in place."""
+    # exp overflows beyond 709, where the sigmoid is 0 to the last bit that counts.
+    hidden[sigmoid] = 1.0 / (1.0 + np.exp(-np.clip(hidden[sigmoid], -700.0, None)))
+    hidden[~sigmoid] = np.maximum(hidden[~sigmoid], 0.0)

@@ -8,15 +8,17 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import BitArray, FloatArray
 from qhn.core.checks import check_count
 from qhn.core.networks.family import (
     Classes,
     LogitFunction,
     as_indices,
     as_points,
+    as_weights,
     signed_sums,
     signed_sums_bytes,
+    weighted_sums,
 )
 
 
@@ -43,6 +45,12 @@ class Logistic:
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
         """Logits, shape ``(len(indices), len(x))``."""
         return self.evaluator(x)(as_indices(indices, self.n_qubits))
+
+    def logits_of_bits(self, bits: BitArray, x: FloatArray) -> FloatArray:
+        """See `BinaryNetwork.logits_of_bits`."""
+        points = as_points(x, self.n_inputs)
+        terms = np.vstack([points.T, np.ones(len(points))])
+        return weighted_sums(as_weights(bits, self.n_qubits), terms)
 
     def evaluator(self, x: FloatArray) -> LogitFunction:
         """The function from indices to logits at the points x."""

@@ -54,6 +54,33 @@ def test_the_posterior_average_is_that_of_all_networks(kept):
         np.testing.assert_allclose(average, q @ (1 / (1 + np.exp(-Z))), atol=2e-6)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("network", [networks.mlp(2, 1), networks.mlp(2, 3), networks.logistic(2)])
+def test_the_average_of_a_symmetric_posterior_is_a_tie_and_label_zero(network, kept):
+    # With its output weights turned round a network gives 1 − p: all together they give 1/2.
+    problem = build_problem(make_dataset("moons", train=100, test=500, seed=0), network)
+    if not kept:
+        problem = dataclasses.replace(problem, class_probabilities=None)
+    size = 2**network.n_qubits
+    evaluator, rng = Evaluator(problem), np.random.default_rng(0)
+    average = evaluator.average(np.full(size, 1 / size)).copy()
+    assert 0 < np.abs(average - 0.5).max() <= 2.0**-25
+    found = evaluator.accuracies(np.full(size, 1 / size), 4, rng)
+    assert found["train_accuracy_average"] == (problem.dataset.y_train == 0).mean()
+    assert found["test_accuracy_average"] == (problem.dataset.y_test == 0).mean()
+
+
+def test_an_average_beyond_rounding_is_no_tie():
+    # Networks that say 1 more often are likelier by one part in 10⁵, which is enough to decide.
+    positive = (Z > 1e-12).mean(axis=1)
+    q = np.full(2**10, 2.0**-10) * (1 + 1e-5 * np.sign(positive - 0.5))
+    found = Evaluator(PROBLEM).accuracies(q / q.sum(), 4, np.random.default_rng(0))
+    average = (q / q.sum()) @ (1 / (1 + np.exp(-Z)))
+    assert np.abs(average - 0.5).min() > 2.0**-23 and (average > 0.5).any()
+    right = (average > 0.5) == TRUTH
+    assert found["train_accuracy_average"] == pytest.approx(right[:40].mean())
+
+
 def test_the_average_does_not_care_for_the_scale_of_q():
     q = random_distribution(0, 4.0)
     evaluator = Evaluator(PROBLEM)
