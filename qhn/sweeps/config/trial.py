@@ -3,6 +3,10 @@
 A trial's id is a digest of its canonical configuration: the same configuration is the same trial
 on every machine. Canonical means JSON with sorted keys, floats as floats, and None left out, so
 that a field that is added later, None by default, changes no id that exists.
+
+Early stopping is no part of it, since it belongs to the sweep that a trial runs in. Version f0fdd86
+counted it in: what that version would have called a trial is its former id, under which an older
+store may have it.
 """
 
 from __future__ import annotations
@@ -10,9 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from qhn.core.errors import InvalidValueError
 from qhn.sweeps.config.sections import (
@@ -40,10 +44,16 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:ID_LENGTH]
 
 
+def without_seed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What trials of one group have in common."""
+    return {key: value for key, value in content.items() if key != "seed"}
+
+
 class TrialConfig(Part):
     """Everything that decides a trial's numbers.
 
-    Early stopping is part of it: a trial that was stopped early is another result.
+    A configuration that version f0fdd86 wrote may also name ``early_stopping``, which is checked
+    and then forgotten: the trial is the same one without it.
 
     Example:
         >>> config = TrialConfig.model_validate(
@@ -61,7 +71,10 @@ class TrialConfig(Part):
     ansatz: AnsatzConfig = Field(default_factory=AnsatzConfig)
     objective: ObjectiveConfig
     training: TrainingConfig = Field(default_factory=TrainingConfig)
-    early_stopping: AshaConfig | None = None
+    # Left out of every dump, so that nothing can come to depend on it again.
+    dropped_early_stopping: Annotated[AshaConfig | None, AfterValidator(lambda rule: None)] = Field(
+        default=None, alias="early_stopping", exclude=True, repr=False
+    )
     device: DeviceConfig = Field(default_factory=DeviceConfig)
     seed: Seed
 
@@ -85,10 +98,11 @@ class TrialConfig(Part):
         """The configuration as nested dictionaries of JSON values, None left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    def group_content(self) -> dict[str, Any]:
-        """The content without the seed: what trials of one group have in common."""
+    def former_content(self, early_stopping: AshaConfig | None) -> dict[str, Any]:
+        """The content as version f0fdd86 had it in a sweep with this rule, or with none."""
         content = self.content()
-        del content["seed"]
+        if early_stopping is not None:
+            content["early_stopping"] = early_stopping.model_dump(mode="json", exclude_none=True)
         return content
 
     def to_json(self) -> str:
@@ -97,13 +111,23 @@ class TrialConfig(Part):
 
     @property
     def trial_id(self) -> str:
-        """Digest of the whole configuration, 16 hexadecimal digits."""
+        """Digest of the content, 16 hexadecimal digits."""
         return digest(self.content())
 
-    @property
-    def group_id(self) -> str:
-        """Digest of everything but the seed; a statistic over seeds is taken over one group."""
-        return digest(self.group_content())
+    def former_id(self, early_stopping: AshaConfig | None) -> str | None:
+        """The id that version f0fdd86 gave the trial in a sweep with this rule.
+
+        None where the sweep has no early stopping: its trials have had their id all along.
+        """
+        return None if early_stopping is None else digest(self.former_content(early_stopping))
+
+    def group_id(self, early_stopping: AshaConfig | None) -> str:
+        """Digest of everything but the seed; a statistic over seeds is taken over one group.
+
+        The sweep's rule is part of it, as it was in version f0fdd86: MLflow finds groups by their
+        id, and a mean over trials that a race thins out is another one than over all of them.
+        """
+        return digest(without_seed(self.former_content(early_stopping)))
 
     @property
     def problem_key(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +9,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.driver.scheduler import PatientScheduler
-from qhn.sweeps.planning.plan import PlannedTrial
+from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store, read_record
 
 Race = tuple[str, str]
@@ -29,17 +28,18 @@ class GroupedAsha(PatientScheduler):
     the one part of a sweep that scheduling can change.
     """
 
-    def __init__(self, planned: Iterable[PlannedTrial], store: Store, slots: int) -> None:
+    def __init__(self, plan: Plan, store: Store, slots: int) -> None:
         super().__init__(slots)
+        assert plan.early_stopping is not None
+        self._rule = plan.early_stopping
         self._races: dict[Race, AsyncHyperBandScheduler] = {}
-        for trial in planned:
+        for trial in plan.trials:
             record = read_record(store, trial.trial_id)
             if record.result is not None:
                 self._replay(trial, [(s, m) for s, _, m in record.history.items()])
 
     def _race(self, config: TrialConfig) -> AsyncHyperBandScheduler:
-        race, rule = race_of(config), config.early_stopping
-        assert rule is not None
+        race, rule = race_of(config), self._rule
         if race not in self._races:
             self._races[race] = AsyncHyperBandScheduler(
                 time_attr="step",
@@ -53,12 +53,12 @@ class GroupedAsha(PatientScheduler):
         return self._races[race]
 
     def _replay(self, trial: PlannedTrial, rows: list[tuple[int, dict[str, float]]]) -> None:
-        rule = trial.config.early_stopping
-        assert rule is not None
         race, stand_in = self._race(trial.config), SimpleNamespace(trial_id=trial.trial_id)
         race.on_trial_add(None, stand_in)
         for step, metrics in rows:
-            race.on_trial_result(None, stand_in, {"step": step, "qhn_score": metrics[rule.metric]})
+            race.on_trial_result(
+                None, stand_in, {"step": step, "qhn_score": metrics[self._rule.metric]}
+            )
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """A trial enters its race."""

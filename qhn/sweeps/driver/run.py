@@ -161,9 +161,15 @@ def _train(
             store.clear_error(trial.trial_id)
         emission = Emission(todo, slots)
         callback = DriverCallback(todo, store, folder, writer, board, emission.again)
-        actor = with_parameters(TrialActor, store_uri=store.uri, problems=references, threads=1)
-        early = any(trial.config.early_stopping is not None for trial in todo)
-        scheduler = GroupedAsha(plan.trials, store, slots) if early else PatientScheduler(slots)
+        rule = plan.early_stopping
+        actor = with_parameters(
+            TrialActor,
+            store_uri=store.uri,
+            problems=references,
+            threads=1,
+            score=None if rule is None else rule.metric,
+        )
+        scheduler = PatientScheduler(slots) if rule is None else GroupedAsha(plan, store, slots)
         scratch = folder.path / "ray"
         tuner = Tuner(
             with_resources(actor, {"cpu": 1}),

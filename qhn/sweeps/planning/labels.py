@@ -58,7 +58,7 @@ def _labels(groups: Mapping[str, TrialConfig], digits: int) -> dict[str, str]:
 def _texts(config: TrialConfig, digits: int) -> _Texts:
     """All that can be said about a group, in the order of the label."""
     data, network, ansatz = config.dataset, config.network, config.ansatz
-    objective, training, stopping = config.objective, config.training, config.early_stopping
+    objective, training = config.objective, config.training
 
     def number(value: float) -> str:
         return f"{value:.{digits}g}"
@@ -88,8 +88,6 @@ def _texts(config: TrialConfig, digits: int) -> _Texts:
         texts["objective", "prior"] = f"prior={objective.prior_samples or 'closed-form'}"
     texts["training", "learning rate"] = f"lr={number(training.learning_rate)}"
     texts["device", "name"] = config.device.name
-    if stopping is not None:
-        texts["stopping", "kind"] = stopping.kind
     return texts
 
 

@@ -11,6 +11,7 @@ from qhn.core.objectives.bandwidth import bandwidth
 from qhn.core.seeds import Purpose, stream
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
+    AshaConfig,
     DatasetConfig,
     DeviceConfig,
     NetworkConfig,
@@ -28,12 +29,22 @@ _NUMBERS_PER_DRAW = 16
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial to run; ``group`` is the label that its seeds share, ``group_id`` their digest."""
+    """One trial to run.
+
+    Attributes:
+        trial_id: digest of its configuration.
+        config: what it trains.
+        group: the label that it shares with the trials that differ from it by their seed alone.
+        group_id: the digest of what these trials share.
+        former_id: the id under which a store of version f0fdd86 has it, if the sweep has early
+            stopping, which counted as a part of the configuration then; else None.
+    """
 
     trial_id: str
     config: TrialConfig
     group: str
     group_id: str
+    former_id: str | None = None
 
     @property
     def label(self) -> str:
@@ -51,12 +62,14 @@ class Plan:
             second, so that a sweep that is not finished compares all groups.
         groups: label by group id, in the order of the file.
         duplicates: trials that the file asks for more than once, counted beyond the first.
+        early_stopping: the rule by which the sweep ends trials early, None if it ends none.
     """
 
     name: str
     trials: tuple[PlannedTrial, ...]
     groups: dict[str, str]
     duplicates: int
+    early_stopping: AshaConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -77,35 +90,39 @@ def make_plan(spec: SweepSpec) -> Plan:
 
     More seeds, or more draws of a random search, add trials and leave the others as they are.
     """
-    groups: dict[str, tuple[TrialConfig, dict[str, Any]]] = {}
+    rule = spec.early_stopping
+    groups: dict[str, TrialConfig] = {}
     n_planned = 0
     search = spec.search
     if isinstance(search, RandomSearch):
         settings = [_draw(spec, search.seed, number) for number in range(search.draws)]
     else:
         settings = list(_grid(spec))
-    # The seed is set below; a configuration cannot be without one.
+    # A configuration cannot be without a seed; the others are set when the trials are listed.
     first_seed = spec.seed_values[0]
     for dataset, setting, device in product(spec.datasets, settings, spec.devices):
         config = _config(spec, dataset, setting, device, first_seed)
-        content = config.group_content()
-        groups.setdefault(digest(content), (config, content))
+        groups.setdefault(config.group_id(rule), config)
         n_planned += 1
-    names = labels({group_id: config for group_id, (config, _) in groups.items()})
+    names = labels(groups)
+    # Digests of a group's content with each seed put in are the ids of its trials, and take a tenth
+    # of the time that writing out every configuration would.
+    contents = {group_id: config.content() for group_id, config in groups.items()}
+    former = {group_id: config.former_content(rule) for group_id, config in groups.items()}
     trials = tuple(
         PlannedTrial(
-            # The digest of the content with the seed is `config.trial_id`, at a tenth of the cost.
-            trial_id=digest({**content, "seed": seed}),
+            trial_id=digest({**contents[group_id], "seed": seed}),
             config=config.model_copy(update={"seed": seed}),
             group=names[group_id],
             group_id=group_id,
+            former_id=None if rule is None else digest({**former[group_id], "seed": seed}),
         )
         for seed in spec.seed_values
-        for group_id, (config, content) in groups.items()
+        for group_id, config in groups.items()
     )
     n_seeds = len(spec.seeds) if isinstance(spec.seeds, tuple) else spec.seeds.count
     duplicates = n_planned * n_seeds - len(trials)
-    return Plan(spec.name, trials, names, duplicates)
+    return Plan(spec.name, trials, names, duplicates, rule)
 
 
 def _grid(spec: SweepSpec) -> Iterator[_Setting]:
@@ -179,7 +196,6 @@ def _config(
             }
         ),
         training=TrainingConfig(learning_rate=setting.learning_rate, **training),
-        early_stopping=spec.early_stopping,
         device=device,
         seed=seed,
     )

@@ -36,12 +36,22 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         store_uri: str,
         problems: Mapping[str, ray.ObjectRef],
         threads: int,
+        score: str | None,
     ) -> None:
-        """Called once per process; see `reset_config` for later trials."""
+        """Called once per process; see `reset_config` for later trials.
+
+        Args:
+            config: of the first trial.
+            store_uri: where trials are kept.
+            problems: references to the shared tables, by problem key.
+            threads: that libraries may use in this process.
+            score: the metric that early stopping compares, None where the sweep stops none early.
+        """
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(threads)
         self._store = open_store(store_uri)
+        self._score = score
         self._references = problems
         self._problem: tuple[str, Problem] | None = None
         self._device: tuple[DeviceConfig, DeviceHandle] | None = None
@@ -80,13 +90,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         """One piece of work, one result for Tune; the last one says ``done``."""
         answer: dict[str, Any] = {"qhn_trial": self._trial.trial_id, "done": True, "step": 0}
-        early = self._trial.early_stopping
         try:
             session = self._session = self._session or self._open_session()
         except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
             return answer | {"qhn_error": _describe(error)}
         try:
-            progress = session.work(PIECE_SECONDS if early is None else 0.0)
+            progress = session.work(PIECE_SECONDS if self._score is None else 0.0)
         except StoreError as error:
             return answer | {"qhn_store_error": str(error)}
         except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
@@ -99,7 +108,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             "qhn_seconds": progress.seconds,
             "qhn_metrics": dict(progress.metrics),
         }
-        return answer if early is None else answer | {"qhn_score": progress.metrics[early.metric]}
+        if self._score is not None:
+            answer["qhn_score"] = progress.metrics[self._score]
+        return answer
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: the store has the trial's state."""

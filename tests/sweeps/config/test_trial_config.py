@@ -6,9 +6,10 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from qhn.core.errors import InvalidValueError
+from qhn.sweeps.config.sections import AshaConfig, NetworkConfig
 from qhn.sweeps.config.trial import TrialConfig
 
 CONSTANT = {"schedule": "constant", "value": 1.0}
@@ -92,7 +93,7 @@ def test_the_order_of_keys_does_not_matter(content, rng):
 def test_ids_are_pinned():
     # A change here gives every trial in every store another id: old results would be lost.
     assert config().trial_id == "8d9e46c5ed89c577"
-    assert config().group_id == "d69feb5f302d48ae"
+    assert config().group_id(None) == "d69feb5f302d48ae"
     assert config().problem_key == "ec26bab5d9d9f776"
     assert config().to_json() == (
         '{"ansatz":{"depth":2,"entangler":"brickwork","entanglers_first":true},'
@@ -143,14 +144,54 @@ def test_everything_else_tells_trials_apart():
         config(ansatz={"entanglers_first": False}),
         config(objective={**SELBO, "prior_samples": 64}),
         config(training={"learning_rate": 0.2}),
-        config(early_stopping={"kind": "asha"}),
     ]
     assert len({c.trial_id for c in [config(), *others]}) == 1 + len(others)
 
 
+def test_early_stopping_is_read_and_forgotten():
+    raced = config(early_stopping={"kind": "asha", "grace_steps": 20})
+    assert raced == config()
+    assert "early_stopping" not in raced.to_json()
+
+
+def test_former_ids_and_groups_tell_rules_apart():
+    rules = [None, AshaConfig(), AshaConfig(grace_steps=20), AshaConfig(metric="nll")]
+    groups = [config().group_id(rule) for rule in rules]
+    former = [config().former_id(rule) for rule in rules]
+    # The last rule only spells out a default.
+    assert groups[3] == groups[1]
+    assert former[3] == former[1]
+    assert len(set(groups)) == 3
+    assert len({*former, config().trial_id}) == 4
+    assert former[0] is None
+
+
+class LaterConfig(TrialConfig):
+    """What a later version may look like: one more field for the trial, and one for a part."""
+
+    mitigation: str | None = None
+    network: LaterNetwork = Field(default_factory=lambda: LaterNetwork())
+
+
+class LaterNetwork(NetworkConfig):
+    width: int | None = None
+
+
+@given(contents)
+def test_a_field_that_is_added_later_changes_no_id(content):
+    now, later = TrialConfig.model_validate(content), LaterConfig.model_validate(content)
+    assert later.trial_id == now.trial_id
+    assert later.group_id(AshaConfig()) == now.group_id(AshaConfig())
+    assert later.problem_key == now.problem_key
+    # But where it says something, it is another trial.
+    assert later.model_copy(update={"mitigation": "zne"}).trial_id != now.trial_id
+    wider = later.network.model_copy(update={"width": 2})
+    assert later.model_copy(update={"network": wider}).trial_id != now.trial_id
+
+
 def test_a_group_is_everything_but_the_seed():
-    assert config(seed=4).group_id == config().group_id
-    assert config(ansatz={"depth": 3}).group_id != config().group_id
+    assert config(seed=4).group_id(None) == config().group_id(None)
+    assert config(ansatz={"depth": 3}).group_id(None) != config().group_id(None)
 
 
 def test_copies_do_not_keep_the_id_of_the_original():

@@ -62,7 +62,8 @@ def test_each_trial_carries_the_identity_of_its_configuration():
     assert len(set(ids(found))) == len(found.trials) == 24
     for trial in found.trials:
         assert trial.trial_id == trial.config.trial_id
-        assert trial.group_id == trial.config.group_id
+        assert trial.group_id == trial.config.group_id(None)
+        assert trial.former_id is None
         assert found.groups[trial.group_id] == trial.group
 
 
@@ -133,7 +134,7 @@ def test_grid_is_the_product_of_everything():
     assert {t.config.training.steps for t in found.trials} == {50}
 
 
-def test_training_and_early_stopping_reach_the_trials():
+def test_training_reaches_the_trials_and_early_stopping_the_plan():
     found = plan(
         training="{steps: 3000, optimiser: sgd, learning_rate: 1, best_of: 8}",
         early_stopping="{kind: asha, grace_steps: 20, reduction_factor: 2}",
@@ -141,8 +142,8 @@ def test_training_and_early_stopping_reach_the_trials():
     training = found.trials[0].config.training
     assert (training.steps, training.optimiser, training.learning_rate) == (3000, "sgd", 1.0)
     assert (training.report_every, training.best_of) == (31, 8)
-    assert found.trials[0].config.early_stopping.reduction_factor == 2
-    assert plan().trials[0].config.early_stopping is None
+    assert (found.early_stopping.grace_steps, found.early_stopping.reduction_factor) == (20, 2)
+    assert plan().early_stopping is None
 
 
 def test_more_draws_extend_the_earlier_ones():
