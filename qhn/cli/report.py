@@ -12,19 +12,21 @@ from rich.text import Text
 
 from qhn.cli.options import store_option
 from qhn.cli.words import counted, duration, spread
+from qhn.core.metrics import ACCURACIES, BY_NAME
 from qhn.sweeps.driver.run import RunOutcome
 from qhn.sweeps.results.statistics import GroupSummary
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import TrackingLocation
 
 _LINES_OF_A_LIST = 10
+_TEST = [metric.name for metric in ACCURACIES if metric.name.startswith("test_")]
 # Metric, column title, and the width of the terminal from which on there is room for it.
 _COLUMNS = (
-    ("test_accuracy_expected", "expected", 0),
-    ("test_accuracy_mode", "mode", 0),
-    ("test_accuracy_average", "average", 90),
-    ("test_accuracy_best_of_k", "best of k", 105),
-    ("entropy", "entropy", 120),
+    *(
+        (name, name.removeprefix("test_accuracy_").replace("_", " "), width)
+        for name, width in zip(_TEST, (0, 0, 90, 105), strict=True)
+    ),
+    ("entropy", BY_NAME["entropy"].title, 120),
 )
 
 
@@ -71,8 +73,8 @@ def _group_table(groups: list[GroupSummary], width: int) -> Table:
     for _, title in columns:
         table.add_column(title, justify="right", no_wrap=True)
     for group in groups:
-        estimates = (group.estimates[metric] for metric, _ in columns)
-        numbers = (spread(value.mean, value.deviation) for value in estimates)
+        intervals = (group.intervals[metric] for metric, _ in columns)
+        numbers = (spread(value.mean, value.deviation) for value in intervals)
         table.add_row(Text(group.group), str(group.trials), *numbers)
     return table
 

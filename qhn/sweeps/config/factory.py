@@ -9,17 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qhn.core.ansatz import Ansatz
-from qhn.sweeps.config.sections import (
-    ConstantSchedule,
-    CosineSchedule,
-    CyclicSchedule,
-    DatasetConfig,
-    ExponentialSchedule,
-    NetworkConfig,
-    TrainingConfig,
-    WarmupSchedule,
-)
-from qhn.sweeps.config.sections import Schedule as ScheduleConfig
+from qhn.sweeps.config.schedules import ScheduleConfig
+from qhn.sweeps.config.sections import DatasetConfig, NetworkConfig, TrainingConfig
 from qhn.sweeps.config.trial import TrialConfig
 
 if TYPE_CHECKING:
@@ -84,27 +75,15 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
 
 def schedule(config: ScheduleConfig | None) -> Schedule:
     """The schedule of λ; an objective without λ gets the constant 0."""
-    from qhn.core.objectives import schedules
+    from qhn.core.objectives.schedules import Constant, make_schedule
 
-    match config:
-        case None:
-            return schedules.Constant(0.0)
-        case ConstantSchedule():
-            return schedules.Constant(config.value)
-        case WarmupSchedule():
-            return schedules.Warmup(value=config.value, start=config.start, over=config.over)
-        case ExponentialSchedule():
-            return schedules.Exponential(start=config.start, end=config.end, over=config.over)
-        case CosineSchedule():
-            return schedules.Cosine(start=config.start, end=config.end)
-        case CyclicSchedule():
-            return schedules.Cyclic(low=config.low, high=config.high, cycles=config.cycles)
+    if config is None:
+        return Constant(0.0)
+    return make_schedule(config.schedule, **config.model_dump(exclude={"schedule"}))
 
 
 def optimiser(config: TrainingConfig) -> Optimiser:
     """A fresh optimiser."""
-    from qhn.core.training import optimisers
+    from qhn.core.training.optimisers import OPTIMISERS
 
-    if config.optimiser == "adam":
-        return optimisers.Adam(config.learning_rate)
-    return optimisers.SGD(config.learning_rate)
+    return OPTIMISERS[config.optimiser](config.learning_rate)

@@ -8,35 +8,38 @@ has the same configuration however it was written down.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationInfo, field_validator
 
+from qhn.core import metrics
 from qhn.core.ansatz import Entangler
-from qhn.core.data.datasets import DEFAULT_NOISE, DIGITS_AVAILABLE, N_INPUTS
+from qhn.core.data.datasets import DATASETS, DEFAULT_TRAIN, default_test
+from qhn.core.training.optimisers import OPTIMISERS
+from qhn.sweeps.config.part import Count, NonNegative, Part, Positive, Seed, broken_rule
+from qhn.sweeps.config.schedules import AnySchedule
 
-TEST_POINTS = 1000
-
-DatasetName = Literal["gaussian", "moons", "ring", "digits"]
 NetworkKind = Literal["mlp", "logistic"]
 
-#: What early stopping may compare: choosing by test data would flatter the result.
-StoppingMetric = Literal[
-    "nll",
-    "train_accuracy_expected",
-    "train_accuracy_mode",
-    "train_accuracy_average",
-    "train_accuracy_best_of_k",
-]
+# Names that core's registries list. To a type checker they are text, since it cannot look into a
+# registry; pydantic sees the names themselves.
+if TYPE_CHECKING:
+    DatasetName: TypeAlias = str
+    OptimiserName: TypeAlias = str
+    StoppingMetric: TypeAlias = str
+else:
+    DatasetName = Literal[tuple(DATASETS)]
+    OptimiserName = Literal[tuple(OPTIMISERS)]
+    #: What early stopping may compare: choosing by test data would flatter the result.
+    StoppingMetric = Literal[
+        tuple(
+            metric.name
+            for metric in metrics.METRICS
+            if metric.name == "nll"
+            or (metric in metrics.ACCURACIES and metric.name.startswith("train"))
+        )
+    ]
 
-#: -0.0 equals 0.0 but is written differently; adding 0.0 leaves one of the two.
-Number = Annotated[float, AfterValidator(lambda value: value + 0.0)]
-Strength = Annotated[Number, Field(ge=0)]
-Positive = Annotated[Number, Field(gt=0)]
-Fraction = Annotated[Number, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1, le=2**31)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 #: Far beyond what trains, and one step takes seconds.
 MAX_DEPTH = 10_000
 #: All pairs of prior strings are compared at every step: at this many in a tenth of a second.
@@ -46,49 +49,34 @@ PriorSampleCount = Annotated[int, Field(ge=2, le=MAX_PRIOR_SAMPLES)]
 MAX_BEST_OF = 2**20
 
 
-class Part(BaseModel):
-    """A piece of configuration: immutable, no unknown keys, no type coercion, no NaN."""
-
-    model_config = ConfigDict(
-        strict=True,
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        validate_default=True,
-    )
-
-
-def broken_rule(message: str) -> PydanticCustomError:
-    """The error that a validator raises: its message reaches people as it is."""
-    return PydanticCustomError("rule", "{message}", {"message": message})
-
-
 class DatasetConfig(Part):
     """A data set, its split sizes (points) and the seed that it is drawn from.
 
-    Left out, ``test`` is 1,000, or every image of digits that is not for training, and ``noise``
-    the data set's own.
+    Left out, ``test`` is what core's registry says (1,000, or all that training leaves where points
+    are few), and ``noise`` the data set's own.
     """
 
+    # The order matters: a validator sees the fields above its own.
     name: DatasetName
-    train: Count = 100
+    train: Count = DEFAULT_TRAIN
     test: Count | None = None
-    noise: Strength | None = None
+    noise: NonNegative | None = None
     seed: Seed = 0
 
     @field_validator("test")
     @classmethod
     def _fill_test(cls, test: int | None, info: ValidationInfo) -> int | None:
         name, train = info.data.get("name"), info.data.get("train")
-        if name != "digits" or train is None:
-            return TEST_POINTS if test is None else test
-        left = DIGITS_AVAILABLE - train
-        if left < (1 if test is None else test):
+        if name is None or train is None:
+            return test
+        available = DATASETS[name].available
+        filled = default_test(name, train) if test is None else test
+        if available is not None and (filled < 1 or train + filled > available):
             raise broken_rule(
-                f"`train + test <= {DIGITS_AVAILABLE}` must hold for digits, but got train={train}"
+                f"`train + test <= {available}` must hold for {name}, but got train={train}"
                 + ("" if test is None else f", test={test}")
             )
-        return left if test is None else test
+        return filled
 
     @field_validator("noise")
     @classmethod
@@ -96,7 +84,7 @@ class DatasetConfig(Part):
         name = info.data.get("name")
         if name is None:
             return noise
-        default = DEFAULT_NOISE[name]
+        default = DATASETS[name].noise
         if noise is not None and default is None:
             raise broken_rule(f"{name} takes no noise, leave it out (got {noise:g})")
         return default if noise is None else noise
@@ -104,7 +92,7 @@ class DatasetConfig(Part):
     @property
     def n_inputs(self) -> int:
         """Number of coordinates of a point, d."""
-        return N_INPUTS[self.name]
+        return DATASETS[self.name].n_inputs
 
 
 class NetworkConfig(Part):
@@ -142,63 +130,6 @@ class AnsatzConfig(Part):
         return info.data.get("entangler") == "brickwork" if first is None else first
 
 
-class ConstantSchedule(Part):
-    """λ = value at every step."""
-
-    schedule: Literal["constant"] = "constant"
-    value: Strength
-
-
-class WarmupSchedule(Part):
-    """λ rises linearly from start to value over the first fraction of the steps."""
-
-    schedule: Literal["warmup"] = "warmup"
-    value: Strength
-    start: Strength = 0.0
-    over: Fraction = 0.5
-
-
-class ExponentialSchedule(Part):
-    """λ goes from start to end by a constant factor per step, over the first fraction of them."""
-
-    schedule: Literal["exponential"] = "exponential"
-    start: Positive
-    end: Positive
-    over: Fraction = 0.8
-
-
-class CosineSchedule(Part):
-    """λ goes from start to end along half a cosine wave."""
-
-    schedule: Literal["cosine"] = "cosine"
-    start: Strength
-    end: Strength
-
-
-class CyclicSchedule(Part):
-    """λ swings between low and high."""
-
-    schedule: Literal["cyclic"] = "cyclic"
-    low: Strength
-    high: Strength
-    cycles: Count = 4
-
-    @field_validator("high")
-    @classmethod
-    def _check_order(cls, high: float, info: ValidationInfo) -> float:
-        low = info.data.get("low")
-        if low is not None and high < low:
-            raise broken_rule(f"must be at least low, but got low={low:g} and high={high:g}")
-        return high
-
-
-Schedule: TypeAlias = Annotated[
-    ConstantSchedule | WarmupSchedule | ExponentialSchedule | CosineSchedule | CyclicSchedule,
-    Field(discriminator="schedule"),
-]
-SCHEDULE_KINDS = ("constant", "warmup", "exponential", "cosine", "cyclic")
-
-
 class ObjectiveConfig(Part):
     """An objective; what it does not use is dropped (MLE: λ, h; ELBO: h, prior samples).
 
@@ -207,7 +138,7 @@ class ObjectiveConfig(Part):
     """
 
     name: Literal["mle", "elbo", "selbo"]
-    lambda_: Schedule | None = Field(default=None, alias="lambda")
+    lambda_: AnySchedule | None = Field(default=None, alias="lambda")
     bandwidth: Positive | None = None
     prior_samples: PriorSampleCount | None = None
 
@@ -231,7 +162,7 @@ class TrainingBase(Part):
     """
 
     steps: Count = 250
-    optimiser: Literal["adam", "sgd"] = "adam"
+    optimiser: OptimiserName = "adam"
     report_every: Count | None = None
     best_of: Annotated[int, Field(ge=1, le=MAX_BEST_OF)] = 64
 

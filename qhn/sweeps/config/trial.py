@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from qhn.core.errors import InvalidValueError
+from qhn.sweeps.config.part import Part, Seed
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
@@ -26,8 +27,6 @@ from qhn.sweeps.config.sections import (
     DeviceConfig,
     NetworkConfig,
     ObjectiveConfig,
-    Part,
-    Seed,
     TrainingConfig,
 )
 

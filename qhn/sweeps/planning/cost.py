@@ -56,8 +56,8 @@ class Rate(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """Expected cost.
+class Cost:
+    """What trials are expected to cost.
 
     Attributes:
         training_seconds: of all trials, summed as if one core ran them one after the other.
@@ -89,7 +89,7 @@ def estimate(
     configs: Iterable[TrialConfig],
     finished: Iterable[tuple[TrialConfig, float]] = (),
     budget_s: float = BUDGET_S,
-) -> Estimate:
+) -> Cost:
     """Estimate what trials will cost.
 
     Args:
@@ -115,7 +115,7 @@ def estimate(
     rates = _rates(unknown, budget_s)
     # Seconds of a finished trial hold its reports as well.
     rates.update({c: Rate(fmean(seconds), 0.0) for c, seconds in known.items()})
-    return Estimate(
+    return Cost(
         training_seconds=sum(
             steps[c] * rates[c].step_s + reports[c] * rates[c].report_s for c in examples
         ),

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from qhn.sweeps.config.sections import (
-    ConstantSchedule,
-    CosineSchedule,
-    CyclicSchedule,
-    ExponentialSchedule,
-    Schedule,
-    WarmupSchedule,
-)
+from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.trial import TrialConfig
 
 #: How a part of a label is told from others: what it belongs to, and the field.
@@ -79,9 +72,12 @@ def _texts(config: TrialConfig, digits: int) -> _Texts:
     texts[ansatz.entangler, "order"] = order
     texts["always", "objective"] = objective.name
     if objective.lambda_ is not None:
-        texts["always", "lambda"] = f"lambda={_schedule(objective.lambda_, digits)}"
-    if isinstance(objective.lambda_, WarmupSchedule | ExponentialSchedule):
-        texts[objective.lambda_.schedule, "over"] = f"over={number(objective.lambda_.over)}"
+        schedule = build.schedule(objective.lambda_)
+        texts["always", "lambda"] = f"lambda={schedule.label(number)}"
+        # The one field that a schedule's own label leaves out, since it rarely varies.
+        over = getattr(schedule, "over", None)
+        if over is not None:
+            texts[schedule.kind, "over"] = f"over={number(over)}"
     if objective.bandwidth is not None:
         texts["objective", "h"] = f"h={number(objective.bandwidth)}"
     if objective.name == "selbo":
@@ -89,21 +85,3 @@ def _texts(config: TrialConfig, digits: int) -> _Texts:
     texts["training", "learning rate"] = f"lr={number(training.learning_rate)}"
     texts["device", "name"] = config.device.name
     return texts
-
-
-def _schedule(schedule: Schedule, digits: int) -> str:
-    def number(value: float) -> str:
-        return f"{value:.{digits}g}"
-
-    match schedule:
-        case ConstantSchedule():
-            return number(schedule.value)
-        case WarmupSchedule():
-            return f"warmup:{number(schedule.start)}->{number(schedule.value)}"
-        case ExponentialSchedule():
-            return f"{number(schedule.start)}->{number(schedule.end)}"
-        case CosineSchedule():
-            return f"cosine:{number(schedule.start)}->{number(schedule.end)}"
-        case CyclicSchedule():
-            low, high = number(schedule.low), number(schedule.high)
-            return f"cyclic:{low}-{high}x{schedule.cycles}"

@@ -21,7 +21,7 @@ from qhn.sweeps.config.sections import (
 from qhn.sweeps.config.trial import TrialConfig, digest
 from qhn.sweeps.planning.labels import labels
 from qhn.sweeps.spec.models import ElboSpec, MleSpec, RandomSearch, SelboSpec, SweepSpec
-from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, pick
+from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, number_as_constant, pick
 
 #: Uniform numbers behind one random draw. Part of every result: a draw must not need more.
 _NUMBERS_PER_DRAW = 16
@@ -79,7 +79,7 @@ class _Setting:
     network: NetworkConfig
     ansatz: AnsatzConfig
     objective: MleSpec | ElboSpec | SelboSpec
-    strength: Any = None
+    lambda_: Any = None
     h: float | str | None = None
     prior_samples: int | None = None
     learning_rate: Any = None
@@ -129,9 +129,9 @@ def _grid(spec: SweepSpec) -> Iterator[_Setting]:
     rates = spec.training.learning_rate
     outer = product(spec.networks, spec.ansatze, spec.objectives, rates)
     for network, ansatz, objective, rate in outer:
-        for strength, h, samples in product(*_choices(objective)):
+        for lambda_, h, samples in product(*_choices(objective)):
             number = _prior_samples(samples)
-            yield _Setting(network, ansatz, objective, strength, h, number, rate)
+            yield _Setting(network, ansatz, objective, lambda_, h, number, rate)
 
 
 def _choices(objective: MleSpec | ElboSpec | SelboSpec) -> tuple[tuple[Any, ...], ...]:
@@ -152,12 +152,12 @@ def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
     """
     u = stream(seed, Purpose.RANDOM_SEARCH, number).random(_NUMBERS_PER_DRAW).tolist()
     objective = pick(spec.objectives, u[0])
-    strengths, bandwidths, samples = _choices(objective)
+    lambdas, bandwidths, samples = _choices(objective)
     return _Setting(
         network=pick(spec.networks, u[1]),
         ansatz=pick(spec.ansatze, u[2]),
         objective=objective,
-        strength=_constant(_value(strengths, u[3], u[4])),
+        lambda_=number_as_constant(_value(lambdas, u[3], u[4])),
         h=_value(bandwidths, u[5], u[6]),
         prior_samples=_prior_samples(pick(samples, u[7])),
         learning_rate=_value(spec.training.learning_rate, u[8], u[9]),
@@ -167,11 +167,6 @@ def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
 def _value(items: tuple[Any, ...], which: float, where: float) -> Any:
     item = pick(items, which)
     return item.at(where) if isinstance(item, Distribution) else item
-
-
-def _constant(strength: Any) -> Any:
-    is_drawn = isinstance(strength, float)
-    return {"schedule": "constant", "value": strength} if is_drawn else strength
 
 
 def _prior_samples(samples: Any) -> int | None:
@@ -190,7 +185,7 @@ def _config(
         objective=ObjectiveConfig.model_validate(
             {
                 "name": setting.objective.name,
-                "lambda": setting.strength,
+                "lambda": setting.lambda_,
                 "bandwidth": None if setting.h is None else bandwidth(setting.h, n_qubits),
                 "prior_samples": setting.prior_samples,
             }

@@ -8,9 +8,9 @@ from functools import cached_property
 
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.planning.memory import shared_bytes, size_text, training_bytes
-from qhn.sweeps.spec.mistakes import Path
+from qhn.sweeps.spec.mistakes import Place
 
-Finding = tuple[Path, str]
+Finding = tuple[Place, str]
 
 #: With more qubits than this the sizes themselves are too large to compute with.
 _MAX_QUBITS = 60
@@ -69,11 +69,11 @@ class _Problem:
         return f"{_network_text(self.network)} on {self.dataset.name}"
 
     @property
-    def place_of_network(self) -> Path:
+    def place_of_network(self) -> Place:
         return ("networks", self.places["networks"])
 
     @property
-    def place_of_points(self) -> Path:
+    def place_of_points(self) -> Place:
         assert self.dataset.test is not None
         key = "train" if self.dataset.train >= self.dataset.test else "test"
         return ("datasets", self.places["datasets"], key)
@@ -139,7 +139,7 @@ def _problems(
 def _too_large(problem: _Problem, available: int, networks_are_listed: bool) -> Finding | None:
     size, why = "more than 100 EiB", ""
     # A network that the file leaves to the default cannot be pointed at.
-    place: Path = ("datasets", problem.places["datasets"])
+    place: Place = ("datasets", problem.places["datasets"])
     if networks_are_listed:
         place = problem.place_of_network
     way_out = _smaller_network(problem)
@@ -185,7 +185,7 @@ def _too_many(
     for problem in problems:
         by_network.setdefault(problem.network, 0)
         by_network[problem.network] += problem.count * problem.shared
-    place: Path = ("datasets",)
+    place: Place = ("datasets",)
     way_out = "use fewer data sets, or split the sweep"
     if networks_are_listed and len(by_network) > 1 and 2 * max(by_network.values()) > tables:
         place, way_out = largest.place_of_network, f"leave out {_network_text(largest.network)}"

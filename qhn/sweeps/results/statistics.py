@@ -12,36 +12,35 @@ from functools import cache
 
 import numpy as np
 
+from qhn.core.metrics import ACCURACIES, METRICS
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import TrialResult
 
-# What a reader compares first comes first.
-SHOWN = (
-    "test_accuracy_expected",
-    "test_accuracy_mode",
-    "test_accuracy_average",
-    "test_accuracy_best_of_k",
-    "train_accuracy_expected",
-    "train_accuracy_mode",
-    "train_accuracy_average",
-    "train_accuracy_best_of_k",
-    "objective",
-    "nll",
-    "kl",
-    "mmd2",
-    "entropy",
-    "gradient_norm",
-)
+# λ is a setting that a metric repeats: its mean over seeds says nothing.
+_NOT_SHOWN = {"lambda"}
+
+
+def _shown() -> tuple[str, ...]:
+    """Names of all metrics but λ: accuracies first, and of these the ones on test data."""
+    accuracies = sorted(ACCURACIES, key=lambda metric: not metric.name.startswith("test_"))
+    others = [metric for metric in METRICS if metric not in ACCURACIES]
+    names = [metric.name for metric in (*accuracies, *others)]
+    return tuple(name for name in names if name not in _NOT_SHOWN)
+
+
+#: The metrics of a summary, what a reader compares first at the front.
+SHOWN = _shown()
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds.
+class MeanInterval:
+    """A mean of independent values, and how far to trust it.
 
     Attributes:
         mean: sample mean.
-        deviation: sample standard deviation (n − 1), NaN for one seed.
-        low, high: 95% interval of the mean by Student's t, NaN for one seed.
+        deviation: sample standard deviation (n − 1), NaN for one value.
+        low, high: 95% interval of the mean by Student's t with n − 1 degrees of freedom, NaN for
+            one value.
     """
 
     mean: float
@@ -58,14 +57,14 @@ class GroupSummary:
         group: its label.
         trials: number of trials that are over.
         stopped: those of them that early stopping ended, whose metrics are of their last step.
-        estimates: by metric name.
+        intervals: by name of the metric, each of `SHOWN`.
         flags: number of trials by flag.
     """
 
     group: str
     trials: int
     stopped: int
-    estimates: Mapping[str, Estimate]
+    intervals: Mapping[str, MeanInterval]
     flags: Mapping[str, int]
 
 
@@ -77,26 +76,39 @@ def _quantile(degrees: int) -> float:
     return float(stats.t.ppf(0.975, degrees))
 
 
-def estimate(values: Sequence[float]) -> Estimate:
+def mean_interval(values: Sequence[float]) -> MeanInterval:
     """Mean, deviation and 95% interval of independent values.
 
+    With sample deviation s the interval is mean ± t(0.975, n − 1) · s / sqrt(n). A value that is
+    NaN makes all four NaN: a mean over the seeds that happen to have a number would flatter.
+
+    Args:
+        values: at least one.
+
     Example:
-        >>> estimate([1.0, 2.0, 3.0]).mean
+        >>> mean_interval([1.0, 2.0, 3.0]).mean
         2.0
     """
     array = np.asarray(values, dtype=np.float64)
-    mean = float(array.mean())
-    if len(array) < 2:
-        return Estimate(mean, math.nan, math.nan, math.nan)
-    deviation = float(array.std(ddof=1))
+    # Infinities are told by a mean that is no number; a warning would add nothing.
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = float(array.mean())
+        if len(array) < 2:
+            return MeanInterval(mean, math.nan, math.nan, math.nan)
+        deviation = float(array.std(ddof=1))
     half = _quantile(len(array) - 1) * deviation / math.sqrt(len(array))
-    return Estimate(mean, deviation, mean - half, mean + half)
+    return MeanInterval(mean, deviation, mean - half, mean + half)
 
 
 def summarise(
     trials: Iterable[PlannedTrial], results: Mapping[str, TrialResult]
 ) -> list[GroupSummary]:
-    """One summary per group that has a result, in the order of the plan."""
+    """One summary per group that has a result, in the order of the plan.
+
+    Args:
+        trials: of the plan.
+        results: by trial id; a metric that a result lacks reads as NaN.
+    """
     by_group: dict[str, list[TrialResult]] = defaultdict(list)
     for trial in trials:
         if trial.trial_id in results:
@@ -106,7 +118,11 @@ def summarise(
             group,
             len(members),
             sum(member.status == "stopped" for member in members),
-            {name: estimate([member.metrics[name] for member in members]) for name in SHOWN},
+            {
+                name: mean_interval([m.metrics.get(name, math.nan) for m in members])
+                for name in SHOWN
+            },
+            # A flag names the step at which it appeared; here only whether it did counts.
             Counter(flag for member in members for flag in member.flags),
         )
         for group, members in by_group.items()
@@ -130,7 +146,7 @@ def summary_csv(groups: Iterable[GroupSummary]) -> str:
     for group in groups:
         flags = " ".join(f"{name}={count}" for name, count in sorted(group.flags.items()))
         numbers = [
-            f"{getattr(group.estimates[name], part):.6g}" for name in SHOWN for part in parts
+            f"{getattr(group.intervals[name], part):.6g}" for name in SHOWN for part in parts
         ]
         writer.writerow([group.group, group.trials, group.stopped, flags, *numbers])
     return text.getvalue()

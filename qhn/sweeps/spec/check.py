@@ -15,14 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 from qhn.sweeps.config.sections import AshaConfig
 from qhn.sweeps.planning.memory import available_bytes
 from qhn.sweeps.planning.preflight import Finding, check_memory
-from qhn.sweeps.spec.mistakes import Path
+from qhn.sweeps.spec.mistakes import Place
 from qhn.sweeps.spec.models import (
     MAX_TRIALS,
-    Ansatz,
-    Dataset,
-    Device,
-    Network,
-    Objective,
+    AnsatzEntry,
+    DatasetEntry,
+    DeviceEntry,
+    NetworkEntry,
+    ObjectiveEntry,
     RandomSearch,
     Search,
     SeedRange,
@@ -33,11 +33,11 @@ from qhn.sweeps.spec.models import (
 from qhn.sweeps.spec.values import Distribution, as_items
 
 _SECTIONS: dict[str, TypeAdapter[Any]] = {
-    "datasets": TypeAdapter(Dataset),
-    "networks": TypeAdapter(Network),
-    "ansatze": TypeAdapter(Ansatz),
-    "objectives": TypeAdapter(Objective),
-    "devices": TypeAdapter(Device),
+    "datasets": TypeAdapter(DatasetEntry),
+    "networks": TypeAdapter(NetworkEntry),
+    "ansatze": TypeAdapter(AnsatzEntry),
+    "objectives": TypeAdapter(ObjectiveEntry),
+    "devices": TypeAdapter(DeviceEntry),
 }
 _SEEDS: TypeAdapter[Any] = TypeAdapter(Seeds)
 _SEARCH: TypeAdapter[Any] = TypeAdapter(Search)
@@ -104,7 +104,7 @@ def _valid(adapter: TypeAdapter[Any], raw: Any) -> Any:
         return None
 
 
-def _value_lists(valid: _Valid) -> Iterator[tuple[Path, Sequence[Any]]]:
+def _value_lists(valid: _Valid) -> Iterator[tuple[Place, Sequence[Any]]]:
     """Every list of values that a sweep varies, with its place."""
     for place, objective in valid.lists["objectives"].items():
         for key, attribute in (

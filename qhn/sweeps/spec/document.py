@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake, Path, path_text
+from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake, Place, place_text
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 20
@@ -38,10 +38,10 @@ class Document:
 
     source: str
     content: Any = None
-    lines: dict[Path, int] = field(default_factory=dict)
+    lines: dict[Place, int] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def line(self, path: Path) -> int | None:
+    def line(self, path: Place) -> int | None:
         """The line of the path, or of the nearest thing above it that is in the file."""
         while path and path not in self.lines:
             path = path[:-1]
@@ -51,8 +51,8 @@ class Document:
 class _Refused(Exception):
     """Internal: reading cannot go on."""
 
-    def __init__(self, message: str, line: int | None = None, path: Path = ()) -> None:
-        self.mistake = Mistake(path_text(path), line, message)
+    def __init__(self, message: str, line: int | None = None, path: Place = ()) -> None:
+        self.mistake = Mistake(place_text(path), line, message)
 
 
 def read_document(text: str | bytes, source: str) -> Document:
@@ -126,7 +126,7 @@ class _Reader:
                 content = self._node(event, ())
         return content
 
-    def _node(self, event: yaml.NodeEvent, path: Path) -> Any:
+    def _node(self, event: yaml.NodeEvent, path: Place) -> Any:
         line = _line(event)
         self._document.lines.setdefault(path, line)
         if isinstance(event, yaml.AliasEvent):
@@ -146,13 +146,13 @@ class _Reader:
         assert isinstance(event, yaml.ScalarEvent)
         return _scalar(event, path) if event.implicit[0] else event.value
 
-    def _sequence(self, path: Path) -> list[Any]:
+    def _sequence(self, path: Place) -> list[Any]:
         items: list[Any] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._node(_node_event(event), (*path, len(items))))
         return items
 
-    def _mapping(self, path: Path) -> dict[str, Any]:
+    def _mapping(self, path: Place) -> dict[str, Any]:
         items: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             line = _line(event)
@@ -164,13 +164,13 @@ class _Reader:
             where = (*path, key)
             if not _is_text(key):
                 message = "half of a surrogate pair is no character; mend the key"
-                self._document.mistakes.append(Mistake(path_text(where), line, message))
+                self._document.mistakes.append(Mistake(place_text(where), line, message))
                 self._node(_node_event(next(self._events)), where)
                 continue
             if key in items:
                 first = self._document.lines[where]
                 message = f"given twice (first on line {first}), keep one"
-                self._document.mistakes.append(Mistake(path_text(where), line, message))
+                self._document.mistakes.append(Mistake(place_text(where), line, message))
             items[key] = self._node(_node_event(next(self._events)), where)
         return items
 
@@ -192,7 +192,7 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _scalar(event: yaml.ScalarEvent, path: Path) -> str | bool | int | float | None:
+def _scalar(event: yaml.ScalarEvent, path: Place) -> str | bool | int | float | None:
     """A plain scalar by the core schema of YAML 1.2, decimal numbers only."""
     word: str = event.value
     if word in _NULL:

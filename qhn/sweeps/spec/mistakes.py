@@ -8,7 +8,7 @@ from typing import Any
 
 from qhn.core.errors import SpecError
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 MAX_SHOWN = 30
 MAX_VALUE_LENGTH = 50
@@ -54,7 +54,7 @@ def _render(source: str, mistakes: tuple[Mistake, ...]) -> str:
     return "\n".join(lines)
 
 
-def path_text(path: Path) -> str:
+def place_text(path: Place) -> str:
     """A path as people write it: ``("objectives", 1, "lambda")`` is ``objectives[1].lambda``."""
     text = ""
     for element in path:

@@ -15,16 +15,14 @@ from pydantic import (
     field_validator,
 )
 
+from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
     DatasetConfig,
     DeviceConfig,
     NetworkConfig,
-    Part,
-    Seed,
     TrainingBase,
-    broken_rule,
 )
 from qhn.sweeps.spec.mistakes import value_text
 from qhn.sweeps.spec.values import (
@@ -57,7 +55,7 @@ def _word(key: str) -> BeforeValidator:
 
 #: Checked like the others and then dropped: an objective does not vary with what it does not use.
 _UNUSED = AfterValidator(lambda value: None)
-_Strengths: TypeAlias = Annotated[
+_Lambdas: TypeAlias = Annotated[
     Items[LambdaItem], Field(alias="lambda", description="a number or a schedule")
 ]
 _UnusedBandwidth: TypeAlias = Annotated[Items[BandwidthItem] | None, _UNUSED]
@@ -77,7 +75,7 @@ class ElboSpec(Part):
     """The mean nll and (λ/n)·KL to the uniform prior, for each λ."""
 
     name: Literal["elbo"]
-    lambda_: _Strengths
+    lambda_: _Lambdas
     bandwidth: _UnusedBandwidth = None
     prior_samples: _UnusedPriorSamples = None
 
@@ -86,7 +84,7 @@ class SelboSpec(Part):
     """The mean nll and (λ/n)·MMD² to the uniform prior, for each λ, h and way to estimate it."""
 
     name: Literal["selbo"]
-    lambda_: _Strengths
+    lambda_: _Lambdas
     bandwidth: Items[BandwidthItem] = ("n/4",)
     prior_samples: Items[PriorSamples] = (CLOSED_FORM,)
 
@@ -139,11 +137,11 @@ def _count_as_range(value: Any) -> Any:
     return {"first": 0, "count": value} if is_count else value
 
 
-Dataset: TypeAlias = Annotated[DatasetConfig, _word("name")]
-Network: TypeAlias = Annotated[NetworkConfig, _word("kind")]
-Ansatz: TypeAlias = Annotated[AnsatzConfig, _word("entangler")]
-Device: TypeAlias = Annotated[DeviceConfig, _word("name")]
-Objective: TypeAlias = Annotated[
+DatasetEntry: TypeAlias = Annotated[DatasetConfig, _word("name")]
+NetworkEntry: TypeAlias = Annotated[NetworkConfig, _word("kind")]
+AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, _word("entangler")]
+DeviceEntry: TypeAlias = Annotated[DeviceConfig, _word("name")]
+ObjectiveEntry: TypeAlias = Annotated[
     Annotated[MleSpec | ElboSpec | SelboSpec, Field(discriminator="name")], _word("name")
 ]
 Search: TypeAlias = Annotated[
@@ -164,13 +162,13 @@ class SweepSpec(Part):
     """A checked sweep file; `qhn.sweeps.planning.plan.make_plan` turns it into trials."""
 
     name: str = Field(description="a word")
-    datasets: Items[Dataset] = Field(description="a list of data sets")
-    networks: Items[Network] = (NetworkConfig(),)
-    ansatze: Items[Ansatz] = (AnsatzConfig(),)
-    objectives: Items[Objective] = Field(description="a list of objectives")
+    datasets: Items[DatasetEntry] = Field(description="a list of data sets")
+    networks: Items[NetworkEntry] = (NetworkConfig(),)
+    ansatze: Items[AnsatzEntry] = (AnsatzConfig(),)
+    objectives: Items[ObjectiveEntry] = Field(description="a list of objectives")
     seeds: Seeds = Field(description="a whole number or a list")
     training: TrainingSpec = TrainingSpec()
-    devices: Items[Device] = (DeviceConfig(),)
+    devices: Items[DeviceEntry] = (DeviceConfig(),)
     search: Search = GridSearch()
     early_stopping: Annotated[AshaConfig, _word("kind")] | None = None
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from qhn.core.errors import SpecError
 from qhn.sweeps.spec.check import check
 from qhn.sweeps.spec.document import MAX_BYTES, Document, read_document
-from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake, path_text, value_text
+from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake, place_text, value_text
 from qhn.sweeps.spec.models import SweepSpec
 from qhn.sweeps.spec.translate import mistakes_of, path_in_file
 
@@ -79,7 +79,7 @@ def parse_spec(
         mistakes += mistakes_of(error, SweepSpec, document)
     for where, message in check(content, memory_bytes):
         path = path_in_file(where, document.content)
-        mistakes.append(Mistake(path_text(path), document.line(path), message))
+        mistakes.append(Mistake(place_text(path), document.line(path), message))
     if mistakes or spec is None:
         mistakes.sort(key=lambda mistake: mistake.line or 0)
         raise InvalidSpecError(source, mistakes)

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from qhn.sweeps.config.sections import SCHEDULE_KINDS, Part
+from qhn.sweeps.config.part import Part
 from qhn.sweeps.spec.document import Document
-from qhn.sweeps.spec.mistakes import Mistake, Path, path_text, value_text
-from qhn.sweeps.spec.values import DISTRIBUTION_KINDS
+from qhn.sweeps.spec.mistakes import Mistake, Place, place_text, value_text
+from qhn.sweeps.spec.values import DISTRIBUTION_KINDS, SCHEDULE_KINDS
 
 _MUST_BE = {
     "int_type": "a whole number",
@@ -36,12 +36,12 @@ _TAGS = {"schedule": SCHEDULE_KINDS, "distribution": DISTRIBUTION_KINDS}
 
 def mistakes_of(error: ValidationError, model: type[Part], document: Document) -> list[Mistake]:
     """All mistakes that pydantic found in the document's content, one for each place."""
-    mistakes: dict[Path, Mistake] = {}
+    mistakes: dict[Place, Mistake] = {}
     for details in error.errors(include_url=False):
         where, message = _explain(details, model)
         missing = details["type"] in ("missing", "union_tag_not_found")
         path = path_in_file(where, document.content, missing=missing)
-        mistakes.setdefault(path, Mistake(path_text(path), document.line(path), message))
+        mistakes.setdefault(path, Mistake(place_text(path), document.line(path), message))
     return list(mistakes.values())
 
 
@@ -51,7 +51,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Path, str]:
+def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
     """The place that is to blame, and what to say about it."""
     kind, where, value = details["type"], details["loc"], details["input"]
     context = details.get("ctx", {})
@@ -99,7 +99,7 @@ def _one_of(value: Any, known: Iterable[str]) -> str:
     return f"must be {allowed}, but got {value_text(value)}{hint}"
 
 
-def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Path, str]:
+def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
     """A mapping whose key that says what it is (such as `name`) is missing or unknown."""
     context, value = details.get("ctx", {}), details["input"]
     key = context["discriminator"].strip("'")
@@ -112,7 +112,7 @@ def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Path, str]:
     return where, f"missing: one of {', '.join(sorted(known))}"
 
 
-def _unknown_key(model: type[Part], where: Path) -> str:
+def _unknown_key(model: type[Part], where: Place) -> str:
     key = str(where[-1])
     candidates, unfiltered = _models_at(model, where[:-1])
     known = sorted({_key(name, field) for m in candidates for name, field in _fields(m)})
@@ -122,7 +122,7 @@ def _unknown_key(model: type[Part], where: Path) -> str:
     return f"unknown key{nearest(key, known)} (known: {', '.join(known)})"
 
 
-def _models_at(model: type[Part], where: Path) -> tuple[set[type[Part]], set[type[Part]]]:
+def _models_at(model: type[Part], where: Place) -> tuple[set[type[Part]], set[type[Part]]]:
     """The models that may stand at a place, and those before its kind was looked at.
 
     Pydantic's places hold keys, list indices, and the tags by which it chose between models.
@@ -142,7 +142,7 @@ def _models_at(model: type[Part], where: Path) -> tuple[set[type[Part]], set[typ
     return candidates, unfiltered
 
 
-def _field(model: type[Part], where: Path) -> FieldInfo | None:
+def _field(model: type[Part], where: Place) -> FieldInfo | None:
     candidates, _ = _models_at(model, where[:-1])
     fields = [f for m in candidates for name, f in _fields(m) if _key(name, f) == where[-1]]
     return fields[0] if fields else None
@@ -168,7 +168,7 @@ def _tags(model: type[Part]) -> set[Any]:
     return {value for literal in literals for value in get_args(literal)}
 
 
-def path_in_file(where: Path, content: Any, *, missing: bool = False) -> Path:
+def path_in_file(where: Place, content: Any, *, missing: bool = False) -> Place:
     """The path without what is not in the file: tags, and steps into a value that stands alone.
 
     ``missing`` keeps the last key although the file does not have it.

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, TypeVar, Union
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from qhn.core.objectives.bandwidth import RULES, BandwidthRule
-from qhn.sweeps.config.sections import (
-    SCHEDULE_KINDS,
-    ConstantSchedule,
-    CosineSchedule,
-    CyclicSchedule,
-    ExponentialSchedule,
-    Number,
-    Part,
-    Positive,
-    PriorSampleCount,
-    WarmupSchedule,
-    broken_rule,
-)
+from qhn.core.objectives.schedules import Constant
+from qhn.sweeps.config.part import Number, Part, Positive, broken_rule
+from qhn.sweeps.config.schedules import SCHEDULE_CONFIGS, ScheduleConfig
+from qhn.sweeps.config.sections import PriorSampleCount
 
 T = TypeVar("T")
 
 ClosedForm = Literal["closed form"]
 CLOSED_FORM: ClosedForm = "closed form"
-DISTRIBUTION_KINDS = ("uniform", "loguniform", "choice")
 
 
 def as_items(value: Any) -> Any:
@@ -103,6 +93,17 @@ def pick(values: tuple[T, ...], u: float) -> T:
     return values[int(u * len(values))]
 
 
+_INTERVALS: dict[str, type[Distribution]] = {"uniform": Uniform, "loguniform": LogUniform}
+DISTRIBUTION_KINDS = (*_INTERVALS, "choice")
+SCHEDULE_KINDS = tuple(SCHEDULE_CONFIGS)
+
+
+def number_as_constant(value: Any) -> Any:
+    """A number that stands for a schedule is the constant one; anything else stays as it is."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"schedule": Constant.kind, "value": value} if is_number else value
+
+
 def _kind(*words: str) -> Callable[[Any], str | None]:
     """The kind of a raw value or of a model: a distribution, a schedule, a number or a word."""
 
@@ -122,67 +123,63 @@ def _kind(*words: str) -> Callable[[Any], str | None]:
     return kind
 
 
-def _number_as_constant(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"schedule": "constant", "value": value} if is_number else value
+def _one_of(members: Mapping[str, Any], allowed: str, *words: str) -> Any:
+    """A union of types, told apart by the kind of the value.
+
+    A flat union, since pydantic would not look through nested ones.
+
+    Args:
+        members: type by kind.
+        allowed: what a message says must be there.
+        words: texts that count as the kind ``word``.
+    """
+    tagged = tuple(Annotated[member, Tag(kind)] for kind, member in members.items())
+    discriminator = Discriminator(
+        _kind(*words), custom_error_type="kind", custom_error_message=f"must be {allowed}"
+    )
+    return Annotated[Union[tagged], discriminator]  # noqa: UP007 - only known here
+
+
+def _or_drawn(members: Mapping[str, Any], value: Any) -> dict[str, Any]:
+    """The members, and the distributions from which a random search can draw such a value."""
+    return {**members, **_INTERVALS, "choice": Choice[value]}
 
 
 _A_SCHEDULE = f"schedule: {', '.join(SCHEDULE_KINDS)}"
 _A_DISTRIBUTION = f"distribution: {', '.join(DISTRIBUTION_KINDS)}"
-
-
-def _discriminator(allowed: str, *words: str) -> Discriminator:
-    return Discriminator(
-        _kind(*words), custom_error_type="kind", custom_error_message=f"must be {allowed}"
-    )
-
-
-# Written out in full, because pydantic merges only unions that it can see.
-LambdaValue = Annotated[
-    Annotated[ConstantSchedule, Tag("constant")]
-    | Annotated[WarmupSchedule, Tag("warmup")]
-    | Annotated[ExponentialSchedule, Tag("exponential")]
-    | Annotated[CosineSchedule, Tag("cosine")]
-    | Annotated[CyclicSchedule, Tag("cyclic")],
-    _discriminator(f"a number or a mapping ({_A_SCHEDULE})"),
-    BeforeValidator(_number_as_constant),
-]
-LambdaItem = Annotated[
-    Annotated[ConstantSchedule, Tag("constant")]
-    | Annotated[WarmupSchedule, Tag("warmup")]
-    | Annotated[ExponentialSchedule, Tag("exponential")]
-    | Annotated[CosineSchedule, Tag("cosine")]
-    | Annotated[CyclicSchedule, Tag("cyclic")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[LogUniform, Tag("loguniform")]
-    | Annotated[Choice[LambdaValue], Tag("choice")],
-    _discriminator(f"a number or a mapping ({_A_SCHEDULE}; {_A_DISTRIBUTION})"),
-    BeforeValidator(_number_as_constant),
-]
-
 _A_BANDWIDTH = f"a number greater than 0, {', '.join(RULES)}"
-BandwidthValue = Annotated[
-    Annotated[Positive, Tag("number")] | Annotated[BandwidthRule, Tag("word")],
-    _discriminator(_A_BANDWIDTH, *RULES),
-]
-BandwidthItem = Annotated[
-    Annotated[Positive, Tag("number")]
-    | Annotated[BandwidthRule, Tag("word")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[LogUniform, Tag("loguniform")]
-    | Annotated[Choice[BandwidthValue], Tag("choice")],
-    _discriminator(f"{_A_BANDWIDTH} or a mapping ({_A_DISTRIBUTION})", *RULES),
-]
+_BANDWIDTHS = {"number": Positive, "word": BandwidthRule}
 
-PriorSamples = Annotated[
-    Annotated[PriorSampleCount, Tag("number")] | Annotated[ClosedForm, Tag("word")],
-    _discriminator(f"a whole number of at least 2, or {CLOSED_FORM}", CLOSED_FORM),
-]
-
-LearningRateItem = Annotated[
-    Annotated[Positive, Tag("number")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[LogUniform, Tag("loguniform")]
-    | Annotated[Choice[Positive], Tag("choice")],
-    _discriminator(f"a number greater than 0 or a mapping ({_A_DISTRIBUTION})"),
-]
+# Unions of registries can only be made at run time; what they come to is written out for a type
+# checker. An item is what a list of a sweep file may hold, a value is what a choice may.
+if TYPE_CHECKING:
+    LambdaItem: TypeAlias = ScheduleConfig | Distribution
+    BandwidthItem: TypeAlias = float | BandwidthRule | Distribution
+    PriorSamples: TypeAlias = int | ClosedForm
+    LearningRateItem: TypeAlias = float | Distribution
+else:
+    _LambdaValue = Annotated[
+        _one_of(SCHEDULE_CONFIGS, f"a number or a mapping ({_A_SCHEDULE})"),
+        BeforeValidator(number_as_constant),
+    ]
+    LambdaItem = Annotated[
+        _one_of(
+            _or_drawn(SCHEDULE_CONFIGS, _LambdaValue),
+            f"a number or a mapping ({_A_SCHEDULE}; {_A_DISTRIBUTION})",
+        ),
+        BeforeValidator(number_as_constant),
+    ]
+    BandwidthItem = _one_of(
+        _or_drawn(_BANDWIDTHS, _one_of(_BANDWIDTHS, _A_BANDWIDTH, *RULES)),
+        f"{_A_BANDWIDTH} or a mapping ({_A_DISTRIBUTION})",
+        *RULES,
+    )
+    PriorSamples = _one_of(
+        {"number": PriorSampleCount, "word": ClosedForm},
+        f"a whole number of at least 2, or {CLOSED_FORM}",
+        CLOSED_FORM,
+    )
+    LearningRateItem = _one_of(
+        _or_drawn({"number": Positive}, Positive),
+        f"a number greater than 0 or a mapping ({_A_DISTRIBUTION})",
+    )

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import get_args
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from qhn.core import networks
 from qhn.core.data import datasets
+from qhn.core.errors import InvalidValueError
 from qhn.core.objectives import schedules
-from qhn.core.training.optimisers import SGD, Adam
+from qhn.core.training.optimisers import OPTIMISERS, SGD, Adam
 from qhn.sweeps.config import factory as build
-from qhn.sweeps.config.sections import DatasetConfig, DatasetName, NetworkConfig
+from qhn.sweeps.config.schedules import SCHEDULE_CONFIGS
+from qhn.sweeps.config.sections import (
+    DatasetConfig,
+    DatasetName,
+    NetworkConfig,
+    OptimiserName,
+    StoppingMetric,
+)
 from qhn.sweeps.config.trial import TrialConfig
 
 
@@ -76,7 +89,48 @@ def test_schedules_and_their_defaults_are_those_of_the_core(content, expected):
     assert build.schedule(made) == expected
 
 
-def test_an_objective_without_lambda_has_strength_zero():
+number = st.one_of(
+    st.floats(-2, 3), st.sampled_from([0, 0.0, 1, 1e-300, 1e300, math.nan, math.inf, -math.inf])
+)
+
+
+@pytest.mark.parametrize("kind", schedules.SCHEDULES)
+@given(data=st.data())
+def test_a_configuration_takes_the_schedules_that_the_core_takes(kind, data):
+    described = schedules.SCHEDULES[kind]
+    values = {
+        field.name: data.draw(st.integers(-1, 5) if field.name == "cycles" else number)
+        for field in dataclasses.fields(described)
+    }
+    try:
+        expected = described(**values)
+    except InvalidValueError:
+        with pytest.raises(ValidationError):
+            SCHEDULE_CONFIGS[kind](**values)
+        return
+    made = SCHEDULE_CONFIGS[kind](**values)
+    assert build.schedule(made) == expected
+    assert made.model_dump() == {"schedule": kind, **dataclasses.asdict(expected)}
+
+
+def test_every_schedule_and_optimiser_of_the_core_can_be_configured():
+    assert tuple(SCHEDULE_CONFIGS) == tuple(schedules.SCHEDULES)
+    assert get_args(OptimiserName) == tuple(OPTIMISERS)
+    for kind, model in SCHEDULE_CONFIGS.items():
+        assert model.__doc__ == schedules.SCHEDULES[kind].__doc__
+
+
+def test_early_stopping_compares_training_metrics_of_the_core():
+    assert get_args(StoppingMetric) == (
+        "nll",
+        "train_accuracy_expected",
+        "train_accuracy_mode",
+        "train_accuracy_average",
+        "train_accuracy_best_of_k",
+    )
+
+
+def test_an_objective_without_lambda_has_lambda_zero():
     assert build.schedule(None).at(3, 10) == 0.0
 
 

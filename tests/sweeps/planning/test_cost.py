@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from qhn.sweeps.planning.cost import Estimate, Rate, cost_class, estimate, measure
+from qhn.sweeps.planning.cost import Cost, Rate, cost_class, estimate, measure
 from qhn.sweeps.planning.memory import Memory
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
@@ -15,7 +15,7 @@ def configs(**changes):
 
 
 def test_nothing_left_costs_nothing():
-    assert estimate([]) == Estimate(training_seconds=0, memory=Memory(trial=0, shared=0))
+    assert estimate([]) == Cost(training_seconds=0, memory=Memory(trial=0, shared=0))
 
 
 def test_finished_trials_are_believed():
