@@ -92,11 +92,16 @@ def _number_or_word(text: str) -> float | str:
 
 
 def _checked(content: Mapping[str, Any]) -> TrialConfig:
+    from qhn.sweeps.planning.machine import Machine, available_bytes
     from qhn.sweeps.planning.plan import make_plan
+    from qhn.sweeps.planning.preflight import preflight
     from qhn.sweeps.spec import InvalidSpecError, Mistake, parse_spec
 
     try:
-        return make_plan(parse_spec(json.dumps(content, indent=1))).trials[0].config
+        text = json.dumps(content, indent=1)
+        trials = make_plan(parse_spec(text)).trials
+        # One trial in this very process: there is no object store.
+        return preflight(trials, Machine(available_bytes()), text, "the options")[0].config
     except InvalidSpecError as error:
         mistakes = [Mistake(_option(found.path), None, found.message) for found in error.mistakes]
         raise InvalidSpecError("the command line", mistakes) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from rich import box
 from rich.console import Console
@@ -13,8 +14,9 @@ from rich.text import Text
 from qhn.cli.words import counted, duration
 from qhn.sweeps.driver.local_ray import trials_at_once
 from qhn.sweeps.planning.cost import estimate
-from qhn.sweeps.planning.memory import size_text
+from qhn.sweeps.planning.machine import size_text, this_machine
 from qhn.sweeps.planning.plan import Plan, make_plan
+from qhn.sweeps.planning.preflight import preflight
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 
@@ -24,6 +26,7 @@ def show_plan(
 ) -> None:
     """Print the trials of a sweep by group, and the time and memory that is left to spend."""
     plan = make_plan(parse_spec(content, source))
+    plan = replace(plan, trials=preflight(plan.trials, this_machine(), content, source))
     ids = [trial.trial_id for trial in plan.trials]
     finished, failed = store.finished(ids), store.failed(ids)
     console.print(_groups(plan, finished, failed))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -22,8 +22,10 @@ from qhn.sweeps.driver.local_ray import available_cpus, trials_at_once
 from qhn.sweeps.driver.log_capture import output_to
 from qhn.sweeps.driver.progress import Board
 from qhn.sweeps.driver.run import RunOptions, run_sweep
-from qhn.sweeps.planning.memory import memory_of, size_text
+from qhn.sweeps.planning.machine import size_text, this_machine
+from qhn.sweeps.planning.memory import memory_of
 from qhn.sweeps.planning.plan import Plan, make_plan
+from qhn.sweeps.planning.preflight import preflight
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
@@ -44,6 +46,7 @@ def execute(
     """Run the sweep of a file, print what happened, and exit with the code that says it."""
     console = Console(soft_wrap=True, highlight=False)
     plan = make_plan(parse_spec(content, source))
+    plan = replace(plan, trials=preflight(plan.trials, this_machine(), content, source))
     text = content.decode("utf-8-sig")
     location = tracking_location(store, tracking_uri)
     folder = store.sweep(plan.name)
@@ -111,7 +114,7 @@ def _print_head(
 def _left_out(plan: Plan, store: Store) -> int:
     """How many trials that are over the file asked for when it was last run, and now does not."""
     try:
-        before = parse_spec(store.sweep(plan.name).read_file(), memory_bytes=sys.maxsize)
+        before = parse_spec(store.sweep(plan.name).read_file())
     except QhnError:  # never run, or by another version
         return 0
     now = {trial.trial_id for trial in plan.trials}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -124,8 +123,7 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
 
 def _counts(store: Store, name: str) -> dict[str, int]:
     folder = store.sweep(name)
-    # To count needs no memory: this may be another machine than the one that trains.
-    spec = parse_spec(folder.read_file(), str(folder.file), memory_bytes=sys.maxsize)
+    spec = parse_spec(folder.read_file(), str(folder.file))
     ids = [trial.trial_id for trial in make_plan(spec).trials]
     finished, failed = store.finished(ids), store.failed(ids)
     running = set(folder.running()) - finished - failed

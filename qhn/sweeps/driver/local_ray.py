@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qhn.cli.signals import held_back
-from qhn.sweeps.planning.memory import Memory, available_bytes
+from qhn.sweeps.planning.machine import available_bytes
+from qhn.sweeps.planning.memory import Memory
 
 # Read when Ray is imported or started, so set before either; a user's own choice stands.
 _SETTINGS = {

@@ -1,13 +1,9 @@
-"""Memory that trials need, said before anything is built, and memory that the machine has."""
+"""Memory that trials need, said before anything is built: their own, and the tables they share."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-
-import psutil
 
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.config.trial import TrialConfig
@@ -19,9 +15,13 @@ _SMALL_OBJECTS = 2**16
 _MIN_QUBITS = 7
 #: Angle-shaped arrays: parameters, gradient and the optimiser's two moments, with room to spare.
 _ANGLE_ARRAYS = 8
-#: The system and the driver want some memory too.
-_USABLE = 0.85
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+#: With more qubits than this the sizes themselves are too large to compute with.
+MAX_QUBITS = 60
+#: The size that stands for all of those: 1,024 EiB, more than any machine has.
+TOO_MUCH = 2**70
+
+#: Data set and network: what trials must have in common to share one table.
+ProblemConfig = tuple[DatasetConfig, NetworkConfig]
 
 
 class Memory(NamedTuple):
@@ -29,7 +29,7 @@ class Memory(NamedTuple):
 
     Attributes:
         trial: of the largest single trial beside what trials share.
-        shared: of all loss tables and data together.
+        shared: of the loss tables and data that live together, where they are most.
     """
 
     trial: int
@@ -40,14 +40,53 @@ class Memory(NamedTuple):
         return max(1, (available - self.shared) // max(1, self.trial))
 
 
-def memory_of(configs: Iterable[TrialConfig]) -> Memory:
-    """Memory of trials with these configurations."""
-    shapes = {(c.dataset, c.network, c.ansatz, c.training.best_of) for c in configs}
-    problems = {(dataset, network) for dataset, network, _, _ in shapes}
+def memory_of(configs: Iterable[TrialConfig], alive: int = 1) -> Memory:
+    """Memory of trials with these configurations, run in this order.
+
+    Args:
+        configs: in the order in which trials are handed out.
+        alive: trials that may be alive at once, see `most_together`.
+    """
+    ordered = list(configs)
+    shapes = {(c.dataset, c.network, c.ansatz, c.training.best_of) for c in ordered}
+    problems = [(c.dataset, c.network) for c in ordered]
+    sizes = {problem: shared_bytes(*problem) for problem in set(problems)}
     return Memory(
         trial=max((training_bytes(*shape) for shape in shapes), default=0),
-        shared=sum(shared_bytes(*problem) for problem in problems),
+        shared=most_together(problems, sizes, alive),
     )
+
+
+def most_together(
+    problems: list[ProblemConfig], sizes: Mapping[ProblemConfig, int], alive: int = 1
+) -> int:
+    """The largest sum of the sizes of tables that live at the same time, in bytes.
+
+    A table is made when its first trial is handed out, and freed when its last one is over.
+
+    Args:
+        problems: of each trial, in the order in which they are handed out.
+        sizes: of each problem's table.
+        alive: trials that may be alive at once: the last ``alive - 1`` that were handed out may
+            still hold their tables when the next one is. With 1, whoever hands trials out waits
+            for tables to be freed before more are made.
+    """
+    last = {problem: place for place, problem in enumerate(problems)}
+    ending: dict[int, list[ProblemConfig]] = {}
+    for problem, place in last.items():
+        # The place of the trial before which this table is surely gone.
+        ending.setdefault(place + alive, []).append(problem)
+    living: set[ProblemConfig] = set()
+    together = largest = 0
+    for place, problem in enumerate(problems):
+        for ended in ending.get(place, ()):
+            living.discard(ended)
+            together -= sizes[ended]
+        if problem not in living:
+            living.add(problem)
+            together += sizes[problem]
+            largest = max(largest, together)
+    return largest
 
 
 def training_bytes(
@@ -62,6 +101,8 @@ def training_bytes(
     from qhn.core.evaluation.accuracy import report_bytes
     from qhn.sweeps.config.factory import network as build_network
 
+    if network.n_qubits(dataset.n_inputs) > MAX_QUBITS:
+        return TOO_MUCH
     assert dataset.test is not None
     family = build_network(network, dataset.n_inputs)
     n_qubits = family.n_qubits
@@ -76,28 +117,28 @@ def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
     from qhn.core.evaluation.problem import problem_bytes
     from qhn.sweeps.config.factory import network as build_network
 
+    if network.n_qubits(dataset.n_inputs) > MAX_QUBITS:
+        return TOO_MUCH
     assert dataset.test is not None
     family = build_network(network, dataset.n_inputs)
     return problem_bytes(family, dataset.train, dataset.test)
 
 
-def available_bytes() -> int:
-    """Memory that trials may use: most of the machine's, or of the container's limit."""
-    total = psutil.virtual_memory().total
-    with contextlib.suppress(OSError, ValueError):  # no such limit here
-        total = min(total, int(_CGROUP_LIMIT.read_text()))
-    return int(_USABLE * total)
+def stored_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
+    """What of `shared_bytes` stays once the tables are built, and lies in Ray's object store."""
+    from qhn.core.evaluation.problem import keeps_probabilities
+    from qhn.sweeps.config.factory import network as build_network
 
-
-def size_text(n_bytes: float) -> str:
-    """A size as people say it, such as ``512 KiB`` or ``1.2 GiB``."""
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
-        if n_bytes < 1024:
-            return f"{_short(n_bytes)} {unit}"
-        n_bytes /= 1024
-    return f"{_short(n_bytes)} EiB"
-
-
-def _short(number: float) -> str:
-    """Three digits, or all those before the point."""
-    return f"{number:.3g}" if number < 999.5 else f"{number:.0f}"
+    if network.n_qubits(dataset.n_inputs) > MAX_QUBITS:
+        return TOO_MUCH
+    assert dataset.test is not None
+    family = build_network(network, dataset.n_inputs)
+    points = dataset.train + dataset.test
+    kept = (
+        4 * family.n_classes * points
+        if keeps_probabilities(family, dataset.train, dataset.test)
+        else 0
+    )
+    # Three float tables and the class of each network; representatives; the points themselves.
+    tables = (28 << family.n_qubits) + 8 * family.n_classes
+    return tables + kept + 8 * points * (dataset.n_inputs + 1) + _SMALL_OBJECTS

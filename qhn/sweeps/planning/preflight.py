@@ -1,34 +1,64 @@
-"""Whether what a sweep needs fits into memory: its tables all together, and its largest trial."""
+"""Whether a machine can hold what a sweep needs: asked once, by whoever will run the sweep.
+
+Parsing and planning never look at a machine, so that a file means the same everywhere. Memory is a
+question about one machine, and its answer names the entries of the file that ask for too much.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
-from qhn.sweeps.planning.memory import shared_bytes, size_text, training_bytes
-from qhn.sweeps.spec.mistakes import Place
+from qhn.sweeps.planning.arrangement import arrange
+from qhn.sweeps.planning.machine import Machine, size_text
+from qhn.sweeps.planning.memory import MAX_QUBITS, shared_bytes, stored_bytes, training_bytes
+from qhn.sweeps.planning.plan import PlannedTrial
+from qhn.sweeps.spec.mistakes import InvalidSpecError, Place
+from qhn.sweeps.spec.models import SweepSpec
+from qhn.sweeps.spec.parse import mistakes_in, parse_spec
 
-Finding = tuple[Place, str]
-
-#: With more qubits than this the sizes themselves are too large to compute with.
-_MAX_QUBITS = 60
 _ONE_POINT = {"train": 1, "test": 1}
 _ONE_LAYER = {"depth": 1}
 
 
+def preflight(
+    trials: Sequence[PlannedTrial], machine: Machine, text: str | bytes, source: str
+) -> tuple[PlannedTrial, ...]:
+    """The trials in an order in which the machine can run them.
+
+    Args:
+        trials: that are to run, in the order of the plan.
+        machine: that will run them.
+        text: the sweep file, for the lines of what is too large.
+        source: what messages call it.
+
+    Returns:
+        The same trials, in the same order if they fit so, see `arrange`.
+
+    Raises:
+        InvalidSpecError: a `SpecError` that names each network and data set that does not fit even
+            alone, with its line.
+    """
+    needs = list(_needs(trials))
+    too_large = [need for need in needs if not need.fits(machine)]
+    if too_large:
+        spec = parse_spec(text, source)
+        findings = [(_place(need, spec, machine), _message(need, machine)) for need in too_large]
+        raise InvalidSpecError(source, mistakes_in(text, source, findings))
+    # What fits alone, fits when problems come one after the other.
+    return arrange(trials, machine)
+
+
 @dataclass(frozen=True)
-class _Problem:
-    """One network on data of one shape, in the deepest circuit; the first places of each."""
+class _Need:
+    """What one network on data of one shape needs, in the deepest circuit of its trials."""
 
     dataset: DatasetConfig
     network: NetworkConfig
     ansatz: AnsatzConfig
     best_of: int
-    places: dict[str, int]
-    #: Data sets of this shape, each of which has tables of its own.
-    count: int
 
     @property
     def n_qubits(self) -> int:
@@ -39,8 +69,8 @@ class _Problem:
         return shared_bytes(self.dataset, self.network)
 
     @cached_property
-    def shared_by_points(self) -> int:
-        return self.shared - shared_bytes(self._one_point, self.network)
+    def stored(self) -> int:
+        return stored_bytes(self.dataset, self.network)
 
     @cached_property
     def trial(self) -> int:
@@ -49,13 +79,29 @@ class _Problem:
     @property
     def by_points(self) -> int:
         """Memory for more points than one."""
-        return self.shared_by_points + self.trial - self._trial(self._one_point, self.ansatz)
+        alone = shared_bytes(self._one_point, self.network)
+        return self.shared - alone + self.trial - self._trial(self._one_point, self.ansatz)
 
     @property
     def by_depth(self) -> int:
         """Memory for more layers than one."""
         one_layer = self.ansatz.model_copy(update=_ONE_LAYER)
         return self.trial - self._trial(self.dataset, one_layer)
+
+    @property
+    def stored_by_points(self) -> int:
+        """Of what the object store keeps, that for more points than one."""
+        return self.stored - stored_bytes(self._one_point, self.network)
+
+    def fits(self, machine: Machine) -> bool:
+        """Whether the tables and one trial fit, with nothing else there."""
+        return self.fits_in_memory(machine) and self.fits_in_store(machine)
+
+    def fits_in_memory(self, machine: Machine) -> bool:
+        return self.shared + self.trial <= machine.memory_bytes
+
+    def fits_in_store(self, machine: Machine) -> bool:
+        return machine.object_store_bytes is None or self.stored <= machine.object_store_bytes
 
     @property
     def _one_point(self) -> DatasetConfig:
@@ -66,136 +112,88 @@ class _Problem:
 
     @property
     def text(self) -> str:
-        return f"{_network_text(self.network)} on {self.dataset.name}"
-
-    @property
-    def place_of_network(self) -> Place:
-        return ("networks", self.places["networks"])
-
-    @property
-    def place_of_points(self) -> Place:
-        assert self.dataset.test is not None
-        key = "train" if self.dataset.train >= self.dataset.test else "test"
-        return ("datasets", self.places["datasets"], key)
+        hidden = f" with hidden={self.network.hidden}" if self.network.hidden else ""
+        return f"{self.network.kind}{hidden} on {self.dataset.name}"
 
 
-def _network_text(network: NetworkConfig) -> str:
-    return network.kind + (f" with hidden={network.hidden}" if network.hidden else "")
+def _shape(dataset: DatasetConfig) -> tuple[int, int, int | None]:
+    """What of a data set decides about memory."""
+    return dataset.n_inputs, dataset.train, dataset.test
 
 
-def check_memory(
-    datasets: Mapping[int, DatasetConfig],
-    networks: Mapping[int, NetworkConfig],
-    ansatze: Mapping[int, AnsatzConfig],
-    best_of: int,
-    available: int,
-    *,
-    networks_are_listed: bool,
-) -> Iterator[Finding]:
-    """What does not fit: each network and shape of data, or else the sweep as a whole.
-
-    Args:
-        datasets: the right ones of the file, by place in their list.
-        networks: likewise.
-        ansatze: likewise.
-        best_of: samples of a report.
-        available: bytes that trials and tables may use.
-        networks_are_listed: whether the file names networks; else mistakes point at data sets.
-    """
-    problems = list(_problems(datasets, networks, ansatze, best_of))
-    fits = True
-    for problem in problems:
-        if finding := _too_large(problem, available, networks_are_listed):
-            fits = False
-            yield finding
-    if fits and problems:
-        yield from _too_many(problems, available, networks_are_listed)
+def _needs(trials: Iterable[PlannedTrial]) -> Iterator[_Need]:
+    """One for each network and shape of data, in the order of their first trials."""
+    deepest: dict[tuple[tuple[int, int, int | None], NetworkConfig], _Need] = {}
+    for trial in trials:
+        config = trial.config
+        key = _shape(config.dataset), config.network
+        known = deepest.get(key)
+        # The deepest circuit decides: apart from its depth, circuits on as many qubits are alike.
+        if known is None or config.ansatz.depth > known.ansatz.depth:
+            dataset = config.dataset if known is None else known.dataset
+            best_of = config.training.best_of
+            deepest[key] = _Need(dataset, config.network, config.ansatz, best_of)
+    yield from deepest.values()
 
 
-def _problems(
-    datasets: Mapping[int, DatasetConfig],
-    networks: Mapping[int, NetworkConfig],
-    ansatze: Mapping[int, AnsatzConfig],
-    best_of: int,
-) -> Iterator[_Problem]:
-    first: dict[tuple[int, int, int | None], int] = {}
-    counts: dict[tuple[int, int, int | None], set[DatasetConfig]] = {}
-    for place, data in datasets.items():
-        shape = data.n_inputs, data.train, data.test
-        first.setdefault(shape, place)
-        counts.setdefault(shape, set()).add(data)
-    distinct: dict[NetworkConfig, int] = {}
-    for place, network in networks.items():
-        distinct.setdefault(network, place)
-    # The deepest circuit decides; apart from its depth a circuit's memory is that of its qubits.
-    deepest = max(ansatze, key=lambda place: ansatze[place].depth, default=None)
-    ansatz = AnsatzConfig() if deepest is None else ansatze[deepest]
-    for shape, d in first.items():
-        for network, n in distinct.items():
-            places = {"datasets": d, "networks": n, "ansatze": deepest or 0}
-            yield _Problem(datasets[d], network, ansatz, best_of, places, len(counts[shape]))
+def _blame(need: _Need, machine: Machine) -> str:
+    """What takes most of the memory: ``network``, ``points`` or ``layers``."""
+    if need.n_qubits > MAX_QUBITS:
+        return "network"
+    if need.fits_in_memory(machine):
+        return "points" if 2 * need.stored_by_points > need.stored else "network"
+    by_points, by_depth = need.by_points, need.by_depth
+    rest = need.shared + need.trial - by_points - by_depth
+    if max(by_points, by_depth) <= rest:
+        return "network"
+    return "points" if by_points > by_depth else "layers"
 
 
-def _too_large(problem: _Problem, available: int, networks_are_listed: bool) -> Finding | None:
-    size, why = "more than 100 EiB", ""
-    # A network that the file leaves to the default cannot be pointed at.
-    place: Place = ("datasets", problem.places["datasets"])
-    if networks_are_listed:
-        place = problem.place_of_network
-    way_out = _smaller_network(problem)
-    if problem.n_qubits <= _MAX_QUBITS:
-        needed = problem.shared + problem.trial
-        if needed <= available:
-            return None
-        size = size_text(needed)
-        by_points, by_depth = problem.by_points, problem.by_depth
-        if max(by_points, by_depth) > needed - by_points - by_depth:
-            if by_points > by_depth:
-                place, way_out = problem.place_of_points, "use fewer points"
-                data = problem.dataset
-                why = f", most of it for {data.train:,} training and {data.test:,} test points"
-            else:
-                place = ("ansatze", problem.places["ansatze"], "depth")
-                way_out = "use fewer layers"
-                why = f", most of it for {problem.ansatz.depth:,} layers"
-    return place, (
-        f"{problem.text} takes {problem.n_qubits} qubits and {size} of memory{why}, "
-        f"but {size_text(available)} are available; {way_out}"
+def _place(need: _Need, spec: SweepSpec, machine: Machine) -> Place:
+    """The entry of the file that a message is about."""
+    shapes = [_shape(dataset) for dataset in spec.datasets]
+    dataset: Place = ("datasets", shapes.index(_shape(need.dataset)))
+    match _blame(need, machine):
+        case "points":
+            assert need.dataset.test is not None
+            return (*dataset, "train" if need.dataset.train >= need.dataset.test else "test")
+        case "layers":
+            return ("ansatze", spec.ansatze.index(need.ansatz), "depth")
+        case _ if "networks" in spec.model_fields_set:
+            return ("networks", spec.networks.index(need.network))
+        case _:
+            # A network that the file leaves to the default cannot be pointed at.
+            return dataset
+
+
+def _message(need: _Need, machine: Machine) -> str:
+    blame = _blame(need, machine)
+    why = ""
+    if blame == "points":
+        data = need.dataset
+        why = f", most of it for {data.train:,} training and {data.test:,} test points"
+    elif blame == "layers":
+        why = f", most of it for {need.ansatz.depth:,} layers"
+    way_out = {"points": "use fewer points", "layers": "use fewer layers"}.get(blame)
+    way_out = way_out or _smaller_network(need)
+    begin = f"{need.text} takes {need.n_qubits} qubits and "
+    if need.fits_in_memory(machine):
+        assert machine.object_store_bytes is not None
+        return (
+            f"{begin}{size_text(need.stored)} of Ray's object store{why}, "
+            f"but {size_text(machine.object_store_bytes)} are available there; {way_out}"
+        )
+    unknown = need.n_qubits > MAX_QUBITS
+    size = "more than 100 EiB" if unknown else size_text(need.shared + need.trial)
+    return (
+        f"{begin}{size} of memory{why}, "
+        f"but {size_text(machine.memory_bytes)} are available; {way_out}"
     )
 
 
-def _smaller_network(problem: _Problem) -> str:
-    if problem.network.kind == "mlp" and problem.dataset.n_inputs > 2:
+def _smaller_network(need: _Need) -> str:
+    if need.network.kind == "mlp" and need.dataset.n_inputs > 2:
         return "use kind: logistic"
-    if (problem.network.hidden or 1) > 1:
+    if (need.network.hidden or 1) > 1:
         return "use fewer hidden units"
     return "run it where there is more memory"
-
-
-def _too_many(
-    problems: list[_Problem], available: int, networks_are_listed: bool
-) -> Iterator[Finding]:
-    tables = sum(problem.count * problem.shared for problem in problems)
-    needed = tables + max(problem.trial for problem in problems)
-    if needed <= available:
-        return
-    largest = max(problems, key=lambda problem: problem.count * problem.shared)
-    by_points = sum(problem.count * problem.shared_by_points for problem in problems)
-    by_network: dict[NetworkConfig, int] = {}
-    for problem in problems:
-        by_network.setdefault(problem.network, 0)
-        by_network[problem.network] += problem.count * problem.shared
-    place: Place = ("datasets",)
-    way_out = "use fewer data sets, or split the sweep"
-    if networks_are_listed and len(by_network) > 1 and 2 * max(by_network.values()) > tables:
-        place, way_out = largest.place_of_network, f"leave out {_network_text(largest.network)}"
-    elif 2 * by_points > tables:
-        place, way_out = largest.place_of_points, "use fewer points or data sets"
-    count = sum(problem.count for problem in problems)
-    yield (
-        place,
-        (
-            f"the tables of {count:,} problems (data set and network) and a trial take "
-            f"{size_text(needed)} of memory, but {size_text(available)} are available; {way_out}"
-        ),
-    )

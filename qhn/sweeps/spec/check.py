@@ -13,9 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from qhn.sweeps.config.sections import AshaConfig
-from qhn.sweeps.planning.memory import available_bytes
-from qhn.sweeps.planning.preflight import Finding, check_memory
-from qhn.sweeps.spec.mistakes import Place
+from qhn.sweeps.spec.mistakes import Finding, Place
 from qhn.sweeps.spec.models import (
     MAX_TRIALS,
     AnsatzEntry,
@@ -56,24 +54,16 @@ class _Valid:
     early_stopping: AshaConfig | None
 
 
-def check(
-    content: Mapping[str, Any],
-    memory_bytes: int | None = None,
-) -> Iterator[Finding]:
+def check(content: Mapping[str, Any]) -> Iterator[Finding]:
     """What is wrong between entries: each place, and what to say about it.
 
     Args:
         content: of the sweep file; entries with mistakes of their own are passed over.
-        memory_bytes: what trials may use; None asks the machine.
     """
     valid = _salvage(content)
     yield from _distributions(valid)
     yield from _grace(valid)
-    too_many = list(_trial_count(valid))
-    yield from too_many
-    if not too_many:  # the sizes of more problems than that would take long to add up
-        available = available_bytes() if memory_bytes is None else memory_bytes
-        yield from _memory(content, valid, available)
+    yield from _trial_count(valid)
 
 
 def _salvage(content: Mapping[str, Any]) -> _Valid:
@@ -126,19 +116,6 @@ def _distributions(valid: _Valid) -> Iterator[Finding]:
             if isinstance(value, Distribution):
                 message = "a distribution needs search: {kind: random, draws: ...}; or list values"
                 yield (*path, place), message
-
-
-def _memory(content: Mapping[str, Any], valid: _Valid, available: int) -> Iterator[Finding]:
-    lists = valid.lists
-    training = TrainingSpec() if valid.training is None else valid.training
-    yield from check_memory(
-        lists["datasets"],
-        lists["networks"],
-        lists["ansatze"],
-        training.best_of,
-        available,
-        networks_are_listed="networks" in content,
-    )
 
 
 def _grace(valid: _Valid) -> Iterator[Finding]:

@@ -8,7 +8,10 @@ from typing import Any
 
 from qhn.core.errors import SpecError
 
+#: Where something is in a file: keys, and places in lists counted from 0.
 Place = tuple[str | int, ...]
+#: A place, and what to say about it.
+Finding = tuple[Place, str]
 
 MAX_SHOWN = 30
 MAX_VALUE_LENGTH = 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from pydantic import ValidationError
 from qhn.core.errors import SpecError
 from qhn.sweeps.spec.check import check
 from qhn.sweeps.spec.document import MAX_BYTES, Document, read_document
-from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake, place_text, value_text
+from qhn.sweeps.spec.mistakes import Finding, InvalidSpecError, Mistake, place_text, value_text
 from qhn.sweeps.spec.models import SweepSpec
-from qhn.sweeps.spec.translate import mistakes_of, path_in_file
+from qhn.sweeps.spec.translate import mistakes_of, place_in_file
 
 
 def read_spec(path: str | Path) -> bytes:
@@ -29,25 +30,22 @@ def read_spec(path: str | Path) -> bytes:
         raise SpecError(f"cannot read the sweep file {path}: {reason}") from None
 
 
-def load_spec(path: str | Path, *, memory_bytes: int | None = None) -> SweepSpec:
+def load_spec(path: str | Path) -> SweepSpec:
     """Read and check a sweep file; see `parse_spec`.
 
     Raises:
         InvalidSpecError: a `SpecError` with all mistakes.
         SpecError: if the file cannot be read.
     """
-    return parse_spec(read_spec(path), str(path), memory_bytes=memory_bytes)
+    return parse_spec(read_spec(path), str(path))
 
 
-def parse_spec(
-    text: str | bytes, source: str = "the sweep file", *, memory_bytes: int | None = None
-) -> SweepSpec:
-    """Check the text of a sweep file.
+def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
+    """Check the text of a sweep file: a pure function, which gives the same on every machine.
 
     Args:
         text: YAML; bytes are read as UTF-8.
         source: what messages call it.
-        memory_bytes: what trials may use, by default most of this machine's memory.
 
     Raises:
         InvalidSpecError: a `SpecError` with every mistake, ordered by line.
@@ -77,13 +75,28 @@ def parse_spec(
         spec = SweepSpec.model_validate(content)
     except ValidationError as error:
         mistakes += mistakes_of(error, SweepSpec, document)
-    for where, message in check(content, memory_bytes):
-        path = path_in_file(where, document.content)
-        mistakes.append(Mistake(place_text(path), document.line(path), message))
+    mistakes += _located(check(content), document)
     if mistakes or spec is None:
         mistakes.sort(key=lambda mistake: mistake.line or 0)
         raise InvalidSpecError(source, mistakes)
     return spec
+
+
+def mistakes_in(text: str | bytes, source: str, findings: Iterable[Finding]) -> list[Mistake]:
+    """What is wrong with a file that is right by itself, each with its line, ordered by line.
+
+    Args:
+        text: that `parse_spec` accepts.
+        source: what messages call it.
+        findings: places by the names of `SweepSpec`, and messages.
+    """
+    mistakes = _located(findings, read_document(text, source))
+    return sorted(mistakes, key=lambda mistake: mistake.line or 0)
+
+
+def _located(findings: Iterable[Finding], document: Document) -> list[Mistake]:
+    places = ((place_in_file(where, document.content), message) for where, message in findings)
+    return [Mistake(place_text(place), document.line(place), text) for place, text in places]
 
 
 def _kind(document: Document) -> str:

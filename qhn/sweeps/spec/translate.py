@@ -40,7 +40,7 @@ def mistakes_of(error: ValidationError, model: type[Part], document: Document) -
     for details in error.errors(include_url=False):
         where, message = _explain(details, model)
         missing = details["type"] in ("missing", "union_tag_not_found")
-        path = path_in_file(where, document.content, missing=missing)
+        path = place_in_file(where, document.content, missing=missing)
         mistakes.setdefault(path, Mistake(place_text(path), document.line(path), message))
     return list(mistakes.values())
 
@@ -168,7 +168,7 @@ def _tags(model: type[Part]) -> set[Any]:
     return {value for literal in literals for value in get_args(literal)}
 
 
-def path_in_file(where: Place, content: Any, *, missing: bool = False) -> Place:
+def place_in_file(where: Place, content: Any, *, missing: bool = False) -> Place:
     """The path without what is not in the file: tags, and steps into a value that stands alone.
 
     ``missing`` keeps the last key although the file does not have it.

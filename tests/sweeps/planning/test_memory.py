@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import fields
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.sections import DatasetConfig
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.driver.local_ray import available_cpus, trials_at_once
-from qhn.sweeps.planning.memory import Memory, memory_of, shared_bytes, size_text, training_bytes
+from qhn.sweeps.planning.machine import Machine, size_text, this_machine
+from qhn.sweeps.planning.memory import (
+    Memory,
+    memory_of,
+    most_together,
+    shared_bytes,
+    stored_bytes,
+    training_bytes,
+)
 
 
 def trial(depth=2, hidden=3, best_of=64, train=100, **objective):
@@ -87,7 +99,56 @@ def test_each_problem_counts_once_and_the_largest_trial():
     shared = sum(shared_bytes(c.dataset, c.network) for c in (moons, ring))
     largest = training_bytes(deeper.dataset, deeper.network, deeper.ansatz, 64)
     assert found == Memory(largest, shared)
+    # Where the ring's trial comes last, the table of moons is free by then.
+    ordered = memory_of([moons, deeper, ring])
+    assert ordered == Memory(largest, shared_bytes(moons.dataset, moons.network))
     assert largest >= 8 * 8 * 2**14
+
+
+@pytest.mark.parametrize("hidden", [1, 3])
+@pytest.mark.parametrize("train", [100, 5000])
+def test_what_the_object_store_keeps_is_said(hidden, train):
+    config = trial(hidden=hidden, train=train)
+    problem = build.problem(config)
+    arrays = [getattr(problem, field.name) for field in fields(problem)]
+    arrays += [getattr(problem.dataset, field.name) for field in fields(problem.dataset)]
+    kept = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    said = stored_bytes(config.dataset, config.network)
+    assert kept <= said <= kept + 2**16
+    assert said <= shared_bytes(config.dataset, config.network)
+
+
+places = st.lists(st.integers(0, 4), max_size=25)
+
+
+@given(places, st.integers(1, 6))
+def test_tables_that_live_together_are_counted_as_a_simulation_counts_them(order, alive):
+    sizes = {problem: 10**problem for problem in range(5)}
+    largest = 0
+    for now in range(len(order)):
+        # A trial is still there if fewer than `alive` were handed out after it.
+        there = range(max(0, now - alive + 1), now + 1)
+        first, last = max(0, now - alive + 1), now
+        living = {
+            problem
+            for problem in set(order)
+            if order.index(problem) <= last and len(order) - 1 - order[::-1].index(problem) >= first
+        }
+        assert living >= {order[place] for place in there}
+        largest = max(largest, sum(sizes[problem] for problem in living))
+    assert most_together(order, sizes, alive) == largest
+
+
+def test_sizes_of_networks_beyond_all_machines_are_no_work():
+    config = trial(hidden=60)
+    assert memory_of([config]).shared > 2**67
+    assert stored_bytes(config.dataset, config.network) > 2**67
+
+
+def test_this_machine_has_memory_and_an_object_store_in_it():
+    machine = this_machine()
+    assert 0 < machine.object_store_bytes < machine.memory_bytes
+    assert machine == Machine(machine.memory_bytes, machine.object_store_bytes)
 
 
 @pytest.mark.parametrize(("available", "slots"), [(130, 3), (129, 2), (100, 1), (0, 1)])
