@@ -113,6 +113,11 @@ def test_deep_nesting_ends_early(text):
     assert "nested deeper than 20 levels" in refusal(text)
 
 
+def test_json_with_every_kind_of_escape_is_read():
+    text = '{"a": "\\u00e9\\n\\t\\"", "b": [1.5e3, null, true]}'
+    assert read_document(text, "f").content == {"a": 'é\n\t"', "b": [1500.0, None, True]}
+
+
 def test_a_bomb_of_aliases_never_grows():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
