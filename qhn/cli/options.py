@@ -27,9 +27,9 @@ StoreOption = Annotated[
 def store_option(store: Store) -> str:
     """The option that names this store again; empty for the one that needs no naming."""
     default = os.environ.get("QHN_STORE", DEFAULT_STORE)
-    if store.root == Path(default).expanduser().absolute():
+    if store.uri == Path(default).expanduser().absolute().as_uri():
         return ""
-    return f" --store {shlex.quote(str(store.root))}"
+    return f" --store {shlex.quote(store.shown)}"
 
 
 TrackingOption = Annotated[

@@ -16,6 +16,7 @@ from qhn.core.metrics import ACCURACIES, BY_NAME
 from qhn.sweeps.driver.run import RunOutcome
 from qhn.sweeps.results.statistics import GroupSummary
 from qhn.sweeps.store import Store
+from qhn.sweeps.store.local import local_folder
 from qhn.sweeps.tracking import TrackingLocation
 
 _LINES_OF_A_LIST = 10
@@ -102,7 +103,7 @@ def _print_failures(console: Console, outcome: RunOutcome, store: Store) -> None
     _print_list(console, lines)
     if lines:
         console.print(
-            f"tracebacks are in {escape(str(store.root))}/<trial>/error.json; "
+            f"tracebacks are in {escape(store.shown)}/<trial>/error.json; "
             "once mended, run the same command with --retry-failed"
         )
 
@@ -122,6 +123,6 @@ def _print_list(console: Console, lines: list[str]) -> None:
 def _where_to_browse(store: Store, location: TrackingLocation) -> str:
     if location.database is None:
         return f"browse the runs at {escape(location.shown)}"
-    if location.database.parent != store.root:
+    if location.database.parent != local_folder(store):
         return escape(f"browse the runs with: qhn ui --tracking-uri {shlex.quote(location.uri)}")
     return escape(f"browse the runs with: qhn ui{store_option(store)}")

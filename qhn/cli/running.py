@@ -28,6 +28,7 @@ from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.planning.preflight import preflight
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
+from qhn.sweeps.store.local import new_log
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
 INTERRUPTED = 130
@@ -59,7 +60,7 @@ def execute(
         try:
             if summary is not None:
                 summary.clear()
-            log = folder.new_log()
+            log = new_log(store, plan.name)
             slots = _print_head(console, plan, store, location, log, cpus)
             with output_to(log) as terminal:
                 screen = Console(file=terminal, highlight=False)
@@ -92,7 +93,7 @@ def _print_head(
 ) -> int:
     """Say what begins, where it goes, and what may surprise; the number of slots."""
     console.print(f"[bold]{escape(plan.name)}[/]: {counted(len(plan.trials), 'trial')}")
-    console.print(f"store     {escape(str(store.root))}")
+    console.print(f"store     {escape(store.shown)}")
     console.print(f"tracking  {escape(location.shown)}")
     console.print(f"log       {escape(str(log))}")
     if left_out := _left_out(plan, store):

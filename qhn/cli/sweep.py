@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,7 +67,7 @@ def resume(
     opened = open_store(store)
     folder = opened.sweep(name)
     text = folder.read_file().encode()
-    execute(text, str(folder.file), opened, tracking_uri, summary, cpus, retry_failed, started)
+    execute(text, folder.shown_file, opened, tracking_uri, summary, cpus, retry_failed, started)
 
 
 @sweep_app.command()
@@ -105,7 +106,7 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
         return
     console = Console()
     if not rows:
-        root = escape(str(opened.root))
+        root = escape(opened.shown)
         console.print(f"no sweeps in {root} yet; start with: qhn sweep run FILE", soft_wrap=True)
         return
     states = ("planned", "finished", "failed", "running")
@@ -123,7 +124,8 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
 
 def _counts(store: Store, name: str) -> dict[str, int]:
     folder = store.sweep(name)
-    spec = parse_spec(folder.read_file(), str(folder.file))
+    # To count needs no memory: this may be another machine than the one that trains.
+    spec = parse_spec(folder.read_file(), folder.shown_file, memory_bytes=sys.maxsize)
     ids = [trial.trial_id for trial in make_plan(spec).trials]
     finished, failed = store.finished(ids), store.failed(ids)
     running = set(folder.running()) - finished - failed

@@ -6,6 +6,8 @@
     ├── InvalidValueError (ValueError)   a value breaks a rule
     ├── SpecError                        a sweep file has mistakes; all of them are listed
     ├── StoreError                       the store cannot be read or written, or is in use
+    │   ├── DamagedError                 one file of the store cannot be used
+    │   └── NewerFormatError             one file of the store is of a newer qhn
     ├── TrackingError                    the MLflow store cannot be used
     └── NotFoundError                    no sweep or trial has that name
 
@@ -29,6 +31,33 @@ class SpecError(QhnError):
 
 class StoreError(QhnError):
     """The store cannot be read or written, or another process is using it."""
+
+
+class DamagedError(StoreError):
+    """One file of the store cannot be used; whoever trains its trial next sets it aside.
+
+    Attributes:
+        key: name of the file in the store.
+        why: what is wrong with it, in words that complete "it must be readable, but".
+        digest: of the content that was found damaged, where there was any to be read.
+    """
+
+    def __init__(self, key: str, why: str, digest: str | None = None) -> None:
+        # Handed on whole, so that the error can travel between processes.
+        super().__init__(key, why, digest)
+        self.key = key
+        self.why = why
+        self.digest = digest
+
+    def __str__(self) -> str:
+        return (
+            f"the store's file {self.key} must be readable, but {self.why}; "
+            "run the sweep again: the file is set aside, and what it held is made anew"
+        )
+
+
+class NewerFormatError(StoreError):
+    """One file of the store was written by a newer version, and is left as it is."""
 
 
 class TrackingError(QhnError):

@@ -12,7 +12,7 @@ from ray.tune import Callback
 from qhn.core.errors import StoreError
 from qhn.sweeps.driver.progress import Board
 from qhn.sweeps.planning.plan import PlannedTrial
-from qhn.sweeps.store import Store, SweepFolder, TrialError
+from qhn.sweeps.store import Store, SweepStore, TrialError
 from qhn.sweeps.tracking import TrackingWriter
 from qhn.sweeps.trial.session import result_of
 
@@ -27,7 +27,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self,
         trials: Iterable[PlannedTrial],
         store: Store,
-        folder: SweepFolder,
+        folder: SweepStore,
         writer: TrackingWriter,
         board: Board,
         again: Callable[[PlannedTrial], None],
@@ -104,7 +104,9 @@ class DriverCallback(Callback):  # type: ignore[misc]
         state = self._store.checkpoint(trial_id)
         assert state is not None, "a trial is saved before it is reported"
         result = result_of(trial_id, state, "stopped")
-        self._store.save_result(result)
+        rule = self._trials[trial_id].config.early_stopping
+        assert rule is not None, "nothing else ends a trial early"
+        self._folder.save_stop(rule.model_dump(mode="json", by_alias=True), result)
         self._end(trial_id, result.metrics)
 
     def _fail(self, trial_id: str, error: TrialError) -> None:

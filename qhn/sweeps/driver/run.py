@@ -16,7 +16,8 @@ from qhn.sweeps.driver.progress import Board
 from qhn.sweeps.driver.summary import RunSummary
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.results.statistics import GroupSummary, summarise, summary_csv
-from qhn.sweeps.store import Store, SweepFolder, TrialResult, results_digest
+from qhn.sweeps.store import Store, SweepStore, TrialResult, results_digest
+from qhn.sweeps.store.local import run_folder
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
 
 Watch = Callable[[Board], AbstractContextManager[object]]
@@ -117,8 +118,7 @@ def _abandon(writer: TrackingWriter, interrupted: bool) -> None:
 
 
 def _results(store: Store, ids: list[str]) -> dict[str, TrialResult]:
-    found = ((trial_id, store.result(trial_id)) for trial_id in ids)
-    return {trial_id: result for trial_id, result in found if result is not None}
+    return store.results(ids)
 
 
 def _accuracy(result: TrialResult) -> float:
@@ -129,7 +129,7 @@ def _train(
     plan: Plan,
     todo: list[PlannedTrial],
     store: Store,
-    folder: SweepFolder,
+    folder: SweepStore,
     writer: TrackingWriter,
     board: Board,
     slots: int,
@@ -161,16 +161,10 @@ def _train(
             store.clear_error(trial.trial_id)
         emission = Emission(todo, slots)
         callback = DriverCallback(todo, store, folder, writer, board, emission.again)
-        rule = plan.early_stopping
-        actor = with_parameters(
-            TrialActor,
-            store_uri=store.uri,
-            problems=references,
-            threads=1,
-            score=None if rule is None else rule.metric,
-        )
-        scheduler = PatientScheduler(slots) if rule is None else GroupedAsha(plan, store, slots)
-        scratch = folder.path / "ray"
+        actor = with_parameters(TrialActor, store_uri=store.uri, problems=references, threads=1)
+        early = any(trial.config.early_stopping is not None for trial in todo)
+        scheduler = GroupedAsha(plan.trials, store, slots) if early else PatientScheduler(slots)
+        scratch = run_folder(store, plan.name) / "ray"
         tuner = Tuner(
             with_resources(actor, {"cpu": 1}),
             tune_config=TuneConfig(

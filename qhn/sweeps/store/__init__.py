@@ -1,18 +1,24 @@
-"""What is known about trials and sweeps, on disk: the only state that a resumed sweep needs."""
+"""What is known about trials and sweeps: the only state that a resumed sweep needs."""
 
-from qhn.sweeps.store.lock import SweepLock
-from qhn.sweeps.store.record import TrialRecord, read_record
-from qhn.sweeps.store.results import TrialError, TrialResult, results_digest
-from qhn.sweeps.store.store import Store, SweepFolder, open_store
+from qhn.sweeps.store.checkpoints import Checkpoint
+from qhn.sweeps.store.opening import open_store
+from qhn.sweeps.store.record import TrialRecord, read_history, read_record
+from qhn.sweeps.store.results import TrialError, TrialResult, diverged, results_digest
+from qhn.sweeps.store.store import Outcomes, Store
+from qhn.sweeps.store.sweep import SweepLock, SweepStore
 
 __all__ = [
+    "Checkpoint",
+    "Outcomes",
     "Store",
-    "SweepFolder",
     "SweepLock",
+    "SweepStore",
     "TrialError",
     "TrialRecord",
     "TrialResult",
+    "diverged",
     "open_store",
+    "read_history",
     "read_record",
     "results_digest",
 ]

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
-from qhn.core.errors import StoreError
+from qhn.sweeps.store.backend import TEMPORARY
 
-TEMPORARY = ".tmp"
+_numbers = itertools.count()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int, *, durable: bool) -> None:
     """Replace ``path`` by ``content``; a kill at any moment leaves the old file or the new one.
 
-    The data reach the disk before the name changes, so that a power cut cannot leave a file that
-    has the new name and no content.
+    Args:
+        path: the file, in a folder that is there.
+        content: what to write.
+        mode: for a new file, less what the process's umask takes away.
+        durable: whether the data reach the disk before the name changes, so that a power cut
+            cannot leave a file that has the new name and no content.
 
     Raises:
-        StoreError: if the folder cannot be written (full, read-only, gone).
+        OSError: if the folder cannot be written (full, read-only, gone).
     """
-    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}{TEMPORARY}")
+    # Two threads of one process may write the same file.
+    owner = f"{next(_numbers)}.{socket.gethostname()}.{os.getpid()}"
+    temporary = path.with_name(f"{path.name}.{owner}{TEMPORARY}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"the store must be writable, but writing {path} failed: {error.strerror or error}; "
-            "free space or mend the permissions, then run the same command again"
-        ) from error
+    except OSError:
+        # A full disk must not be filled further by what nobody will read.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -41,17 +50,22 @@ def remove_leftovers(folder: Path) -> None:
     Others may be writing: another sweep that has the trial as well, or a process whose driver was
     killed and that has not noticed yet.
     """
-    for path in folder.glob(f"*.{socket.gethostname()}.*{TEMPORARY}"):
-        process = path.name.removesuffix(TEMPORARY).rpartition(".")[2]
-        if process.isdigit() and not is_alive(int(process)):
-            path.unlink(missing_ok=True)
+    ours = f".{socket.gethostname()}."
+    for path in folder.iterdir():
+        name = path.name
+        before, _, process = name.removesuffix(TEMPORARY).rpartition(".")
+        if not name.endswith(TEMPORARY) or not f"{before}.".endswith(ours):
+            continue
+        if process.isdecimal() and not is_alive(int(process)):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def is_alive(process: int) -> bool:
     """Whether a process of this machine exists."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass

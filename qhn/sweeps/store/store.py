@@ -1,268 +1,323 @@
-"""The store: one folder per trial, named by the digest of its configuration, and one per sweep.
+"""The store: what is known about each trial, by the digest of its configuration.
 
 ::
 
-    <store>/<trial id>/config.json       what the trial is
-                       checkpoint.npz    parameters, optimiser, step, history so far
-                       result.json       once it is over
-                       error.json        if it failed
-                       lock              held for moments, while one of the above is replaced
-    <store>/sweeps/<name>/sweep.yaml     the file as it was last run
-                          lock, progress.json, logs/
-    <store>/mlflow.db, <store>/artifacts the default tracking store
+    <trial id>/config.json       what the trial is
+               checkpoint.npz    parameters, optimiser, step, history so far
+               result.json       once it is over
+               error.json        if it failed
+               *.unreadable      what could not be used, for whoever wants to look
+    sweeps/<name>/...            see `qhn.sweeps.store.sweep`
+    store.json                   format of a store that this version made
+
+Nothing is changed by reading. A file that cannot be used is a `DamagedError`, which whoever is
+about to train the trial hands to `Store.set_aside`; a file of a newer version is left alone.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import re
-import time
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from qhn.core.errors import NotFoundError, StoreError
-from qhn.sweeps.store.atomic import remove_leftovers, write_atomically
-from qhn.sweeps.store.lock import SweepLock, alone
-from qhn.sweeps.store.results import TrialError, TrialResult
+from qhn.core.arrays import ArrayState
+from qhn.core.errors import DamagedError, InvalidValueError, NotFoundError, StoreError
+from qhn.sweeps.config.trial import digest
+from qhn.sweeps.store.backend import Backend, folder_of, held, is_name
+from qhn.sweeps.store.checkpoints import Checkpoint, decode, encode, step_of
+from qhn.sweeps.store.formats import fingerprint, parse_object
+from qhn.sweeps.store.former import StoreFormat
+from qhn.sweeps.store.results import TrialError, TrialResult, read_result
+from qhn.sweeps.store.sweep import SweepStore, sweep_names
 
 _TRIAL_ID = re.compile(r"[0-9a-f]{16}")
 
 
-def open_store(uri: str) -> Store:
-    """The store at a path or a ``file://`` address; it is made by the first write.
+@dataclass(frozen=True)
+class Outcomes:
+    """How trials have ended, each by its id; a trial that has not is in none of them.
 
-    Raises:
-        StoreError: if the address is of another kind, or names a file.
+    Attributes:
+        results: of those that finished.
+        errors: of those that failed and did not finish since.
+        damaged: of those that did neither as far as can be read; the file that cannot be.
     """
-    if not uri.strip():
-        raise StoreError(f"a store must be named, but got {uri!r}; leave it out for the default")
-    try:
-        parts = urlsplit(uri)
-    except ValueError as error:
-        raise StoreError(f"a store must be a folder or a file:// address, but: {error}") from None
-    if len(parts.scheme) > 1 and parts.scheme != "file":
-        raise StoreError(
-            f"a store must be a folder or a file:// address, but got {uri!r}; "
-            "use a folder that all machines of the sweep can reach"
-        )
-    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(uri)
-    try:
-        path = path.expanduser().absolute()
-        if path.exists() and not path.is_dir():
-            raise StoreError(f"a store must be a folder, but {path} is a file; name another path")
-    except (OSError, RuntimeError) as error:
-        raise StoreError(
-            f"a store must be a folder that can be opened, but {path} is not: {error}"
-        ) from None
-    return Store(path)
 
-
-class SweepFolder:
-    """What the store keeps about one sweep: its file, its lock, its logs, who runs now."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name
-        self.lock = SweepLock(path / "lock")
-
-    @property
-    def file(self) -> Path:
-        """The sweep file as it was last run."""
-        return self.path / "sweep.yaml"
-
-    def save_file(self, text: str) -> None:
-        """Keep the sweep file, for resume, status and extension."""
-        write_atomically(self.file, text.encode())
-
-    def read_file(self) -> str:
-        """Text of the sweep file as it was last run.
-
-        Raises:
-            NotFoundError: if no such sweep was ever run.
-        """
-        try:
-            return self.file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise NotFoundError(
-                f"no sweep named {self.name!r} is in the store {self.path.parents[1]}"
-                f"{self._did_you_mean()}; `qhn sweep list` shows those that are "
-                "(another store: --store)"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"the sweep file {self.file} cannot be read: {error}") from None
-
-    def _did_you_mean(self) -> str:
-        names = [file.parent.name for file in self.path.parent.glob("*/sweep.yaml")]
-        by_lower = {name.lower(): name for name in names}
-        near = get_close_matches(self.name.lower(), by_lower, n=1)
-        return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
-
-    def new_log(self) -> Path:
-        """Path for the log of a run that begins now."""
-        return self.path / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
-
-    def save_progress(self, running: Iterable[str]) -> None:
-        """Note which trials run now; it counts only while the lock is held."""
-        write_atomically(self.path / "progress.json", json.dumps(sorted(running)).encode())
-
-    def running(self) -> list[str]:
-        """Trials that run now: none where no driver holds the lock."""
-        if self.lock.holder() is None:
-            return []
-        try:
-            return [str(trial) for trial in json.loads((self.path / "progress.json").read_text())]
-        except (OSError, ValueError, TypeError):
-            return []
+    results: dict[str, TrialResult] = field(default_factory=dict)
+    errors: dict[str, TrialError] = field(default_factory=dict)
+    damaged: dict[str, DamagedError] = field(default_factory=dict)
 
 
 class Store:
-    """Trials and sweeps in one folder; every write is atomic."""
+    """Trials and sweeps in one place; every write is atomic.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    A trial that an older version kept under another id is found under the one that it has now.
+
+    Args:
+        backend: where the content lies.
+
+    Raises:
+        NewerFormatError: if a newer version made the store.
+        StoreError: from every method, if the place cannot be used.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._format = StoreFormat(backend)
+        self._format.check()
 
     @property
     def uri(self) -> str:
         """The address that `open_store` takes, in other processes as well."""
-        return self.root.as_uri()
+        return self.backend.uri
 
-    def sweep(self, name: str) -> SweepFolder:
-        """The folder of a sweep, whether it was run or not.
+    @property
+    def shown(self) -> str:
+        """The address as people write it: the path of a folder."""
+        return self.backend.shown
+
+    def sweep(self, name: str) -> SweepStore:
+        """What the store keeps about a sweep, whether it was run or not.
 
         Raises:
             NotFoundError: if it is not a name: no file outside the store must be taken for one.
         """
-        if name in ("", ".", "..") or "/" in name or "\0" in name:
+        if not is_name(name):
             raise NotFoundError(
                 f"a sweep's name must have no path in it, but got {name!r}; "
                 "`qhn sweep list` shows the names, and a file is run with `qhn sweep run FILE`"
             )
-        return SweepFolder(self.root / "sweeps" / name)
+        return SweepStore(self.backend, self._format, name)
 
-    def sweeps(self) -> list[SweepFolder]:
+    def sweeps(self) -> list[SweepStore]:
         """All sweeps that were ever run, by name."""
-        files = sorted((self.root / "sweeps").glob("*/sweep.yaml"))
-        return [SweepFolder(file.parent) for file in files]
-
-    def _file(self, trial_id: str, name: str) -> Path:
-        if not _TRIAL_ID.fullmatch(trial_id):
-            raise StoreError(f"a trial id must be 16 hexadecimal digits, but got {trial_id!r}")
-        return self.root / trial_id / name
-
-    def _read(self, trial_id: str, name: str) -> bytes | None:
-        path = self._file(trial_id, name)
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreError(
-                f"the store must be readable, but reading {path} failed: {error}"
-            ) from error
+        return [self.sweep(name) for name in sweep_names(self.backend)]
 
     def save_config(self, trial_id: str, text: str) -> None:
-        """Write what the trial is, once."""
-        if not self._file(trial_id, "config.json").exists():
-            write_atomically(self._file(trial_id, "config.json"), text.encode())
+        """Write what the trial is, unless it is there."""
+        key, content = _key(trial_id, "config.json"), text.encode()
+        if self.backend.get(key) != content:
+            self._format.mark()
+            self.backend.put(key, content)
 
     def config(self, trial_id: str) -> str:
         """The trial's configuration as canonical JSON.
 
         Raises:
             NotFoundError: if the store has no such trial.
+            DamagedError: if it is not the configuration that the id is the digest of.
         """
-        content = self._read(trial_id, "config.json")
+        key = _key(trial_id, "config.json")
+        content = self.backend.get(key)
         if content is None:
-            raise NotFoundError(f"no trial {trial_id!r} is in the store {self.root}")
+            raise NotFoundError(f"no trial {trial_id!r} is in the store {self.shown}")
+        try:
+            found = digest(parse_object(content))
+        except ValueError as error:
+            raise DamagedError(key, str(error), fingerprint(content)) from None
+        if found != trial_id:
+            why = f"it is the configuration of another trial, {found!r}"
+            raise DamagedError(key, why, fingerprint(content))
         return content.decode()
 
-    def save_checkpoint(self, trial_id: str, state: Mapping[str, NDArray[Any]]) -> None:
+    def save_checkpoint(self, trial_id: str, state: ArrayState) -> None:
         """Replace the trial's checkpoint by arrays (no pickle), unless it is further on.
 
         Two sweeps may have the same trial, and a process whose driver was killed may live on for
         a while. They come to the same numbers, but not at the same time.
+
+        Args:
+            trial_id: whose checkpoint it is.
+            state: arrays by name; ``step``, a whole number, says how far they are.
         """
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **state)
-        with alone(self._file(trial_id, "lock")):
-            if _step(self.checkpoint(trial_id)) <= _step(state):
-                write_atomically(self._file(trial_id, "checkpoint.npz"), buffer.getvalue())
+        key = _key(trial_id, "checkpoint.npz")
 
-    def checkpoint(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
-        """The trial's last checkpoint; None if there is none or it cannot be read.
+        def step(content: bytes) -> int:
+            try:
+                return decode(content, trial_id, key).step
+            except DamagedError:
+                return -1
 
-        An unreadable one is set aside, and the trial starts again: the same numbers come out.
+        self._format.mark()
+        self.backend.put_if_newer(key, encode(trial_id, state), step_of(state), step)
+
+    def checkpoint(self, trial_id: str) -> Checkpoint | None:
+        """The trial's checkpoint that is furthest on, under this id or a former one, or None.
+
+        Raises:
+            DamagedError: if one of them cannot be read; set aside, it hides the others no more.
         """
-        content = self._read(trial_id, "checkpoint.npz")
-        if content is None:
-            return None
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return dict(arrays)
-        except Exception:  # noqa: BLE001 - damage comes out in many ways
-            self.set_checkpoint_aside(trial_id)
-            return None
+        furthest: Checkpoint | None = None
+        for owner in self._ids(trial_id):
+            key = _key(owner, "checkpoint.npz")
+            content = self.backend.get(key)
+            if content is not None:
+                found = decode(content, owner, key)
+                if furthest is None or found.step > furthest.step:
+                    furthest = found
+        return furthest
 
-    def set_checkpoint_aside(self, trial_id: str) -> None:
-        """Keep a checkpoint that cannot be used out of the way, for whoever wants to look."""
-        path = self._file(trial_id, "checkpoint.npz")
-        path.replace(path.with_suffix(".unreadable"))
+    def set_aside(self, damage: DamagedError) -> str | None:
+        """Move what cannot be used out of the way, for whoever wants to look.
+
+        Only the content that was found damaged is moved: another process may have set it aside
+        already, and begun anew.
+
+        Returns:
+            The key under which it lies now; None if it was replaced or removed meanwhile.
+        """
+        folder = folder_of(damage.key)
+        with held(self.backend.lock(folder)):
+            there = self.backend.get_many([damage.key]).get(damage.key)
+            if there is None:
+                return None
+            replaced = isinstance(there, bytes) and fingerprint(there) != damage.digest
+            if replaced and damage.digest is not None:
+                return None
+            target = stem = f"{damage.key.rpartition('.')[0]}.unreadable"
+            number = 1
+            while target in self.backend.get_many([target]):
+                number += 1
+                target = f"{stem}.{number}"
+            self.backend.move(damage.key, target)
+            return target
 
     def save_result(self, result: TrialResult) -> None:
-        """Write the end of a trial, once, and clear what its earlier attempts left."""
-        path = self._file(result.trial_id, "result.json")
-        with alone(self._file(result.trial_id, "lock")):
-            if not path.exists():
-                write_atomically(path, result.to_json().encode())
-        self._file(result.trial_id, "error.json").unlink(missing_ok=True)
-        remove_leftovers(path.parent)
+        """Write the end of a trial, once, and clear what its earlier attempts left.
 
-    def result(self, trial_id: str) -> TrialResult | None:
-        """The end of a trial, or None while it has none."""
-        content = self._read(trial_id, "result.json")
-        try:
-            return (
-                None if content is None else TrialResult.from_json(content.decode(errors="replace"))
+        Raises:
+            InvalidValueError: if the trial was stopped early, which is its sweep's matter.
+        """
+        if result.status != "finished":
+            raise InvalidValueError(
+                f"a trial's own result must be finished, but got {result.status!r}; "
+                "keep a stop with its sweep (SweepStore.save_stop)"
             )
-        except StoreError as error:
-            path = self._file(trial_id, "result.json")
-            raise StoreError(f"{error}; delete {path} to train the trial again") from error
+        key = _key(result.trial_id, "result.json")
 
-    def save_error(self, trial_id: str, error: TrialError) -> None:
-        """Write why a trial failed."""
-        write_atomically(self._file(trial_id, "error.json"), error.to_json().encode())
+        def whole(content: bytes) -> int:
+            try:
+                return 1 if isinstance(self._read(key, content), TrialResult) else -1
+            except DamagedError:
+                return -1
 
-    def error(self, trial_id: str) -> TrialError | None:
-        """Why the trial failed, or None."""
-        content = self._read(trial_id, "error.json")
-        return None if content is None else TrialError.from_json(content.decode(errors="replace"))
+        self._format.mark()
+        self.backend.put_if_newer(key, result.to_json().encode(), 0, whole)
+        self._forget_errors(result.trial_id)
 
-    def clear_error(self, trial_id: str) -> None:
-        """Forget a failure, so that the trial is run again."""
-        self._file(trial_id, "error.json").unlink(missing_ok=True)
+    def outcomes(self, trial_ids: Iterable[str]) -> Outcomes:
+        """How trials have ended, read all at once; a damaged file hides no other trial."""
+        owners = {trial_id: self._ids(trial_id) for trial_id in trial_ids}
+        names = ("result.json", "error.json")
+        found = self.backend.get_many(
+            _key(owner, name) for ids in owners.values() for owner in ids for name in names
+        )
+        outcomes = Outcomes()
+        for trial_id, ids in owners.items():
+            for owner in ids:
+                self._add(outcomes, trial_id, owner, found.get(_key(owner, names[0])))
+            for owner in ids:
+                error = found.get(_key(owner, names[1]))
+                if error is not None:
+                    text = error if isinstance(error, bytes) else str(error).encode()
+                    outcomes.errors[trial_id] = TrialError.from_json(text)
+                    break
+            if trial_id in outcomes.results:
+                outcomes.errors.pop(trial_id, None)
+                outcomes.damaged.pop(trial_id, None)
+        return outcomes
+
+    def _add(
+        self, outcomes: Outcomes, trial_id: str, owner: str, content: bytes | DamagedError | None
+    ) -> None:
+        if content is None:
+            return
+        try:
+            if isinstance(content, DamagedError):
+                raise content
+            end = self._read(_key(owner, "result.json"), content)
+        except DamagedError as error:
+            outcomes.damaged.setdefault(trial_id, error)
+            return
+        if isinstance(end, TrialError):
+            outcomes.errors[trial_id] = end
+        elif end.status == "finished":
+            # Under its former id it is the same training, to the same numbers.
+            outcomes.results.setdefault(trial_id, replace(end, trial_id=trial_id))
+
+    def _read(self, key: str, content: bytes) -> TrialResult | TrialError:
+        try:
+            return read_result(content, folder_of(key), key)
+        except InvalidValueError as error:
+            raise DamagedError(key, str(error), fingerprint(content)) from None
+
+    def results(self, trial_ids: Iterable[str]) -> dict[str, TrialResult]:
+        """Those of the trials that finished, with their results."""
+        return self.outcomes(trial_ids).results
 
     def finished(self, trial_ids: Iterable[str]) -> set[str]:
-        """Those of the trials that are over."""
-        return {trial for trial in trial_ids if self._file(trial, "result.json").exists()}
+        """Those of the trials that finished."""
+        return set(self.outcomes(trial_ids).results)
 
     def failed(self, trial_ids: Iterable[str]) -> set[str]:
         """Those of the trials that failed and were not finished since."""
-        return {
-            trial
-            for trial in trial_ids
-            if self._file(trial, "error.json").exists()
-            and not self._file(trial, "result.json").exists()
-        }
+        return set(self.outcomes(trial_ids).errors)
+
+    def result(self, trial_id: str) -> TrialResult | None:
+        """The trial's result, or None while it has none, and for one that failed.
+
+        Raises:
+            DamagedError: if there is one that cannot be read, and no other.
+        """
+        outcomes = self.outcomes([trial_id])
+        if trial_id in outcomes.damaged:
+            raise outcomes.damaged[trial_id]
+        return outcomes.results.get(trial_id)
+
+    def save_error(self, trial_id: str, error: TrialError) -> None:
+        """Write why a trial failed."""
+        self._format.mark()
+        self.backend.put(_key(trial_id, "error.json"), error.to_json().encode())
+
+    def error(self, trial_id: str) -> TrialError | None:
+        """Why the trial failed, or None; a training that diverged failed, whoever kept it how."""
+        return self.outcomes([trial_id]).errors.get(trial_id)
+
+    def clear_error(self, trial_id: str) -> None:
+        """Forget a failure, so that the trial is run again.
+
+        What an older version kept of a training that diverged is set aside: its result, and the
+        checkpoint from which it would only end as it did.
+        """
+        for owner in self._ids(trial_id):
+            key = _key(owner, "result.json")
+            content = self.backend.get_many([key]).get(key)
+            if isinstance(content, bytes) and self._is_diverged(key, content):
+                why = "its training diverged"
+                self.set_aside(DamagedError(_key(owner, "checkpoint.npz"), why))
+                self.set_aside(DamagedError(key, why, fingerprint(content)))
+        self._forget_errors(trial_id)
+
+    def _is_diverged(self, key: str, content: bytes) -> bool:
+        try:
+            return isinstance(self._read(key, content), TrialError)
+        except DamagedError:
+            return False
+
+    def _forget_errors(self, trial_id: str) -> None:
+        for owner in self._ids(trial_id):
+            self.backend.delete(_key(owner, "error.json"))
+
+    def _ids(self, trial_id: str) -> list[str]:
+        _check_trial_id(trial_id)
+        return self._format.ids(trial_id)
 
 
-def _step(state: Mapping[str, NDArray[Any]] | None) -> int:
-    """How far a checkpoint is; -1 for none, and for one that does not say."""
-    step = None if state is None else state.get("step")
-    return -1 if step is None or step.shape != () else int(step)
+def _check_trial_id(trial_id: str) -> None:
+    if not _TRIAL_ID.fullmatch(trial_id):
+        raise StoreError(f"a trial id must be 16 hexadecimal digits, but got {trial_id!r}")
+
+
+def _key(trial_id: str, name: str) -> str:
+    _check_trial_id(trial_id)
+    return f"{trial_id}/{name}"

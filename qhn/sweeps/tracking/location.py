@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from qhn.core.errors import TrackingError
 from qhn.sweeps.store import Store
+from qhn.sweeps.store.local import local_folder
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
-        return _database(store.root / "mlflow.db")
+        return _database(local_folder(store) / "mlflow.db")
     try:
         parts = urlsplit(uri)
     except ValueError as error:

@@ -11,14 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qhn.core.errors import InvalidValueError
+from qhn.core.errors import DamagedError, InvalidValueError
 from qhn.core.evaluation.problem import Problem
-from qhn.core.training.history import History
 from qhn.core.training.trainer import Trainer
 from qhn.devices import DeviceHandle
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.trial import TrialConfig
-from qhn.sweeps.store import Store, TrialResult
+from qhn.sweeps.store import Store, TrialResult, read_history
 
 TOP_STRINGS = 10
 State = dict[str, NDArray[Any]]
@@ -72,16 +71,22 @@ class TrialSession:
             self._resume(store)
 
     def _resume(self, store: Store) -> None:
-        state = store.checkpoint(self.config.trial_id)
+        try:
+            state = store.checkpoint(self.config.trial_id)
+        except DamagedError as error:
+            store.set_aside(error)
+            self._resume(store)
+            return
         if state is None:
             return
         try:
             notes = _notes(state)
             self.trainer.restore({name: array for name, array in state.items() if name != "notes"})
             self._seconds, self._started_ms = notes["seconds"], notes["started_ms"]
-        except (InvalidValueError, KeyError, ValueError):
+        except (InvalidValueError, KeyError, ValueError) as error:
             # Of another version: to start again costs time, to stop would cost the trial.
-            store.set_checkpoint_aside(self.config.trial_id)
+            store.set_aside(state.damage(f"it is of another version ({error})"))
+            self._resume(store)
 
     def work(self, seconds: float) -> Progress:
         """Train until the first report after ``seconds`` of work, or to the end; then save.
@@ -126,7 +131,7 @@ def _notes(state: State) -> dict[str, Any]:
 
 def result_of(trial_id: str, state: State, status: Literal["finished", "stopped"]) -> TrialResult:
     """The result that a checkpoint stands for; for a trial stopped early, its last report."""
-    history, notes = History.from_array(state["history"]), _notes(state)
+    history, notes = read_history(state), _notes(state)
     return TrialResult(
         trial_id=trial_id,
         status=status,

@@ -1,0 +1,193 @@
+"""The store in a folder, local or shared: one file per key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from qhn.core.errors import DamagedError, StoreError
+from qhn.sweeps.store.atomic import remove_leftovers, write_atomically
+from qhn.sweeps.store.backend import (
+    LOCK,
+    TEMPORARY,
+    check_key,
+    check_prefix,
+    folder_of,
+    held,
+    is_name,
+)
+from qhn.sweeps.store.folder_lock import FolderLock
+
+_WAY_OUT = "free space, mend the permissions or choose another folder with --store"
+
+
+class FolderBackend:
+    """Keys as files below one folder, which is made by the first write.
+
+    A folder that this class makes is its user's alone, and so is every file in it. One that was
+    there before keeps its modes: what is added gets those that the process gives by default.
+
+    Locks are those of the operating system (``flock``): machines that share the folder must share
+    a file system on which they work (local disks, NFS 4).
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def uri(self) -> str:
+        """The ``file://`` address of the folder."""
+        return self.root.as_uri()
+
+    @property
+    def shown(self) -> str:
+        """The folder's path."""
+        return str(self.root)
+
+    def get(self, key: str) -> bytes | None:
+        """See `Backend.get`."""
+        path = self._path(key)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except IsADirectoryError:
+            raise DamagedError(key, "a folder is in its place") from None
+        except PermissionError as error:
+            # A failure of the whole folder would come back at the attempt to set the file aside.
+            raise DamagedError(key, f"reading it failed ({error.strerror})") from None
+        except OSError as error:
+            raise StoreError(
+                f"the store must be readable, but reading {path} failed: {error.strerror or error}"
+            ) from error
+
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, bytes | DamagedError]:
+        """See `Backend.get_many`."""
+        found: dict[str, bytes | DamagedError] = {}
+        for key in keys:
+            try:
+                content = self.get(key)
+            except DamagedError as error:
+                found[key] = error
+            else:
+                if content is not None:
+                    found[key] = content
+        return found
+
+    def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
+        """See `Backend.put`."""
+        path = self._path(key)
+        with self._writing(path):
+            self.make(path.parent)
+            write_atomically(path, content, 0o600 if self._private() else 0o666, durable=durable)
+            if durable:
+                remove_leftovers(path.parent)
+
+    def put_if_newer(
+        self, key: str, content: bytes, rank: int, rank_of: Callable[[bytes], int]
+    ) -> bool:
+        """See `Backend.put_if_newer`."""
+        check_key(key)
+        with held(self.lock(folder_of(key))):
+            there = self.get(key)
+            if there is not None and rank_of(there) > rank:
+                return False
+            self.put(key, content)
+            return True
+
+    def move(self, key: str, target: str) -> None:
+        """See `Backend.move`."""
+        path = self._path(key)
+        with self._writing(path):
+            try:
+                path.rename(self._path(target))
+            except FileNotFoundError:
+                return
+
+    def delete(self, key: str) -> None:
+        """See `Backend.delete`."""
+        path = self._path(key)
+        with self._writing(path):
+            path.unlink(missing_ok=True)
+
+    def list(self, prefix: str = "") -> list[str]:
+        """See `Backend.list`."""
+        check_prefix(prefix)
+        folder = folder_of(prefix)
+        try:
+            found = list(_walk(self.root / folder, f"{folder}/" if folder else "", set()))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise StoreError(
+                f"the store must be readable, but listing {self.root / folder} failed: "
+                f"{error.strerror or error}"
+            ) from error
+        return sorted(key for key in found if key.startswith(prefix))
+
+    def lock(self, folder: str) -> FolderLock:
+        """See `Backend.lock`."""
+        check_prefix(f"{folder}/" if folder else "")
+        return FolderLock(self.root / folder / LOCK, self._make_for_lock)
+
+    def make(self, folder: Path) -> None:
+        """Make a folder in the store, or the store's own, where it is not there yet.
+
+        Raises:
+            OSError: if it cannot be made.
+        """
+        if folder.is_dir():
+            return
+        if not self.root.is_dir():
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, exist_ok=True)
+        mode = 0o700 if self._private() else 0o777
+        for parent in [*reversed(folder.relative_to(self.root).parents), folder]:
+            (self.root / parent).mkdir(mode=mode, exist_ok=True)
+
+    def _make_for_lock(self, folder: Path) -> int | None:
+        self.make(folder)
+        return 0o600 if self._private() else None
+
+    def _private(self) -> bool:
+        """Whether the folder is open to its user alone, as all that is added to it will be."""
+        return self.root.stat().st_mode & 0o077 == 0
+
+    def _path(self, key: str) -> Path:
+        check_key(key)
+        return self.root / key
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except IsADirectoryError:
+            raise DamagedError(
+                path.relative_to(self.root).as_posix(), "a folder is in its place"
+            ) from None
+        except OSError as error:
+            raise StoreError(
+                f"the store must be writable, but writing {path} failed: "
+                f"{error.strerror or error}; {_WAY_OUT}"
+            ) from error
+
+
+def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """Keys of all files below a folder; links to folders are followed, each folder once."""
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    for entry in os.scandir(folder):
+        if not is_name(entry.name):
+            continue
+        if entry.is_dir():
+            try:
+                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", seen)
+            except (FileNotFoundError, PermissionError):
+                # Gone meanwhile, or not ours to look at, as lost+found at the top of a disk.
+                continue
+        elif entry.name != LOCK and not entry.name.endswith(TEMPORARY):
+            yield prefix + entry.name

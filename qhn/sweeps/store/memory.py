@@ -1,0 +1,98 @@
+"""The store in this process's memory, for tests: nothing of it outlives the process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from qhn.core.errors import DamagedError
+from qhn.sweeps.store.backend import check_key, check_prefix, folder_of, held
+
+_NOBODY_WAITS = -1.0
+
+
+class MemoryBackend:
+    """Keys in a dictionary, for the threads of one process.
+
+    Args:
+        name: what follows ``memory://`` in its address.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.uri = f"memory://{name}"
+        self.shown = self.uri
+        self._contents: dict[str, bytes] = {}
+        self._locks: dict[str, MemoryLock] = {}
+
+    def get(self, key: str) -> bytes | None:
+        """See `Backend.get`."""
+        check_key(key)
+        return self._contents.get(key)
+
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, bytes | DamagedError]:
+        """See `Backend.get_many`."""
+        found = {key: self.get(key) for key in keys}
+        return {key: content for key, content in found.items() if content is not None}
+
+    def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
+        """See `Backend.put`; nothing in memory is durable."""
+        check_key(key)
+        self._contents[key] = content
+
+    def put_if_newer(
+        self, key: str, content: bytes, rank: int, rank_of: Callable[[bytes], int]
+    ) -> bool:
+        """See `Backend.put_if_newer`."""
+        check_key(key)
+        with held(self.lock(folder_of(key))):
+            there = self.get(key)
+            if there is not None and rank_of(there) > rank:
+                return False
+            self.put(key, content)
+            return True
+
+    def move(self, key: str, target: str) -> None:
+        """See `Backend.move`."""
+        check_key(key)
+        check_key(target)
+        content = self._contents.pop(key, None)
+        if content is not None:
+            self._contents[target] = content
+
+    def delete(self, key: str) -> None:
+        """See `Backend.delete`."""
+        check_key(key)
+        self._contents.pop(key, None)
+
+    def list(self, prefix: str = "") -> list[str]:
+        """See `Backend.list`."""
+        check_prefix(prefix)
+        return sorted(key for key in list(self._contents) if key.startswith(prefix))
+
+    def lock(self, folder: str) -> MemoryLock:
+        """See `Backend.lock`."""
+        check_prefix(f"{folder}/" if folder else "")
+        return self._locks.setdefault(folder, MemoryLock())
+
+
+class MemoryLock:
+    """A lock between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._note = ""
+
+    def acquire(self, patience_s: float | None = None, note: str = "") -> bool:
+        """See `Lock.acquire`."""
+        had = self._lock.acquire(timeout=_NOBODY_WAITS if patience_s is None else patience_s)
+        if had:
+            self._note = note
+        return had
+
+    def release(self) -> None:
+        """See `Lock.release`."""
+        self._lock.release()
+
+    def holder(self) -> str | None:
+        """See `Lock.holder`."""
+        return (self._note or "another thread") if self._lock.locked() else None

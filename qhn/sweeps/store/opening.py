@@ -1,0 +1,49 @@
+"""From the address of a store to the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from qhn.core.errors import StoreError
+from qhn.sweeps.store.folder import FolderBackend
+from qhn.sweeps.store.memory import MemoryBackend
+from qhn.sweeps.store.store import Store
+
+_memories: dict[str, MemoryBackend] = {}
+
+
+def open_store(uri: str) -> Store:
+    """The store at a path or a ``file://`` address; it is made by the first write.
+
+    ``memory://NAME`` is a store in this process's memory, for tests: whoever opens it by the same
+    name finds the same content, and other processes nothing.
+
+    Raises:
+        NewerFormatError: if a newer version made it.
+        StoreError: if the address is of another kind, or names a file.
+    """
+    if not uri.strip():
+        raise StoreError(f"a store must be named, but got {uri!r}; leave it out for the default")
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise StoreError(f"a store must be a folder or a file:// address, but: {error}") from None
+    if parts.scheme == "memory":
+        name = uri.removeprefix("memory://")
+        return Store(_memories.setdefault(name, MemoryBackend(name)))
+    if len(parts.scheme) > 1 and parts.scheme != "file":
+        raise StoreError(
+            f"a store must be a folder or a file:// address, but got {uri!r}; "
+            "use a folder that all machines of the sweep can reach"
+        )
+    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(uri)
+    try:
+        path = path.expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise StoreError(f"a store must be a folder, but {path} is a file; name another path")
+    except (OSError, RuntimeError) as error:
+        raise StoreError(
+            f"a store must be a folder that can be opened, but {path} is not: {error}"
+        ) from None
+    return Store(FolderBackend(path))

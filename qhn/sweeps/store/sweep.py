@@ -1,0 +1,203 @@
+"""What the store keeps about one sweep.
+
+::
+
+    sweeps/<name>/sweep.yaml         the file as it was last run
+                  lock               held by the driver that runs it
+                  progress.json      which trials run now
+                  stops/<rule>/<trial id>.json
+                                     trials that this sweep stopped early by this rule
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from types import TracebackType
+from typing import Self
+
+from qhn.core.errors import DamagedError, InvalidValueError, NotFoundError, StoreError
+from qhn.sweeps.config.trial import digest
+from qhn.sweeps.store.backend import Backend, Lock
+from qhn.sweeps.store.formats import fingerprint
+from qhn.sweeps.store.former import StoreFormat
+from qhn.sweeps.store.results import TrialResult, read_result
+
+#: Content of an early-stopping rule, as JSON values.
+Rule = Mapping[str, object]
+
+# Whoever looks whether the lock is held lets go at once; a killed driver, within moments.
+_PATIENCE_S = 2.0
+
+
+class SweepLock:
+    """The right to run one sweep, held by its driver's process; it ends with that process."""
+
+    def __init__(self, lock: Lock, sweep: str) -> None:
+        self._lock = lock
+        self._sweep = sweep
+
+    def __enter__(self) -> Self:
+        note = f"process {os.getpid()} on {socket.gethostname()}"
+        if not self._lock.acquire(_PATIENCE_S, note):
+            raise StoreError(
+                f"one driver at a time may run sweep {self._sweep!r}, but "
+                f"{self._lock.holder() or 'another process'} is running it; wait for it, or end "
+                "it there with: kill PROCESS"
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    def holder(self) -> str | None:
+        """Who runs the sweep now, in words, or None."""
+        return self._lock.holder()
+
+
+class SweepStore:
+    """A sweep's file, its lock, its stops, and who runs now.
+
+    Raises:
+        StoreError: from every method, if the store cannot be used.
+    """
+
+    def __init__(self, backend: Backend, store_format: StoreFormat, name: str) -> None:
+        self._backend = backend
+        self._format = store_format
+        self._folder = f"sweeps/{name}"
+        self.name = name
+        self.lock = SweepLock(backend.lock(self._folder), name)
+
+    @property
+    def shown_file(self) -> str:
+        """Where the sweep file is, for messages."""
+        return f"{self._backend.shown}/{self._folder}/sweep.yaml"
+
+    def save_file(self, text: str) -> None:
+        """Keep the sweep file, for resume, status and extension."""
+        self._format.mark()
+        self._backend.put(f"{self._folder}/sweep.yaml", text.encode())
+
+    def exists(self) -> bool:
+        """Whether the sweep was ever run."""
+        return self._backend.get(f"{self._folder}/sweep.yaml") is not None
+
+    def read_file(self) -> str:
+        """Text of the sweep file as it was last run.
+
+        Raises:
+            NotFoundError: if no such sweep was ever run.
+            DamagedError: if it cannot be read.
+        """
+        key = f"{self._folder}/sweep.yaml"
+        content = self._backend.get(key)
+        if content is None:
+            raise NotFoundError(
+                f"no sweep named {self.name!r} is in the store {self._backend.shown}"
+                f"{self._did_you_mean()}; `qhn sweep list` shows those that are "
+                "(another store: --store)"
+            )
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise StoreError(
+                f"the sweep file {self.shown_file} must be UTF-8 text, but {error}; "
+                "run the sweep from its own file: qhn sweep run FILE"
+            ) from None
+
+    def _did_you_mean(self) -> str:
+        by_lower = {name.lower(): name for name in sweep_names(self._backend)}
+        near = get_close_matches(self.name.lower(), by_lower, n=1)
+        return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
+
+    def save_progress(self, running: Iterable[str]) -> None:
+        """Note which trials run now; it counts only while the lock is held."""
+        content = json.dumps(sorted(running)).encode()
+        self._backend.put(f"{self._folder}/progress.json", content, durable=False)
+
+    def running(self) -> list[str]:
+        """Trials that run now: none where no driver holds the lock."""
+        if self.lock.holder() is None:
+            return []
+        try:
+            content = self._backend.get(f"{self._folder}/progress.json")
+            return [] if content is None else [str(trial) for trial in json.loads(content)]
+        except (DamagedError, ValueError, TypeError):
+            # It is written anew within moments.
+            return []
+
+    def save_stop(self, rule: Rule, result: TrialResult) -> None:
+        """Keep where this sweep stopped a trial early.
+
+        Args:
+            rule: content of the rule that stopped it.
+            result: the trial at its last report.
+
+        Raises:
+            InvalidValueError: if the trial was not stopped.
+        """
+        if result.status != "stopped":
+            raise InvalidValueError(
+                f"a stop must have the status 'stopped', but got {result.status!r}; "
+                "keep a trial that finished with Store.save_result"
+            )
+        self._format.mark()
+        key = f"{self._stops(rule)}{result.trial_id}.json"
+        self._backend.put(key, result.to_json().encode())
+
+    def stops(self, rule: Rule) -> dict[str, TrialResult]:
+        """Where trials were stopped early by this rule, by their ids.
+
+        Among them are those that an older version stopped in any sweep with this rule, which need
+        not be trials of this one. What cannot be read is left out; see `damaged_stops`.
+        """
+        return self._read_stops(rule)[0]
+
+    def damaged_stops(self, rule: Rule) -> list[DamagedError]:
+        """What is wrong with the stops by this rule that cannot be read."""
+        return self._read_stops(rule)[1]
+
+    def _stops(self, rule: Rule) -> str:
+        return f"{self._folder}/stops/{digest(rule)}/"
+
+    def _read_stops(self, rule: Rule) -> tuple[dict[str, TrialResult], list[DamagedError]]:
+        owners: dict[str, tuple[str, str]] = {}
+        for former in self._format.former():
+            if former.rule == digest(rule):
+                owners[f"{former.former_id}/result.json"] = (former.former_id, former.trial_id)
+        for key in self._backend.list(self._stops(rule)):
+            trial_id = key.rpartition("/")[2].removesuffix(".json")
+            if key.endswith(".json"):
+                owners[key] = (trial_id, trial_id)
+        stops: dict[str, TrialResult] = {}
+        damaged: list[DamagedError] = []
+        found = self._backend.get_many(owners)
+        for key, (owner, trial_id) in owners.items():
+            content = found.get(key)
+            if isinstance(content, DamagedError):
+                damaged.append(content)
+            elif content is not None:
+                try:
+                    end = read_result(content, owner, key)
+                except InvalidValueError as error:
+                    damaged.append(DamagedError(key, str(error), fingerprint(content)))
+                else:
+                    if isinstance(end, TrialResult) and end.status == "stopped":
+                        stops[trial_id] = replace(end, trial_id=trial_id)
+        return stops, damaged
+
+
+def sweep_names(backend: Backend) -> list[str]:
+    """Names of all sweeps that were ever run, sorted."""
+    parts = (key.split("/") for key in backend.list("sweeps/"))
+    return [part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml"]
