@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qhn.cli.words import counted, duration, plus_minus
-from qhn.sweeps.driver.progress import Board, GroupCounts
+from qhn.sweeps.driver.board import Board, GroupCounts
 
 _LINE_EVERY_S = 10.0
 _LINES_AROUND = 8

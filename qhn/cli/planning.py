@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from qhn.cli.words import counted, duration
-from qhn.sweeps.driver.local_ray import trials_at_once
+from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.planning.cost import estimate
 from qhn.sweeps.planning.machine import size_text, this_machine
 from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.planning.preflight import preflight
+from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 
@@ -26,9 +27,12 @@ def show_plan(
 ) -> None:
     """Print the trials of a sweep by group, and the time and memory that is left to spend."""
     plan = make_plan(parse_spec(content, source))
-    plan = replace(plan, trials=preflight(plan.trials, this_machine(), content, source))
+    machine = this_machine()
+    plan = replace(plan, trials=preflight(plan.trials, machine, content, source))
     ids = [trial.trial_id for trial in plan.trials]
-    finished, failed = store.finished(ids), store.failed(ids)
+    done = outcomes(plan, store)
+    finished = set(done)
+    failed = store.failed(ids) - finished
     console.print(_groups(plan, finished, failed))
     left = [trial for trial in plan.trials if trial.trial_id not in finished | failed]
     repeated = f" ({counted(plan.duplicates, 'repetition')} left out)" if plan.duplicates else ""
@@ -42,10 +46,10 @@ def show_plan(
         console.print("failed trials run again with: qhn sweep run FILE --retry-failed")
     if not left:
         return
-    results = ((trial.config, store.result(trial.trial_id)) for trial in plan.trials)
+    results = ((trial.config, done.get(trial.trial_id)) for trial in plan.trials)
     known = [(c, r.training_seconds) for c, r in results if r is not None and r.status != "stopped"]
     cost = estimate([trial.config for trial in left], known)
-    slots = trials_at_once(cost.memory, cpus)
+    slots = min(cpus or available_cpus(), cost.memory.trials_at_once(machine.memory_bytes))
     console.print(
         f"about {duration(cost.training_seconds / slots)} of training on {counted(slots, 'slot')}, "
         "and some seconds to start; the first run on a machine also compiles the engine\n"

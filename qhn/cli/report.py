@@ -54,6 +54,7 @@ def print_report(
         )
     console.print(f"results digest {summary.results_digest[:16]}")
     _print_failures(console, outcome, store)
+    _print_list(console, [f"[yellow]set aside[/] {escape(note)}" for note in outcome.notes])
     if summary.untracked:
         console.print(
             f"[yellow]MLflow lacks the newest state of {counted(summary.untracked, 'run')}[/] "

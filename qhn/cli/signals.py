@@ -1,8 +1,9 @@
 """Ctrl-C, ``kill`` and a closed terminal stop a sweep cleanly, also before and after training.
 
-One gap is left: Ray's native code takes SIGTERM (not Ctrl-C) for itself in the last third of a
-second of its start and in the second in which it stops. A ``kill`` then ends the process at once,
-as ``kill -9`` does, and loses as little.
+Signals are the command line's affair: a program that calls `qhn.sweeps.driver` keeps its own
+handlers. Ray's native code takes SIGTERM (not Ctrl-C) for itself in the last third of a second of
+its start and in the second in which it stops, and ends the process at once. That is why the
+process that a person started passes every stop on as Ctrl-C (see `qhn.cli.supervisor`).
 """
 
 from __future__ import annotations

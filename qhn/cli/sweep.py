@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
-from qhn.cli.running import execute
+from qhn.cli.running import Request, execute
 from qhn.core.errors import QhnError
 from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.spec import parse_spec, read_spec
 from qhn.sweeps.store import Store, open_store
 
@@ -49,8 +49,8 @@ def run(
 ) -> None:
     """Run a sweep, or what is left of it: the same command starts, resumes and extends."""
     started = time.monotonic()
-    text = read_spec(file)
-    execute(text, str(file), open_store(store), tracking_uri, summary, cpus, retry_failed, started)
+    content, opened = read_spec(file), open_store(store)
+    execute(Request(content, str(file), opened, tracking_uri, summary, cpus, retry_failed, started))
 
 
 @sweep_app.command()
@@ -65,9 +65,9 @@ def resume(
     """Go on with a sweep from the copy of its file that the store keeps."""
     started = time.monotonic()
     opened = open_store(store)
-    folder = opened.sweep(name)
-    text = folder.read_file().encode()
-    execute(text, folder.shown_file, opened, tracking_uri, summary, cpus, retry_failed, started)
+    kept = opened.sweep(name)
+    content, source = kept.read_file().encode(), kept.shown_file
+    execute(Request(content, source, opened, tracking_uri, summary, cpus, retry_failed, started))
 
 
 @sweep_app.command()
@@ -123,12 +123,12 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
 
 
 def _counts(store: Store, name: str) -> dict[str, int]:
-    folder = store.sweep(name)
-    # To count needs no memory: this may be another machine than the one that trains.
-    spec = parse_spec(folder.read_file(), folder.shown_file, memory_bytes=sys.maxsize)
-    ids = [trial.trial_id for trial in make_plan(spec).trials]
-    finished, failed = store.finished(ids), store.failed(ids)
-    running = set(folder.running()) - finished - failed
+    kept = store.sweep(name)
+    of_sweep = make_plan(parse_spec(kept.read_file(), kept.shown_file))
+    ids = [trial.trial_id for trial in of_sweep.trials]
+    finished = outcomes(of_sweep, store).keys()
+    failed = store.failed(ids) - finished
+    running = set(kept.running()) - finished - failed
     return {
         "planned": len(ids),
         "finished": len(finished),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from qhn.cli.configuration import from_file, from_options
-from qhn.cli.running import INTERRUPTED
+from qhn.cli.supervisor import INTERRUPTED
 from qhn.cli.words import counted
 from qhn.core.errors import SpecError
 from qhn.sweeps.config.trial import TrialConfig
@@ -130,20 +131,20 @@ def _patience(console: Console) -> Iterator[Callable[[float], None]]:
 def _train(config: TrialConfig, console: Console) -> TrialResult:
     """Train, with a line for each report as it is made."""
     from qhn.devices import open_device
-    from qhn.sweeps.config import factory as build
+    from qhn.sweeps.config import factory
     from qhn.sweeps.trial.session import TrialSession, result_of
 
     console.print(f"{config.to_json()}\n", markup=False)
     with _patience(console) as tell:
-        problem = build.problem(config, tell)
+        problem = factory.problem(config, tell)
     places = console.width // _WIDTH - 1 if console.is_terminal else len(_COLUMNS)
     shown = list(_COLUMNS.items())[: max(1, places)]
     console.print("".join(f"{title:>{_WIDTH}}" for title in ("step", *dict(shown).values())))
-    with open_device(config.device.name, build.ansatz(config)) as device:
+    with open_device(config.device.name, factory.ansatz(config)) as device:
         session = TrialSession(config, problem, device, None)
         finished = False
         while not finished:
-            progress = session.work(0.0)
+            progress = session.work(math.inf, until_report=True)
             finished = progress.finished
             numbers = "".join(f"{progress.metrics[name]:>{_WIDTH}.3g}" for name, _ in shown)
             console.print(f"{progress.step:>{_WIDTH}}{numbers}")

@@ -9,6 +9,8 @@
     │   ├── DamagedError                 one file of the store cannot be used
     │   └── NewerFormatError             one file of the store is of a newer qhn
     ├── TrackingError                    the MLflow store cannot be used
+    ├── DivergedError                    a training has come to numbers that are not finite
+    ├── RayError                         Ray cannot start, or has stopped in the midst of a sweep
     └── NotFoundError                    no sweep or trial has that name
 
 A message states the rule, then the value it got, then the way out.
@@ -62,6 +64,14 @@ class NewerFormatError(StoreError):
 
 class TrackingError(QhnError):
     """The tracking store cannot be reached or used."""
+
+
+class DivergedError(QhnError):
+    """A training has come to numbers that are not finite, from which it cannot come back."""
+
+
+class RayError(QhnError):
+    """Ray, which runs the trials, cannot be started or has stopped."""
 
 
 class NotFoundError(QhnError):

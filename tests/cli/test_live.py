@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from qhn.cli.live import _View, live_view, status_line
-from qhn.sweeps.driver.progress import Board
+from qhn.sweeps.driver.board import Board
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 

@@ -15,11 +15,13 @@ from qhn.sweeps.config.trial import TrialConfig
 
 if TYPE_CHECKING:
     from qhn.core.data.datasets import Dataset
+    from qhn.core.estimators.estimator import Estimator
     from qhn.core.evaluation.problem import Problem
     from qhn.core.networks import BinaryNetwork
     from qhn.core.objectives.objective import Objective
     from qhn.core.objectives.schedules import Schedule
     from qhn.core.training.optimisers import Optimiser
+    from qhn.devices import DeviceHandle
 
 
 def dataset(config: DatasetConfig) -> Dataset:
@@ -70,6 +72,20 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
     part = config.objective
     return Objective(
         part.name, problem.nll, config.dataset.train, part.bandwidth, part.prior_samples
+    )
+
+
+def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Estimator:
+    """How the trial's numbers are had from its device."""
+    from qhn.core.estimators.exact import ExactEstimator
+
+    return ExactEstimator(
+        problem=problem,
+        ansatz=device.ansatz,
+        objective=objective(config, problem),
+        simulator=device,
+        seed=config.seed,
+        best_of=config.training.best_of,
     )
 
 

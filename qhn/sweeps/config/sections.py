@@ -194,6 +194,10 @@ class AshaConfig(Part):
     grace_steps: Count = 50
     reduction_factor: Annotated[int, Field(ge=2, le=100)] = 3
 
+    def content(self) -> dict[str, Any]:
+        """The rule as JSON values, None left out: what its digest is taken of."""
+        return self.model_dump(mode="json", exclude_none=True)
+
 
 class DeviceConfig(Part):
     """Where circuits run; ``exact`` is the simulation of all 2^N probabilities."""

@@ -101,7 +101,7 @@ class TrialConfig(Part):
         """The content as version f0fdd86 had it in a sweep with this rule, or with none."""
         content = self.content()
         if early_stopping is not None:
-            content["early_stopping"] = early_stopping.model_dump(mode="json", exclude_none=True)
+            content["early_stopping"] = early_stopping.content()
         return content
 
     def to_json(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -10,35 +11,59 @@ from typing import Any
 from ray.tune import Callback
 
 from qhn.core.errors import StoreError
-from qhn.sweeps.driver.progress import Board
+from qhn.sweeps.driver.board import Board
 from qhn.sweeps.planning.plan import PlannedTrial
-from qhn.sweeps.store import Store, SweepStore, TrialError
+from qhn.sweeps.store import Store, TrialError, TrialResult
+from qhn.sweeps.store.results import read_result
 from qhn.sweeps.tracking import TrackingWriter
-from qhn.sweeps.trial.session import result_of
+from qhn.sweeps.trial.messages import Answer
 
+_log = logging.getLogger(__name__)
 _PROGRESS_EVERY_S = 0.2
+#: How often a trial is begun anew after its process has died. More is no accident.
 RESTARTS = 3
 
 
 class DriverCallback(Callback):  # type: ignore[misc]
-    """Keeps board, store and tracking up to date with what the trial actors report."""
+    """Keeps board, store and tracking up to date with what the trial actors report.
+
+    Args:
+        trials: those that are left.
+        store: where trials are kept.
+        sweep: the sweep's name.
+        rule: how the sweep stops trials early, as plain values; None if it does not.
+        stops: filled with the result of each trial that is stopped early.
+        writer: brings MLflow up to date.
+        board: what people look at.
+        again: hands a trial over once more.
+        over: told of each trial that is over.
+    """
 
     def __init__(
         self,
         trials: Iterable[PlannedTrial],
         store: Store,
-        folder: SweepStore,
+        sweep: str,
+        rule: Mapping[str, Any] | None,
+        stops: dict[str, TrialResult],
         writer: TrackingWriter,
         board: Board,
         again: Callable[[PlannedTrial], None],
+        over: Callable[[PlannedTrial], None],
     ) -> None:
         self._trials = {trial.trial_id: trial for trial in trials}
         self._store = store
-        self._folder = folder
+        self._folder = store.sweep(sweep)
+        self._rule = rule
+        self._stops = stops
         self._writer = writer
         self._board = board
         self._again = again
+        self._tell_over = over
         self._deaths: Counter[str] = Counter()
+        # The last step that MLflow was told of: a piece that ended between two reports has
+        # nothing new for it.
+        self._told: dict[str, int] = {}
         self._progress_at = 0.0
         self._progress: list[str] = []
         self.training_seconds = 0.0
@@ -51,22 +76,33 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
     ) -> None:
         """A piece of work is done, or the trial is over, or it failed."""
-        trial_id = str(result["qhn_trial"])
+        answer = Answer.from_mapping(result["qhn"])
+        trial_id = answer.trial_id
         self._board.phase = "training"
-        self.training_seconds += result.get("qhn_seconds", 0.0)
-        if "qhn_store_error" in result:
+        self.training_seconds += answer.seconds
+        for note in answer.notes:
+            _log.warning("%s", note)
+            self._board.notes.append(note)
+        if answer.store_error is not None:
             # No trial's fault, and no trial would fare better.
-            raise StoreError(result["qhn_store_error"])
-        if "qhn_error" in result:
-            message, trace = result["qhn_error"]
-            self._fail(trial_id, TrialError(message, trace, int(time.time() * 1000)))
-        elif result["qhn_finished"]:
-            self._end(trial_id, result["qhn_metrics"])
+            raise StoreError(answer.store_error)
+        if answer.error is not None:
+            self._fail(trial_id, answer.error)
+        elif answer.finished:
+            self._end(trial_id, answer.metrics)
         elif result["done"]:
-            self._stop_early(trial_id)
+            # The trial has not ended by itself: Tune's scheduler ends it here.
+            assert answer.stop is not None and self._rule is not None
+            stop = read_result(answer.stop.encode(), trial_id, "the answer of a trial actor")
+            assert isinstance(stop, TrialResult)
+            self._stops[trial_id] = stop
+            self._folder.save_stop(self._rule, stop)
+            self._end(trial_id, answer.metrics)
         else:
             self._board.move(trial_id, "running")
-            self._writer.update([self._trials[trial_id]])
+            if self._told.get(trial_id) != answer.step:
+                self._told[trial_id] = answer.step
+                self._writer.update([self._trials[trial_id]])
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial has an actor."""
@@ -97,19 +133,14 @@ class DriverCallback(Callback):  # type: ignore[misc]
 
     def _end(self, trial_id: str, metrics: Mapping[str, float]) -> None:
         self._board.move(trial_id, "finished", metrics["test_accuracy_expected"])
-        self._writer.update([self._trials[trial_id]])
-
-    def _stop_early(self, trial_id: str) -> None:
-        """The scheduler ends the trial here: its last checkpoint is its result."""
-        state = self._store.checkpoint(trial_id)
-        assert state is not None, "a trial is saved before it is reported"
-        result = result_of(trial_id, state, "stopped")
-        rule = self._trials[trial_id].config.early_stopping
-        assert rule is not None, "nothing else ends a trial early"
-        self._folder.save_stop(rule.model_dump(mode="json", by_alias=True), result)
-        self._end(trial_id, result.metrics)
+        self._over(trial_id)
 
     def _fail(self, trial_id: str, error: TrialError) -> None:
         self._store.save_error(trial_id, error)
         self._board.move(trial_id, "failed")
+        self._over(trial_id)
+
+    def _over(self, trial_id: str) -> None:
+        self._told.pop(trial_id, None)
+        self._tell_over(self._trials[trial_id])
         self._writer.update([self._trials[trial_id]])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
+from qhn.sweeps.config.sections import AshaConfig
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.driver.scheduler import PatientScheduler
-from qhn.sweeps.planning.plan import Plan, PlannedTrial
-from qhn.sweeps.store import Store, read_record
+from qhn.sweeps.planning.plan import PlannedTrial
+from qhn.sweeps.store import Store, TrialResult, read_record
 
 Race = tuple[str, str]
 
@@ -20,22 +22,39 @@ def race_of(config: TrialConfig) -> Race:
     return (config.problem_key, config.objective.name)
 
 
+def _if_stopped(result: TrialResult) -> TrialResult | None:
+    return result if result.status == "stopped" else None
+
+
 class GroupedAsha(PatientScheduler):
     """Asynchronous successive halving (arXiv 1810.05934), apart for each race.
 
     Trials that were over before this run take part with their histories, so that a resumed sweep
     compares with all of them. Which trials are stopped depends on the order in which they report:
     the one part of a sweep that scheduling can change.
+
+    Args:
+        rule: how the sweep stops trials.
+        planned: all trials of the sweep.
+        over: the results of those that were over before this run.
+        store: where their histories are.
+        slots: by lane, trials that run at once.
     """
 
-    def __init__(self, plan: Plan, store: Store, slots: int) -> None:
+    def __init__(
+        self,
+        rule: AshaConfig,
+        planned: Iterable[PlannedTrial],
+        over: Mapping[str, TrialResult],
+        store: Store,
+        slots: Mapping[str, int],
+    ) -> None:
         super().__init__(slots)
-        assert plan.early_stopping is not None
-        self._rule = plan.early_stopping
+        self._rule = rule
         self._races: dict[Race, AsyncHyperBandScheduler] = {}
-        for trial in plan.trials:
-            record = read_record(store, trial.trial_id)
-            if record.result is not None:
+        for trial in planned:
+            if (result := over.get(trial.trial_id)) is not None:
+                record = read_record(store, trial.trial_id, stop=_if_stopped(result))
                 self._replay(trial, [(s, m) for s, _, m in record.history.items()])
 
     def _race(self, config: TrialConfig) -> AsyncHyperBandScheduler:
@@ -56,9 +75,8 @@ class GroupedAsha(PatientScheduler):
         race, stand_in = self._race(trial.config), SimpleNamespace(trial_id=trial.trial_id)
         race.on_trial_add(None, stand_in)
         for step, metrics in rows:
-            race.on_trial_result(
-                None, stand_in, {"step": step, "qhn_score": metrics[self._rule.metric]}
-            )
+            score = metrics[self._rule.metric]
+            race.on_trial_result(None, stand_in, {"step": step, "qhn_score": score})
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """A trial enters its race."""
@@ -66,13 +84,20 @@ class GroupedAsha(PatientScheduler):
         self._of(trial).on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Stop the trial, or let it go on."""
+        """Stop the trial, or let it go on.
+
+        A piece of work that ended by the clock carries the trial's last report once more. A race
+        notes each trial once at each of its milestones, so that a repetition changes nothing.
+        """
         return str(self._of(trial).on_trial_result(tune_controller, trial, result))
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """A trial is over; its last report counts in its race."""
+        """A trial is over; its last report counts in its race, if it has one."""
         super().on_trial_complete(tune_controller, trial, result)
-        self._of(trial).on_trial_complete(tune_controller, trial, result)
+        if "qhn_score" in result:
+            self._of(trial).on_trial_complete(tune_controller, trial, result)
+        else:  # it failed
+            self._of(trial).on_trial_remove(tune_controller, trial)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A failed trial is compared no more."""

@@ -1,19 +1,19 @@
-"""A Ray of one's own for one sweep: quiet, without a dashboard, gone afterwards."""
+"""A Ray of one's own for one sweep: quiet, reachable from this machine alone, gone afterwards."""
 
 from __future__ import annotations
 
 import logging
 import math
 import os
-import shutil
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from qhn.cli.signals import held_back
-from qhn.sweeps.planning.machine import available_bytes
-from qhn.sweeps.planning.memory import Memory
+from qhn.core.errors import RayError
+from qhn.sweeps.driver.handlers import Shield
+from qhn.sweeps.planning.machine import Machine
 
 # Read when Ray is imported or started, so set before either; a user's own choice stands.
 _SETTINGS = {
@@ -24,11 +24,19 @@ _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    # Ray then takes 127.0.0.1 for the machine's address, and listens nowhere else. The name is
+    # from the systems where that is the default.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # When Ray's central process has died there is nothing to wait for: by default the driver
+    # would wait for a minute before it ends.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
 # They miss files that Tune is told not to write, and advise to resume in Tune's way.
 _MISLED = ("ray.tune.analysis.experiment_analysis", "ray.tune.tune")
 _TURN_S = 0.0005
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_TOKEN = Path("~/.ray/auth_token")
+_PRIVATE = 0o077
 
 
 def available_cpus() -> int:
@@ -42,64 +50,78 @@ def available_cpus() -> int:
         return cpus
 
 
-def trials_at_once(memory: Memory, cpus: int | None) -> int:
-    """Slots for trials: as many as wanted, or else one per core, as far as memory allows.
-
-    Args:
-        memory: of the trials.
-        cpus: the number wanted, if there is one.
-    """
-    return min(cpus or available_cpus(), memory.trials_at_once(available_bytes()))
-
-
-def most_alive(slots: int) -> int:
-    """How many trials Tune may have that are not over, for a number that run at once.
-
-    Beyond those that run: one for each slot whose process may still be starting (see
-    `PatientScheduler`), and one more, since Tune ends the process of a trial that is over when
-    nothing waits for it.
-    """
-    return 2 * slots + 1
-
-
 @contextmanager
-def local_ray(slots: int) -> Iterator[None]:
+def local_ray(
+    slots: int, most_alive: int, machine: Machine, folder: Path, shield: Shield
+) -> Iterator[None]:
     """Start Ray on this machine, and stop it at the end.
 
     Args:
         slots: CPUs, one per trial.
+        most_alive: how many trials Tune may have that are not over.
+        machine: whose memory the plan was checked against, and what Ray's object store may have.
+        folder: where Ray keeps logs and sockets; only this user can look into its parent.
+        shield: surrounds Ray's import, start and end.
+
+    Raises:
+        RayError: if Ray cannot be started.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     # With a searcher Tune stages a single trial, which would undo the reuse of processes.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most_alive(slots))
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most_alive)
     # An inherited run id would override parents in MLflow.
     os.environ.pop("MLFLOW_RUN_ID", None)
-    with held_back():
+    with shield():
         import ray
     for name in _MISLED:
         logging.getLogger(name).setLevel(logging.ERROR)
     # Tune's loop and the tracking thread take turns: with Python's 5 ms each turn, both crawl.
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
-    session: Path | None = None
     try:
-        with held_back():
-            context = ray.init(
-                address="local",
-                num_cpus=slots,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="WARNING",
-                configure_logging=False,
-            )
-            session = Path(context.address_info["session_dir"])
+        with shield(), _secrets_kept():
+            try:
+                ray.init(
+                    address="local",
+                    num_cpus=slots,
+                    object_store_memory=machine.object_store_bytes,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="WARNING",
+                    configure_logging=False,
+                    _temp_dir=str(folder),
+                )
+            except Exception as error:
+                raise RayError(_why_not(error, folder)) from error
         yield
     finally:
         # Also undoes Tune's own handlers, which would swallow the next Ctrl-C.
-        with held_back():
+        with shield():
             sys.setswitchinterval(interval)
             ray.shutdown()
-            if session is not None:
-                # This Ray was ours alone, and Tune leaves a folder per trial in it.
-                shutil.rmtree(session / "artifacts", ignore_errors=True)
+
+
+@contextmanager
+def _secrets_kept() -> Iterator[None]:
+    """Files that are made meanwhile are for this user alone, and so is Ray's token."""
+    token = _TOKEN.expanduser()
+    # A Ray that was started before, by whatever program, may have left it open to everybody.
+    with suppress(OSError):
+        if token.stat().st_mode & _PRIVATE:
+            token.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    before = os.umask(_PRIVATE)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _why_not(error: Exception, folder: Path) -> str:
+    """Ray's reason in one line: what Ray itself says of it fills a screen."""
+    text = str(error).strip().partition("\n")[0] or type(error).__name__
+    return (
+        f"Ray must start on this machine, but it did not: {text} "
+        "(it needs about 2 GiB of memory, also of address space, see `ulimit -v`, and a few "
+        f"hundred processes and open files; its own logs were in {folder})"
+    )

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from qhn.cli.signals import held_back
-from qhn.core.errors import QhnError, TrackingError
-from qhn.sweeps.driver.local_ray import local_ray
-from qhn.sweeps.driver.progress import Board
+from qhn.core.errors import TrackingError
+from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.summary import RunSummary
+from qhn.sweeps.driver.tune_run import Spent, Work, train
+from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
+from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.results.statistics import GroupSummary, summarise, summary_csv
-from qhn.sweeps.store import Store, SweepStore, TrialResult, results_digest
+from qhn.sweeps.store import (
+    Store,
+    TrialRecord,
+    TrialResult,
+    read_record,
+    results_digest,
+)
 from qhn.sweeps.store.local import run_folder
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
 
@@ -30,23 +37,36 @@ class RunOptions:
     """How a sweep is run.
 
     Attributes:
-        slots: trials at once, at most (see `trials_at_once`).
+        slots: trials at once, at most.
+        machine: that runs them; its Ray gets just this object store.
         retry_failed: whether trials that failed before are tried again.
         started: ``time.monotonic()`` at the command's start.
+        shield: surrounds what must not be interrupted, Ray's start for example. The default
+            leaves signals to whoever called and only puts handlers back that Ray has changed.
     """
 
     slots: int
+    machine: Machine
     retry_failed: bool = False
     started: float | None = None
+    shield: Shield = handlers_kept
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """A run's account, its groups over seeds, and the messages of the trials that failed."""
+    """How a run ended.
+
+    Attributes:
+        summary: its account.
+        groups: each group over its seeds.
+        failures: trials that failed, with their messages.
+        notes: files that could not be used, and what was done about them.
+    """
 
     summary: RunSummary
     groups: list[GroupSummary]
     failures: list[tuple[PlannedTrial, str]]
+    notes: list[str] = field(default_factory=list)
 
 
 def run_sweep(
@@ -59,7 +79,7 @@ def run_sweep(
 ) -> RunOutcome:
     """Run what is left of a sweep, and bring MLflow up to date with the store.
 
-    The caller holds the sweep's lock, and handles signals (`clean_stops`).
+    The caller holds the sweep's lock. Signal handlers are, at the end, those of the beginning.
 
     Args:
         plan: the trials.
@@ -71,28 +91,58 @@ def run_sweep(
 
     Raises:
         TrackingError: if the tracking store cannot be used; nothing was started then.
-        StoreError: if the store cannot be written.
+        StoreError: if the store cannot be written, or was written by a newer version.
+        RayError: if Ray cannot be started.
     """
     started = time.monotonic() if options.started is None else options.started
-    folder = store.sweep(plan.name)
-    folder.save_file(text)
+    store.sweep(plan.name).save_file(text)
     ids = [trial.trial_id for trial in plan.trials]
-    done = _results(store, ids)
-    failed = set() if options.retry_failed else store.failed(ids)
-    todo = [t for t in plan.trials if t.trial_id not in done and t.trial_id not in failed]
+    notes: list[str] = []
+    done = _mended_outcomes(plan, store, notes)
+    failed = store.failed(ids) - done.keys()
+    todo = [
+        trial
+        for trial in plan.trials
+        if trial.trial_id not in done and (options.retry_failed or trial.trial_id not in failed)
+    ]
     slots = max(1, min(options.slots, len(todo)))
-    board = Board(plan.trials, {i: _accuracy(result) for i, result in done.items()}, failed)
-    writer = TrackingWriter(lambda: SweepRuns(location, plan.name), store)
+    board = Board(
+        plan.trials,
+        {i: _accuracy(result) for i, result in done.items()},
+        set() if options.retry_failed else failed,
+    )
+    board.notes += notes
+    stops = _stops(done)
+    writer = TrackingWriter(lambda: SweepRuns(location, plan.name), _reader(store, stops))
     with ExitStack() as view:
         # A stop in the midst of opening would leave a view that nobody closes.
-        with held_back():
+        with options.shield():
             view.enter_context(watch(board))
         try:
             writer.start()
-            seconds = _train(plan, todo, store, folder, writer, board, slots) if todo else 0.0
+            spent = Spent()
+            if todo:
+                scratch = run_folder(store, plan.name) / "ray"
+                work = Work(
+                    plan,
+                    todo,
+                    done,
+                    slots,
+                    options.machine,
+                    store,
+                    writer,
+                    board,
+                    scratch,
+                    stops,
+                    options.shield,
+                )
+                with handlers_kept():
+                    spent = train(work)
             runs = writer.wait_until_ready()
             # Not what was reported: a trial may end unheard while Tune stops.
-            missing = runs.unfinished(store.finished(ids) | store.failed(ids))
+            results = _mended_outcomes(plan, store, board.notes)
+            stops.update(_stops(results))
+            missing = runs.unfinished(results.keys() | store.failed(ids))
             writer.update(trial for trial in plan.trials if trial.trial_id in missing)
             board.phase = "writing to MLflow"
             board.unwritten = lambda: writer.waiting
@@ -100,10 +150,45 @@ def run_sweep(
         except BaseException as error:
             _abandon(writer, interrupted=not isinstance(error, Exception))
             raise
-        outcome = _outcome(plan, store, set(done), seconds, started, slots, untracked)
+        outcome = _outcome(plan, store, results, set(done), spent, started, slots, untracked)
+        outcome = replace(outcome, notes=board.notes)
         if not _close_parent(runs, text, outcome) and not untracked:
             outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
     return outcome
+
+
+def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, TrialResult]:
+    """Results of the plan's trials; a file that cannot be used is set aside and noted.
+
+    Its trial is then one of those that are left: one bad file costs one training, and never
+    refuses a sweep.
+    """
+    rule = plan.early_stopping
+    damaged = list(store.outcomes(trial.trial_id for trial in plan.trials).damaged.values())
+    if rule is not None:
+        damaged += store.sweep(plan.name).damaged_stops(rule.content())
+    for damage in damaged:
+        kept = store.set_aside(damage)
+        note = f"{damage.key} cannot be used ({damage.why}); it is kept as {kept}"
+        _log.warning("%s", note)
+        notes.append(note)
+    return outcomes(plan, store)
+
+
+def _stops(results: Mapping[str, TrialResult]) -> dict[str, TrialResult]:
+    """Those of the results at which the sweep stopped a trial."""
+    return {i: result for i, result in results.items() if result.status == "stopped"}
+
+
+def _reader(
+    store: Store, stops: Mapping[str, TrialResult]
+) -> Callable[[PlannedTrial], TrialRecord]:
+    """How the writer reads a trial: what this sweep knows of it, up to where it was stopped."""
+
+    def read(trial: PlannedTrial) -> TrialRecord:
+        return read_record(store, trial.trial_id, stop=stops.get(trial.trial_id))
+
+    return read
 
 
 def _abandon(writer: TrackingWriter, interrupted: bool) -> None:
@@ -117,102 +202,26 @@ def _abandon(writer: TrackingWriter, interrupted: bool) -> None:
             _log.warning("%s", error)
 
 
-def _results(store: Store, ids: list[str]) -> dict[str, TrialResult]:
-    return store.results(ids)
-
-
 def _accuracy(result: TrialResult) -> float:
     return result.metrics["test_accuracy_expected"]
-
-
-def _train(
-    plan: Plan,
-    todo: list[PlannedTrial],
-    store: Store,
-    folder: SweepStore,
-    writer: TrackingWriter,
-    board: Board,
-    slots: int,
-) -> float:
-    """Run the trials that are left; seconds of training."""
-    board.phase = "starting Ray"
-    with local_ray(slots):
-        with held_back():
-            from ray.tune import (
-                CheckpointConfig,
-                RunConfig,
-                TuneConfig,
-                Tuner,
-                with_parameters,
-                with_resources,
-            )
-
-            from qhn.sweeps.driver.callback import RESTARTS, DriverCallback
-            from qhn.sweeps.driver.early_stopping import GroupedAsha
-            from qhn.sweeps.driver.emission import Emission
-            from qhn.sweeps.driver.scheduler import PatientScheduler
-            from qhn.sweeps.trial.actor import TrialActor
-            from qhn.sweeps.trial.shared_tables import start_problems
-
-        references = start_problems((trial.config for trial in todo), slots)
-        # Only now, so that both start at once; and before any trial does.
-        writer.wait_until_ready()
-        for trial in todo:
-            store.clear_error(trial.trial_id)
-        emission = Emission(todo, slots)
-        callback = DriverCallback(todo, store, folder, writer, board, emission.again)
-        actor = with_parameters(TrialActor, store_uri=store.uri, problems=references, threads=1)
-        early = any(trial.config.early_stopping is not None for trial in todo)
-        scheduler = GroupedAsha(plan.trials, store, slots) if early else PatientScheduler(slots)
-        scratch = run_folder(store, plan.name) / "ray"
-        tuner = Tuner(
-            with_resources(actor, {"cpu": 1}),
-            tune_config=TuneConfig(
-                search_alg=emission,
-                scheduler=scheduler,
-                num_samples=len(todo) * (1 + RESTARTS),
-                reuse_actors=True,
-                # Tune would name folders by the whole configuration.
-                trial_dirname_creator=str,
-            ),
-            run_config=RunConfig(
-                name="trials",
-                storage_path=str(scratch),
-                callbacks=[callback],
-                verbose=0,
-                checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
-            ),
-        )
-        board.phase = "starting trials (a new machine compiles the engine first)"
-        try:
-            tuner.fit()
-        except Exception as error:
-            own = _own_error(error)
-            if own is None:
-                raise
-            raise own from error
-        finally:
-            # Ray's own record of the run is not needed: the store has everything.
-            shutil.rmtree(scratch, ignore_errors=True)
-        return callback.training_seconds
 
 
 def _outcome(
     plan: Plan,
     store: Store,
+    results: Mapping[str, TrialResult],
     done: set[str],
-    training_seconds: float,
+    spent: Spent,
     started: float,
     slots: int,
     untracked: int,
 ) -> RunOutcome:
     ids = [trial.trial_id for trial in plan.trials]
-    results = _results(store, ids)
-    errors = {trial_id: store.error(trial_id) for trial_id in ids if trial_id not in results}
+    errors = store.outcomes(trial_id for trial_id in ids if trial_id not in results).errors
     failures = [(t, e.message) for t in plan.trials if (e := errors.get(t.trial_id)) is not None]
     wall, ended = time.monotonic() - started, len(results) - len(done)
     remaining = len(ids) - len(results) - len(failures)
-    overhead = (wall - training_seconds / slots) / ended * 1000 if ended else None
+    overhead = (wall - spent.training / slots) / ended * 1000 if ended else None
     summary = RunSummary(
         sweep=plan.name,
         trials=len(ids),
@@ -222,22 +231,15 @@ def _outcome(
         stopped=sum(result.status == "stopped" for result in results.values()),
         remaining=remaining,
         interrupted=remaining > 0,
-        training_seconds=round(training_seconds, 3),
+        training_seconds=round(spent.training, 3),
         wall_seconds=round(wall, 3),
         slots=slots,
         overhead_ms_per_trial=None if overhead is None else round(overhead, 2),
         results_digest=results_digest(results.values()),
         untracked=untracked,
+        ray_start_seconds=round(spent.ray_start, 3),
     )
     return RunOutcome(summary, summarise(plan.trials, results), failures)
-
-
-def _own_error(error: BaseException) -> QhnError | None:
-    """The error of this package that Tune has wrapped, if it is one."""
-    link: BaseException | None = error
-    while link is not None and not isinstance(link, QhnError):
-        link = link.__cause__ or link.__context__
-    return link
 
 
 def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:

@@ -21,6 +21,8 @@ class RunSummary:
         interrupted: whether the run was stopped before its end.
         training_seconds: time spent training in this run, summed over its trials.
         wall_seconds: time from the command's start to its end.
+        ray_start_seconds: time until Ray was there, part of the wall time; 0 if nothing was left
+            to run.
         slots: trials that ran at once.
         overhead_ms_per_trial: wall time beyond training, divided evenly over the slots, per trial
             of this run: ``(wall − training / slots) / trials run · 1000``; None if none ran.
@@ -42,6 +44,7 @@ class RunSummary:
     overhead_ms_per_trial: float | None
     results_digest: str
     untracked: int
+    ray_start_seconds: float = 0.0
 
     def to_json(self) -> str:
         """The summary file's text."""

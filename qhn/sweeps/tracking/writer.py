@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.planning.plan import PlannedTrial
-from qhn.sweeps.store import Store, read_record
+from qhn.sweeps.store import TrialRecord
 from qhn.sweeps.tracking.runs import SweepRuns
 
 _log = logging.getLogger(__name__)
@@ -24,16 +24,19 @@ class TrackingWriter:
 
     Args:
         connect: makes the sweep's runs; called in the writer's thread.
-        store: where the trials are read from.
+        read: gives what is known about a trial.
         first_wait_s: wait after a first failure; it doubles with each further one, up to 30 s.
     """
 
     def __init__(
-        self, connect: Callable[[], SweepRuns], store: Store, first_wait_s: float = 1.0
+        self,
+        connect: Callable[[], SweepRuns],
+        read: Callable[[PlannedTrial], TrialRecord],
+        first_wait_s: float = 1.0,
     ) -> None:
         self._first_wait_s = first_wait_s
         self._connect = connect
-        self._store = store
+        self._read = read
         self._dirty: dict[str, PlannedTrial] = {}
         self._changed = threading.Condition()
         self._lost: set[str] = set()
@@ -114,7 +117,7 @@ class TrackingWriter:
         wait = self._first_wait_s
         while (trial := self._next()) is not None:
             try:
-                self._runs.project(trial, read_record(self._store, trial.trial_id))
+                self._runs.project(trial, self._read(trial))
                 self._lost.discard(trial.trial_id)
                 wait = self._first_wait_s
             except TrackingError as error:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import time
 import traceback
 from collections.abc import Mapping
 from typing import Any
 
-import ray
 from ray import tune
 
-from qhn.core.errors import StoreError
+from qhn.core.errors import DivergedError, StoreError
 from qhn.core.evaluation.problem import Problem
 from qhn.devices import DeviceHandle, open_device
-from qhn.sweeps.config import factory as build
+from qhn.sweeps.config import factory
 from qhn.sweeps.config.sections import DeviceConfig
 from qhn.sweeps.config.trial import TrialConfig
-from qhn.sweeps.store import open_store
+from qhn.sweeps.store import TrialError, open_store
+from qhn.sweeps.trial.messages import Answer
 from qhn.sweeps.trial.session import TrialSession
-from qhn.sweeps.trial.shared_tables import fetch
+from qhn.sweeps.trial.tables import fetch
 
+#: How long a piece of work takes, after which a trial is saved and its progress reported.
 PIECE_SECONDS = 1.0
 
 
@@ -30,29 +33,29 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """
 
     def setup(
-        self,
-        config: Mapping[str, Any],
-        *,
-        store_uri: str,
-        problems: Mapping[str, ray.ObjectRef],
-        threads: int,
-        score: str | None,
+        self, config: Mapping[str, Any], *, store_uri: str, tables: Any, threads: int, umask: int
     ) -> None:
         """Called once per process; see `reset_config` for later trials.
 
         Args:
             config: of the first trial.
             store_uri: where trials are kept.
-            problems: references to the shared tables, by problem key.
-            threads: that libraries may use in this process.
-            score: the metric that early stopping compares, None where the sweep stops none early.
+            tables: handle of the actor that keeps the loss tables.
+            threads: for numerical libraries; trials share the machine, so one each.
+            umask: of the person's own process. Ray's processes inherit one that is made for
+                Ray's secrets, and files in a store that a group shares would be private.
         """
         from threadpoolctl import threadpool_limits
 
+        from qhn.core.warmup import compile_all
+
+        os.umask(umask)
         threadpool_limits(threads)
+        # Here and not in the first step, so that a trial's time is time of training: on a new
+        # machine compiling takes many times as long as the trial.
+        compile_all()
         self._store = open_store(store_uri)
-        self._score = score
-        self._references = problems
+        self._tables = tables
         self._problem: tuple[str, Problem] | None = None
         self._device: tuple[DeviceConfig, DeviceHandle] | None = None
         self._take(config)
@@ -65,6 +68,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def _take(self, config: Mapping[str, Any]) -> None:
         # Work begins with the first step, so that Tune's loop never waits for a trial to be taken.
         self._trial = TrialConfig.from_json(config["trial"])
+        # The metric by which this sweep stops trials early, if it does.
+        self._score: str | None = config.get("score")
         self._session: TrialSession | None = None
 
     def _open_session(self) -> TrialSession:
@@ -74,11 +79,13 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def _problem_of(self, trial: TrialConfig) -> Problem:
         key = trial.problem_key
         if self._problem is None or self._problem[0] != key:
-            self._problem = (key, fetch(self._references[key]))
+            # Let go of the old one first: both at once may be more than the memory holds.
+            self._problem = self._session = None
+            self._problem = (key, fetch(self._tables, trial))
         return self._problem[1]
 
     def _device_of(self, trial: TrialConfig) -> DeviceHandle:
-        wanted, ansatz = trial.device, build.ansatz(trial)
+        wanted, ansatz = trial.device, factory.ansatz(trial)
         if self._device is not None:
             config, handle = self._device
             if (config, handle.ansatz) == (wanted, ansatz):
@@ -89,28 +96,54 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """One piece of work, one result for Tune; the last one says ``done``."""
-        answer: dict[str, Any] = {"qhn_trial": self._trial.trial_id, "done": True, "step": 0}
+        answer = self._work()
+        # Tune's scheduler reads the score beside its own ``training_iteration``.
+        score = answer.metrics.get(self._score) if self._score else None
+        return {
+            "done": answer.is_over,
+            "step": answer.step,
+            "qhn": answer.to_mapping(),
+            **({} if score is None else {"qhn_score": score}),
+        }
+
+    def _work(self) -> Answer:
+        trial_id = self._trial.trial_id
         try:
             session = self._session = self._session or self._open_session()
-        except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
-            return answer | {"qhn_error": _describe(error)}
-        try:
-            progress = session.work(PIECE_SECONDS if self._score is None else 0.0)
+            progress = session.work(PIECE_SECONDS, until_report=self._score is not None)
         except StoreError as error:
-            return answer | {"qhn_store_error": str(error)}
+            return Answer(trial_id, store_error=str(error))
         except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
-            return answer | {"qhn_error": _describe(error)}
-        answer |= {
-            "step": progress.step,
-            "done": progress.finished,
-            # Tune sets `done` as well where its scheduler stops a trial.
-            "qhn_finished": progress.finished,
-            "qhn_seconds": progress.seconds,
-            "qhn_metrics": dict(progress.metrics),
-        }
-        if self._score is not None:
-            answer["qhn_score"] = progress.metrics[self._score]
-        return answer
+            return Answer(trial_id, error=self._describe(error), notes=self._take_notes())
+        stop = None
+        if self._score is not None and not progress.finished:
+            # Should the scheduler end the trial here, this is what it ends with. The store's
+            # checkpoint may be further on by then, where another sweep trains the same trial.
+            stop = session.result("stopped").to_json()
+        return Answer(
+            trial_id,
+            step=progress.step,
+            finished=progress.finished,
+            seconds=progress.seconds,
+            metrics=dict(progress.metrics),
+            stop=stop,
+            notes=self._take_notes(),
+        )
+
+    def _take_notes(self) -> tuple[str, ...]:
+        """Each note is told once."""
+        if self._session is None:
+            return ()
+        notes, self._session.notes = tuple(self._session.notes), []
+        return notes
+
+    def _describe(self, error: Exception) -> TrialError:
+        """Message and traceback of an error, as plain text that any process can read."""
+        message = str(error)
+        if not isinstance(error, DivergedError):
+            message = f"{type(error).__name__}: {error}".strip()
+        flags = self._session.flags() if self._session is not None else {}
+        return TrialError(message, traceback.format_exc(), int(time.time() * 1000), flags)
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: the store has the trial's state."""
@@ -124,8 +157,3 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         if self._device is not None:
             self._device[1].close()
             self._device = None
-
-
-def _describe(error: Exception) -> tuple[str, str]:
-    """Message and traceback of an error, as plain text that any process can read."""
-    return f"{type(error).__name__}: {error}".strip(), traceback.format_exc()

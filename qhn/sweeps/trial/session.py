@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qhn.core.errors import DamagedError, InvalidValueError
+from qhn import __version__
+from qhn.core.arrays import ArrayState
+from qhn.core.errors import DamagedError, DivergedError, InvalidValueError
 from qhn.core.evaluation.problem import Problem
+from qhn.core.simd.processor import processor_text
 from qhn.core.training.trainer import Trainer
 from qhn.devices import DeviceHandle
-from qhn.sweeps.config import factory as build
+from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
-from qhn.sweeps.store import Store, TrialResult, read_history
+from qhn.sweeps.store import Checkpoint, Store, TrialResult, read_history
 
 TOP_STRINGS = 10
-State = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a trial stands: step and metrics of its last report, and whether it is over."""
+    """Where a trial stands after a piece of work.
+
+    Attributes:
+        step: of its last report.
+        finished: whether the trial is over.
+        metrics: of its last report.
+        seconds: spent on this piece.
+    """
 
     step: int
     finished: bool
@@ -44,92 +53,157 @@ class TrialSession:
         problem: data and tables of the trial.
         device: an open handle for the trial's circuit; the caller closes it.
         store: keeps the trial; None for a trial that nobody keeps.
+
+    Attributes:
+        notes: what people should hear of: files of this trial that could not be used, and that
+            were set aside.
+
+    Raises:
+        StoreError: from the constructor and from `work`, if the store cannot be used. That is
+            never this trial's fault, and no other trial would fare better.
     """
 
     def __init__(
         self, config: TrialConfig, problem: Problem, device: DeviceHandle, store: Store | None
     ) -> None:
         self.config = config
+        self.notes: list[str] = []
         self._store = store
         training = config.training
         self.trainer = Trainer(
-            problem=problem,
-            ansatz=device.ansatz,
-            objective=build.objective(config, problem),
-            schedule=build.schedule(config.objective.lambda_),
-            optimiser=build.optimiser(config.training),
+            estimator=factory.estimator(config, problem, device),
+            schedule=factory.schedule(config.objective.lambda_),
+            optimiser=factory.optimiser(training),
             seed=config.seed,
             steps=training.steps,
             report_every=training.report_every or training.steps,
-            best_of=training.best_of,
-            distribution=device,
+            clock=_now_ms,
         )
         self._seconds = 0.0
-        self._started_ms = int(time.time() * 1000)
+        self._started_ms = _now_ms()
+        self._saved: ArrayState = {}
         if store is not None:
             store.save_config(config.trial_id, config.to_json())
             self._resume(store)
 
     def _resume(self, store: Store) -> None:
-        try:
-            state = store.checkpoint(self.config.trial_id)
-        except DamagedError as error:
-            store.set_aside(error)
-            self._resume(store)
-            return
-        if state is None:
-            return
+        """Go on from the checkpoint. One that is of no use is set aside, and training starts anew.
+
+        The same numbers come out, so starting anew costs time and nothing else; a trial that
+        gave up here would cost the trial.
+        """
+        while True:
+            try:
+                state = store.checkpoint(self.config.trial_id)
+                if state is not None:
+                    self._take(state)
+                return
+            except DamagedError as damage:
+                # Behind the one that is set aside there may be another, of a former id.
+                kept = store.set_aside(damage)
+                self.notes.append(
+                    f"{damage.key} cannot be used ({damage.why}); it is kept as {kept}, and trial "
+                    f"{self.config.trial_id} is trained again"
+                )
+
+    def _take(self, state: Checkpoint) -> None:
+        """Go on from arrays that could be read; they may still be those of another version.
+
+        Raises:
+            DamagedError: if they do not fit this trial.
+        """
         try:
             notes = _notes(state)
-            self.trainer.restore({name: array for name, array in state.items() if name != "notes"})
-            self._seconds, self._started_ms = notes["seconds"], notes["started_ms"]
-        except (InvalidValueError, KeyError, ValueError) as error:
-            # Of another version: to start again costs time, to stop would cost the trial.
-            store.set_aside(state.damage(f"it is of another version ({error})"))
-            self._resume(store)
+            self.trainer.restore({k: v for k, v in state.items() if k != "notes"})
+            self._seconds, self._started_ms = float(notes["seconds"]), int(notes["started_ms"])
+        except (InvalidValueError, KeyError, TypeError, ValueError) as error:
+            raise state.damage(f"it does not fit this trial: {error}") from error
 
-    def work(self, seconds: float) -> Progress:
-        """Train until the first report after ``seconds`` of work, or to the end; then save.
+    def work(self, seconds: float, *, until_report: bool = False) -> Progress:
+        """Train for some time, or to the end; then save.
 
-        With ``seconds=0`` the work ends at the next report.
+        The work ends at the first step after ``seconds``, whether that step reports or not: what a
+        kill can cost is then a matter of time and not of how often a trial reports.
+
+        Args:
+            seconds: how long to train.
+            until_report: end at the next report, should it come before the time is over.
+
+        Raises:
+            DivergedError: if the numbers are finite no more.
+            StoreError: if the checkpoint or the result cannot be written.
         """
-        begin = time.perf_counter()
-        while not self.trainer.finished:
-            report = self.trainer.advance()
-            if report is not None and time.perf_counter() - begin >= seconds:
+        trainer, begin = self.trainer, time.perf_counter()
+        deadline = begin + seconds
+        while not trainer.finished:
+            report = trainer.advance()
+            if report is not None and (until_report or trainer.diverged):
+                break
+            if time.perf_counter() >= deadline:
                 break
         spent = time.perf_counter() - begin
         self._seconds += spent
         self._save()
-        history = self.trainer.history
-        return Progress(history.steps[-1], self.trainer.finished, history.last(), spent)
+        history = trainer.history
+        return Progress(history.steps[-1], trainer.finished, history.last(), spent)
 
     def _save(self) -> None:
-        if self._store is None:
-            return
-        state = self.state()
-        self._store.save_checkpoint(self.config.trial_id, state)
-        if self.trainer.finished:
-            self._store.save_result(result_of(self.config.trial_id, state, "finished"))
+        trainer, store = self.trainer, self._store
+        if store is not None:
+            self._saved = self.state()
+            store.save_checkpoint(self.config.trial_id, self._saved)
+        # Angles that are not finite never become finite again. Other numbers may, so that they
+        # count only at the end.
+        last = trainer.history.last()
+        if trainer.diverged or (trainer.finished and not all(map(math.isfinite, last.values()))):
+            raise DivergedError(_how_it_diverged(last, trainer.history.steps[-1]))
+        if store is not None and trainer.finished:
+            store.save_result(self.result("finished"))
 
-    def state(self) -> State:
+    def result(self, status: Literal["finished", "stopped"]) -> TrialResult:
+        """What the trial comes to if it ends with the piece of work that was saved last."""
+        return result_of(self.config.trial_id, self._saved, status)
+
+    def state(self) -> ArrayState:
         """The checkpoint: the trainer's arrays, and as JSON what a result needs besides."""
         notes = {
             "seconds": self._seconds,
             "started_ms": self._started_ms,
-            "flags": {flag.name: flag.step for flag in self.trainer.flags()},
+            "flags": self.flags(),
             "top_strings": [top._asdict() for top in self.trainer.top_strings(TOP_STRINGS)],
+            "version": __version__,
+            "processor": processor_text(),
         }
         encoded = np.frombuffer(json.dumps(notes).encode(), dtype=np.uint8)
         return {**self.trainer.state(), "notes": encoded}
 
+    def flags(self) -> dict[str, int]:
+        """Failure signatures so far, each with the step at which it appeared."""
+        return {flag.name: flag.step for flag in self.trainer.flags()}
 
-def _notes(state: State) -> dict[str, Any]:
+
+def _now_ms() -> int:
+    """Milliseconds since 1970. Core takes no time by itself, so that tests can give it theirs."""
+    return int(time.time() * 1000)
+
+
+def _how_it_diverged(metrics: Mapping[str, float], step: int) -> str:
+    odd = [f"{name}={value}" for name, value in metrics.items() if not math.isfinite(value)]
+    shown = ", ".join(odd[:3]) or "angles that are not"
+    return (
+        f"a training must come to finite numbers, but at step {step} it had {shown}; "
+        "use a smaller learning rate, or a smaller λ"
+    )
+
+
+def _notes(state: ArrayState) -> dict[str, Any]:
     notes: dict[str, Any] = json.loads(state["notes"].tobytes())
     return notes
 
 
-def result_of(trial_id: str, state: State, status: Literal["finished", "stopped"]) -> TrialResult:
+def result_of(
+    trial_id: str, state: ArrayState, status: Literal["finished", "stopped"]
+) -> TrialResult:
     """The result that a checkpoint stands for; for a trial stopped early, its last report."""
     history, notes = read_history(state), _notes(state)
     return TrialResult(
@@ -142,4 +216,7 @@ def result_of(trial_id: str, state: State, status: Literal["finished", "stopped"
         training_seconds=notes["seconds"],
         started_ms=notes["started_ms"],
         finished_ms=history.timestamps[-1],
+        # A trial may be trained on several machines; the one that ended it speaks for it.
+        version=notes.get("version"),
+        processor=notes.get("processor"),
     )

@@ -1,9 +1,11 @@
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 from ray.tune.search import Searcher
 
 from qhn.sweeps.driver.emission import Emission
-from qhn.sweeps.driver.local_ray import most_alive
+from qhn.sweeps.driver.lane import Lane, simulator_lane
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 
@@ -11,9 +13,15 @@ SPEC = "{name: t, datasets: [moons], objectives: [mle], seeds: 12}"
 TRIALS = make_plan(parse_spec(SPEC, "test")).trials
 
 
+def one_lane(slots):
+    lane = simulator_lane(slots)
+    return lambda trial: lane
+
+
 @given(slots=st.integers(1, 5), choices=st.lists(st.booleans(), max_size=200))
 def test_every_trial_once_in_order_and_never_many_more_than_the_slots(slots, choices):
-    emission = Emission(TRIALS, slots)
+    emission = Emission(TRIALS, one_lane(slots))
+    assert emission.most_alive == 2 * slots + 1
     alive, emitted, number = [], [], 0
     # After any order of requests and ends, the rest is drained.
     for ask in [*choices, *([True, False] * len(TRIALS) * 2)]:
@@ -26,15 +34,49 @@ def test_every_trial_once_in_order_and_never_many_more_than_the_slots(slots, cho
             else:
                 done = len(emitted) == len(TRIALS)
                 assert answer == (Searcher.FINISHED if done and not alive else None)
-                assert done or len(alive) == most_alive(slots)
-            assert len(alive) <= most_alive(slots)
+                assert done or len(alive) == emission.most_alive
+            assert len(alive) <= emission.most_alive
         elif alive:
             emission.on_trial_complete(trial_id=alive.pop(0))
     assert emitted == [trial.trial_id for trial in TRIALS]
 
 
+@given(
+    slots=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    lane_of_seed=st.lists(st.booleans(), min_size=12, max_size=12),
+    ends=st.randoms(use_true_random=False),
+)
+def test_no_lane_holds_back_another(slots, lane_of_seed, ends):
+    """However many trials of one lane come first, the other one fills up as far as it may."""
+    lanes = (Lane("first", slots[0]), Lane("second", slots[1]))
+    placed = {t.trial_id: lanes[lane_of_seed[t.config.seed]] for t in TRIALS}
+    emission = Emission(TRIALS, lambda trial: placed[trial.trial_id])
+    wanted = Counter(lane.name for lane in placed.values())
+    emitted, alive, number = Counter(), {}, 0
+    while True:
+        number += 1
+        answer = emission.suggest(str(number))
+        if isinstance(answer, dict):
+            assert answer["lane"] == placed[answer["id"]].name
+            alive[str(number)] = answer["lane"]
+            emitted[answer["lane"]] += 1
+            continue
+        living = Counter(alive.values())
+        for lane in lanes:
+            full = living[lane.name] == lane.most_alive
+            assert living[lane.name] <= lane.most_alive
+            assert full or emitted[lane.name] == wanted[lane.name]
+        if not alive:
+            assert answer == Searcher.FINISHED
+            break
+        over = ends.choice(sorted(alive))
+        del alive[over]
+        emission.on_trial_complete(trial_id=over)
+    assert emitted == wanted
+
+
 def test_a_trial_whose_process_died_comes_back_even_at_the_end():
-    emission = Emission(TRIALS[:2], slots=2)
+    emission = Emission(TRIALS[:2], one_lane(2))
     emission.suggest("a")
     emission.suggest("b")
     assert emission.suggest("c") is None
@@ -44,3 +86,23 @@ def test_a_trial_whose_process_died_comes_back_even_at_the_end():
     emission.on_trial_complete(trial_id="b")
     emission.on_trial_complete(trial_id="d")
     assert emission.suggest("e") == Searcher.FINISHED
+
+
+def test_whoever_prepares_trials_hears_of_each_before_it_is_handed_over():
+    heard = []
+    emission = Emission(
+        TRIALS[:3], one_lane(1), "nll", coming=lambda trial: heard.append(trial.trial_id)
+    )
+    for number in range(3):
+        answer = emission.suggest(str(number))
+        assert heard[-1] == answer["id"]
+        assert answer["score"] == "nll"
+    assert heard == [trial.trial_id for trial in TRIALS[:3]]
+
+
+def test_a_trial_that_may_not_come_yet_is_waited_for():
+    room = False
+    emission = Emission(TRIALS[:1], one_lane(1), may_come=lambda trial: room)
+    assert emission.suggest("a") is None
+    room = True
+    assert emission.suggest("a")["id"] == TRIALS[0].trial_id

@@ -5,10 +5,15 @@ import pytest
 from qhn.sweeps.driver.scheduler import PatientScheduler
 
 
+def add(scheduler, states, lane="simulator", first=0):
+    for number, state in enumerate(states, first):
+        trial = SimpleNamespace(trial_id=str(number), status=state, config={"lane": lane})
+        scheduler.on_trial_add(None, trial)
+
+
 def scheduler_with(slots, states):
-    scheduler = PatientScheduler(slots)
-    for number, state in enumerate(states):
-        scheduler.on_trial_add(None, SimpleNamespace(trial_id=str(number), status=state))
+    scheduler = PatientScheduler({"simulator": slots})
+    add(scheduler, states)
     return scheduler
 
 
@@ -32,9 +37,21 @@ def test_a_free_process_leaves_trials_whose_own_is_starting(slots, states, chose
     assert (None if trial is None else trial.trial_id) == chosen
 
 
+def test_slots_are_counted_lane_by_lane():
+    scheduler = PatientScheduler({"simulator": 2, "qpu": 1})
+    # The simulators' lane has all its slots at work; the other has one waiting for its only one.
+    add(scheduler, ["RUNNING", "RUNNING", "PENDING"])
+    add(scheduler, ["PENDING", "PENDING"], lane="qpu", first=3)
+    chosen = {scheduler.choose_trial_to_run(None).trial_id for _ in range(4)}
+    assert chosen == {"2", "3"}
+    # Both lanes are asked in turn: neither is served only when the other has nothing.
+    turns = [scheduler.choose_trial_to_run(None).trial_id for _ in range(4)]
+    assert turns in (["2", "3"] * 2, ["3", "2"] * 2)
+
+
 def test_trials_that_are_over_are_forgotten():
     scheduler = scheduler_with(1, ["PENDING"] * 4)
-    trials = list(scheduler._live.values())
+    trials = list(scheduler._live["simulator"].values())
     scheduler.on_trial_complete(None, trials[0], {})
     scheduler.on_trial_error(None, trials[1])
     scheduler.on_trial_remove(None, trials[2])

@@ -5,7 +5,7 @@ import pytest
 from qhn.core.errors import TrackingError
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import open_store
+from qhn.sweeps.store import open_store, read_record
 from qhn.sweeps.tracking import TrackingWriter
 
 SPEC = "{name: t, datasets: [moons], objectives: [mle], seeds: 5}"
@@ -36,8 +36,12 @@ def store(tmp_path):
     return open_store(str(tmp_path))
 
 
+def reader(store):
+    return lambda trial: read_record(store, trial.trial_id)
+
+
 def writer_on(runs, store):
-    writer = TrackingWriter(lambda: runs, store, first_wait_s=0.001)
+    writer = TrackingWriter(lambda: runs, reader(store), first_wait_s=0.001)
     writer.start()
     writer.wait_until_ready()
     return writer
@@ -95,7 +99,7 @@ def test_failing_to_connect_is_said_to_whoever_waits(store, failure):
     def connect():
         raise failure
 
-    writer = TrackingWriter(connect, store)
+    writer = TrackingWriter(connect, reader(store))
     writer.start()
     with pytest.raises(TrackingError):
         writer.wait_until_ready()

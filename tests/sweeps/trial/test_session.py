@@ -1,14 +1,19 @@
 """A trial in one process: interrupted anywhere, it ends with the same bytes."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import qhn
+from qhn.core.errors import DivergedError
+from qhn.core.simd.processor import processor_text
 from qhn.devices import open_device
-from qhn.sweeps.config import factory as build
+from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import open_store, read_record, results_digest
+from qhn.sweeps.store.local import local_folder
 from qhn.sweeps.trial.session import TrialSession
 
 CONFIG = TrialConfig.model_validate(
@@ -29,11 +34,12 @@ CONFIG = TrialConfig.model_validate(
 
 @pytest.fixture(scope="module")
 def problem():
-    return build.problem(CONFIG)
+    return factory.problem(CONFIG)
 
 
 def session(problem, store):
-    return TrialSession(CONFIG, problem, open_device("exact", build.ansatz(CONFIG)), store)
+    """A session on the trial, as any process that takes it up makes one."""
+    return TrialSession(CONFIG, problem, open_device("exact", factory.ansatz(CONFIG)), store)
 
 
 def finish(problem, store, pieces):
@@ -41,9 +47,9 @@ def finish(problem, store, pieces):
     for reports in pieces:
         current = session(problem, store)
         for _ in range(reports):
-            current.work(0.0)
+            current.work(math.inf, until_report=True)
     current = session(problem, store)
-    while not current.work(0.0).finished:
+    while not current.work(math.inf, until_report=True).finished:
         pass
     return store.result(CONFIG.trial_id)
 
@@ -64,30 +70,96 @@ def test_interruptions_leave_no_trace(problem, tmp_path):
 
 def test_time_stamps_of_reported_rows_are_kept(problem, tmp_path):
     store = open_store(str(tmp_path))
-    session(problem, store).work(0.0)
+    session(problem, store).work(math.inf, until_report=True)
     before = store.checkpoint(CONFIG.trial_id)["history"]
     finish(problem, store, [])
     after = store.checkpoint(CONFIG.trial_id)["history"]
     assert np.array_equal(after[: len(before)], before)
 
 
-def test_a_checkpoint_of_another_version_is_set_aside(problem, tmp_path):
+def odd_states(problem, tmp_path):
+    """Checkpoints that can be read and yet cannot be used."""
+    other = TrialConfig.model_validate({**CONFIG.content(), "ansatz": {"depth": 3}})
+    state = TrialSession(other, problem, open_device("exact", factory.ansatz(other)), None).state()
+    yield {"step": np.array(3)}
+    yield {"notes": np.zeros(2, dtype=np.uint8)}
+    yield state  # of another circuit
+    yield {**session(problem, None).state(), "notes": np.frombuffer(b"[]", dtype=np.uint8)}
+
+
+def test_a_checkpoint_that_does_not_fit_is_set_aside_and_told_of(problem, tmp_path):
     expected = finish(problem, open_store(str(tmp_path / "good")), [])
     store = open_store(str(tmp_path / "bad"))
-    for odd in ({"step": np.array(3)}, {"notes": np.zeros(2, dtype=np.uint8)}):
+    for number, odd in enumerate(odd_states(problem, tmp_path)):
         store.save_checkpoint(CONFIG.trial_id, odd)
         current = session(problem, store)
         assert current.trainer.step == 0
-        assert (store.root / CONFIG.trial_id / "checkpoint.unreadable").exists()
+        (note,) = current.notes
+        assert f"{CONFIG.trial_id}/checkpoint.npz cannot be used" in note
+        assert "is trained again" in note
+        kept = list((local_folder(store) / CONFIG.trial_id).glob("checkpoint.unreadable*"))
+        assert len(kept) == number + 1
     assert results_digest([finish(problem, store, [])]) == results_digest([expected])
+
+
+def test_a_piece_of_work_ends_by_the_clock_also_between_two_reports(problem, tmp_path):
+    store = open_store(str(tmp_path))
+    current = session(problem, store)
+    progress = current.work(0.0)  # one step, then the time is over
+    assert (progress.step, progress.finished) == (0, False)
+    current.work(0.0)
+    assert store.checkpoint(CONFIG.trial_id)["step"] == 2
+    assert store.checkpoint(CONFIG.trial_id)["history"].shape[0] == 1
+    resumed = session(problem, store)
+    assert resumed.trainer.step == 2
+    whole = finish(problem, open_store(str(tmp_path / "whole")), [])
+    while not resumed.work(0.0).finished:
+        pass
+    assert results_digest([store.result(CONFIG.trial_id)]) == results_digest([whole])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, about such numbers
+def test_a_training_that_diverges_is_a_failure_with_its_flag(problem, tmp_path):
+    content = CONFIG.content()
+    content["training"]["learning_rate"] = 1e308
+    wild = TrialConfig.model_validate(content)
+    store = open_store(str(tmp_path))
+    for _ in range(2):  # from its checkpoint it comes to the same end
+        current = TrialSession(wild, problem, open_device("exact", factory.ansatz(wild)), store)
+        with pytest.raises(DivergedError, match=r"finite numbers, but at step .* learning rate"):
+            current.work(math.inf)
+        assert "diverged" in current.flags()
+        assert store.result(wild.trial_id) is None
+
+
+def test_what_a_result_was_computed_with_is_kept(problem, tmp_path):
+    result = finish(problem, open_store(str(tmp_path)), [])
+    assert result.version == qhn.__version__
+    assert result.processor == processor_text()
+    assert "avx" in result.processor or "neon" in result.processor
+
+
+def test_a_stop_is_the_trial_at_its_last_report(problem, tmp_path):
+    store = open_store(str(tmp_path))
+    current = session(problem, store)
+    for _ in range(3):
+        progress = current.work(math.inf, until_report=True)
+    stop = current.result("stopped")
+    assert (stop.status, stop.steps, dict(stop.metrics)) == ("stopped", 14, progress.metrics)
+    expected = finish(problem, store, [])
+    # Another sweep has trained the trial to its end; the one that stopped it sees none of that.
+    record = read_record(store, CONFIG.trial_id, stop=stop)
+    assert record.history.steps == [0, 7, 14]
+    assert record.result == stop
+    assert read_record(store, CONFIG.trial_id).result == expected
 
 
 def test_a_trial_killed_before_its_result_was_written_gets_it(problem, tmp_path):
     store = open_store(str(tmp_path))
     expected = finish(problem, store, [])
-    (store.root / CONFIG.trial_id / "result.json").unlink()
+    (local_folder(store) / CONFIG.trial_id / "result.json").unlink()
     again = session(problem, store)
-    assert again.work(0.0).finished
+    assert again.work(math.inf, until_report=True).finished
     seconds = store.result(CONFIG.trial_id).training_seconds
     assert store.result(CONFIG.trial_id) == replace(expected, training_seconds=seconds)
 
@@ -95,13 +167,13 @@ def test_a_trial_killed_before_its_result_was_written_gets_it(problem, tmp_path)
 def test_two_sweeps_with_the_same_trial_do_not_set_each_other_back(problem, tmp_path):
     store = open_store(str(tmp_path))
     slow = session(problem, store)
-    slow.work(0.0)
+    slow.work(math.inf, until_report=True)
     expected = finish(problem, store, [])
-    slow.work(0.0)
+    slow.work(math.inf, until_report=True)
     record = read_record(store, CONFIG.trial_id)
     assert record.history.steps == [*range(0, 60, 7), 60]
     assert not slow.trainer.finished
-    while not slow.work(0.0).finished:
+    while not slow.work(math.inf, until_report=True).finished:
         pass
     assert store.result(CONFIG.trial_id) == expected
 
@@ -110,7 +182,7 @@ def test_two_sweeps_with_the_same_trial_do_not_set_each_other_back(problem, tmp_
 def test_a_result_whose_checkpoint_is_lost_is_a_history_of_one_row(problem, tmp_path, content):
     store = open_store(str(tmp_path))
     result = finish(problem, store, [])
-    path = store.root / CONFIG.trial_id / "checkpoint.npz"
+    path = local_folder(store) / CONFIG.trial_id / "checkpoint.npz"
     path.unlink()
     if content is not None:
         path.write_bytes(content)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from qhn.sweeps.planning.plan import PlannedTrial
 
-State = Literal["waiting", "running", "finished", "failed"]
+TrialState = Literal["waiting", "running", "finished", "failed"]
 _RECENT = 200
 
 
@@ -19,7 +19,7 @@ class GroupCounts:
     """How far one group is: numbers of trials by state, and the last test accuracies."""
 
     label: str
-    counts: Counter[State] = field(default_factory=Counter)
+    counts: Counter[TrialState] = field(default_factory=Counter)
     accuracies: list[float] = field(default_factory=list)
 
     @property
@@ -41,13 +41,15 @@ class Board:
         self, trials: Iterable[PlannedTrial], done: Mapping[str, float], failed: set[str]
     ) -> None:
         self.groups: dict[str, GroupCounts] = {}
-        self._states: dict[str, State] = {}
+        self._states: dict[str, TrialState] = {}
         self._groups_of: dict[str, GroupCounts] = {}
         # Kept by hand: both are asked for at every turn of Tune's loop.
-        self._counts: Counter[State] = Counter()
+        self._counts: Counter[TrialState] = Counter()
         self._running: dict[str, None] = {}
         self._ended_at: deque[float] = deque(maxlen=_RECENT)
         self.phase = "starting"
+        # Lines for people: files that could not be used, for example.
+        self.notes: list[str] = []
         # How many trials MLflow does not have yet, once that is what is waited for.
         self.unwritten: Callable[[], int] | None = None
         for trial in trials:
@@ -62,7 +64,7 @@ class Board:
                 self.move(trial.trial_id, "failed")
         self._ended_at.clear()
 
-    def move(self, trial_id: str, state: State, accuracy: float | None = None) -> None:
+    def move(self, trial_id: str, state: TrialState, accuracy: float | None = None) -> None:
         """Note that a trial has another state; an accuracy where it has finished."""
         group, before = self._groups_of[trial_id], self._states[trial_id]
         if before == state:
@@ -80,7 +82,7 @@ class Board:
         if accuracy is not None:
             group.accuracies.append(accuracy)
 
-    def count(self, state: State) -> int:
+    def count(self, state: TrialState) -> int:
         """Number of trials in a state."""
         return self._counts[state]
 

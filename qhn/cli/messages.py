@@ -1,0 +1,18 @@
+"""How an error reaches a person, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from qhn.core.errors import QhnError
+
+#: Something that the user can mend.
+MENDABLE = 2
+
+
+def print_error(error: QhnError) -> int:
+    """Print an error as one message, without a traceback; the exit code for it."""
+    message = Text.assemble(("error: ", "bold red"), str(error))
+    Console(stderr=True, soft_wrap=True).print(message)
+    return MENDABLE

@@ -1,0 +1,173 @@
+"""The part of a run that Ray Tune does: trials to actors, and their reports to the callback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qhn.core.errors import QhnError
+from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.handlers import Shield
+from qhn.sweeps.driver.lane import simulator_lane
+from qhn.sweeps.driver.local_ray import local_ray
+from qhn.sweeps.driver.neighbours import noted
+from qhn.sweeps.planning.machine import Machine
+from qhn.sweeps.planning.plan import Plan, PlannedTrial
+from qhn.sweeps.store import Store, TrialResult
+from qhn.sweeps.tracking import TrackingWriter
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is left of a sweep, and what the run of it needs.
+
+    Attributes:
+        plan: the whole sweep.
+        todo: the trials that are left, in the order in which they run.
+        over: results of the trials that were over before.
+        slots: trials at once.
+        machine: that runs them.
+        store: where trials are kept.
+        writer: brings MLflow up to date.
+        board: what people look at.
+        scratch: a local folder for Tune's own files, which nobody needs afterwards.
+        stops: filled with the result of each trial that is stopped early, for the writer.
+        shield: surrounds what must not be interrupted (see `qhn.sweeps.driver.handlers`).
+    """
+
+    plan: Plan
+    todo: list[PlannedTrial]
+    over: Mapping[str, TrialResult]
+    slots: int
+    machine: Machine
+    store: Store
+    writer: TrackingWriter
+    board: Board
+    scratch: Path
+    stops: dict[str, TrialResult]
+    shield: Shield
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds that a run took: training, over all trials, and until Ray was there."""
+
+    training: float = 0.0
+    ray_start: float = 0.0
+
+
+def train(work: Work) -> Spent:
+    """Run the trials that are left.
+
+    Raises:
+        QhnError: the store, the tracking store or Ray cannot be used.
+    """
+    lane = simulator_lane(work.slots)
+    # Before Ray starts, since its start changes it for everything that comes of it.
+    umask = os.umask(0)
+    os.umask(umask)
+    work.board.phase = "starting Ray"
+    begin = time.monotonic()
+    with (
+        noted(work.plan.name, work.slots) as ray_folder,
+        local_ray(work.slots, lane.most_alive, work.machine, ray_folder, work.shield),
+    ):
+        with work.shield():
+            from ray.tune import (
+                CheckpointConfig,
+                PlacementGroupFactory,
+                RunConfig,
+                TuneConfig,
+                Tuner,
+                with_parameters,
+                with_resources,
+            )
+
+            from qhn.sweeps.driver.callback import RESTARTS, DriverCallback
+            from qhn.sweeps.driver.early_stopping import GroupedAsha
+            from qhn.sweeps.driver.emission import Emission
+            from qhn.sweeps.driver.scheduler import PatientScheduler
+            from qhn.sweeps.driver.table_use import TableUse
+            from qhn.sweeps.trial.actor import TrialActor
+            from qhn.sweeps.trial.tables import start_tables
+
+        ray_start = time.monotonic() - begin
+        tables = start_tables(work.slots)
+        use = TableUse(work.todo, tables, work.machine.object_store_bytes)
+        # Only now, so that both start at once; and before any trial does.
+        work.writer.wait_until_ready()
+        for trial in work.todo:
+            work.store.clear_error(trial.trial_id)
+        rule = work.plan.early_stopping
+        emission = Emission(
+            work.todo,
+            lambda trial: lane,
+            None if rule is None else rule.metric,
+            use.may_come,
+            use.coming,
+        )
+        callback = DriverCallback(
+            work.todo,
+            work.store,
+            work.plan.name,
+            None if rule is None else rule.content(),
+            work.stops,
+            work.writer,
+            work.board,
+            emission.again,
+            use.over,
+        )
+        slots = {lane.name: lane.slots}
+        actor = with_parameters(
+            TrialActor, store_uri=work.store.uri, tables=tables, threads=1, umask=umask
+        )
+        bundles = {lane.name: PlacementGroupFactory([dict(lane.resources)])}
+
+        def resources(config: Mapping[str, Any]) -> PlacementGroupFactory:
+            return bundles[config["lane"]]
+
+        tuner = Tuner(
+            with_resources(actor, resources),
+            tune_config=TuneConfig(
+                search_alg=emission,
+                scheduler=PatientScheduler(slots)
+                if rule is None
+                else GroupedAsha(rule, work.plan.trials, work.over, work.store, slots),
+                num_samples=len(work.todo) * (1 + RESTARTS),
+                reuse_actors=True,
+                # Tune would name folders by the whole configuration.
+                trial_dirname_creator=str,
+            ),
+            run_config=RunConfig(
+                name="trials",
+                storage_path=str(work.scratch),
+                callbacks=[callback],
+                verbose=0,
+                checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        work.board.phase = "starting trials (a new machine compiles the engine first)"
+        try:
+            tuner.fit()
+        except Exception as error:
+            own = _own_error(error)
+            if own is None:
+                raise
+            raise own from error
+        finally:
+            # Ray's own record of the run is not needed: the store has everything.
+            shutil.rmtree(work.scratch, ignore_errors=True)
+        return Spent(callback.training_seconds, ray_start)
+
+
+def _own_error(error: BaseException) -> QhnError | None:
+    """The error of this package that Tune has wrapped, if it is one."""
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, QhnError):
+        link = link.__cause__ or link.__context__
+    return link

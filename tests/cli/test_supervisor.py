@@ -1,0 +1,110 @@
+"""The process that watches the driver: every end is told, and nothing is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+RUN = """
+import os, signal, subprocess, sys, time
+from qhn.cli.supervisor import supervised
+
+def work():
+    {work}
+
+sys.exit(supervised(work, lambda: "Go on with: the same command."))
+"""
+
+
+def start(work):
+    body = "\n    ".join(work.strip().splitlines())
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN.format(work=body)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process, number=None):
+    if number is not None:
+        process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 130])
+def test_the_exit_code_is_that_of_the_work(code):
+    assert end(start(f"print('done', flush=True)\nreturn {code}")) == (code, "done\n", "")
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        ("os._exit(1)", "Ray has stopped"),
+        ("os._exit(0)", "Ray has stopped"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "out of memory, perhaps"),
+        ("os.kill(os.getpid(), signal.SIGABRT)", "ended by SIGABRT"),
+    ],
+)
+def test_an_end_without_a_word_is_told(work, words):
+    code, _, errors = end(start(work))
+    assert code == 3
+    assert words in errors
+    assert "Go on with: the same command." in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_every_stop_reaches_the_work_as_ctrl_c(number):
+    process = start(
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try:\n"
+        "    print('working', flush=True)\n"
+        "    signal.pause()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped', flush=True)\n"
+        "    return 130"
+    )
+    assert process.stdout.readline() == "working\n"
+    assert end(process, number) == (130, "stopped\n", "")
+
+
+def test_what_the_lost_work_had_started_is_ended():
+    process = start(
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "print(child.pid, flush=True)\n"
+        "sys.stdin.close()\n"
+        "os._exit(1)"
+    )
+    orphan = int(process.stdout.readline())
+    assert end(process)[0] == 3
+    assert not psutil.pid_exists(orphan)
+
+
+def test_the_work_dies_with_its_supervisor():
+    process = start("print(os.getpid(), flush=True)\nsignal.pause()")
+    work = psutil.Process(int(process.stdout.readline()))
+    process.kill()
+    process.wait()
+    work.wait(timeout=60)
+    assert not work.is_running()
+    process.communicate()
+
+
+def test_a_pause_and_its_end_reach_the_work():
+    process = start("print(os.getpid(), flush=True)\nprint(sys.stdin.readline(), end='')\nreturn 0")
+    work = psutil.Process(int(process.stdout.readline()))
+    process.send_signal(signal.SIGTSTP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    # The system delivers the signal when it next looks at the process.
+    deadline = time.monotonic() + 60
+    while work.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline, work.status()
+    process.send_signal(signal.SIGCONT)
+    assert end(process)[0] == 0
