@@ -70,6 +70,7 @@ def test_a_trainer_can_be_made_of_the_public_names():
     while not trainer.finished:
         trainer.advance()
     assert trainer.history.steps == [0, 5]
+    assert not trainer.diverged and len(trainer.top_strings(3)) == 3
 
 
 EXAMPLES = [path for path in sorted(ROOT.rglob("*.py")) if ">>>" in path.read_text()]

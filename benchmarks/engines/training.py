@@ -32,7 +32,7 @@ def step(
     trainer = Trainer(
         problem=problem,
         ansatz=ansatz,
-        objective=Objective(name, problem.nll, problem.n_train),
+        objective=Objective.of(name, problem),
         schedule=None if name == "mle" else Constant(1.0),
         optimiser=Adam(0.1),
         seed=0,

@@ -42,6 +42,7 @@ class Workspace(NamedTuple):
 def _read_angles(angles: Any, trigonometry: Any) -> None:
     """Angles by qubit to half angles by bit; bits above the qubits do nothing."""
     depth, _, n_qubits = angles.shape
+    # cos 0 and sin 0: no pass needs a case of its own for the bits above the qubits.
     trigonometry[0] = 1.0
     trigonometry[1:] = 0.0
     for layer in range(depth):
@@ -66,6 +67,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
         n_bits = w.trigonometry.shape[2]
         _read_angles(angles, w.trigonometry)
         cosines, sines, phis = w.trigonometry[0], w.trigonometry[1], w.trigonometry[2]
+        # The last R_Z layer is never applied, so its place among the tables is free for these.
         fill_product(w.low[depth - 1, 0], cosines[0], sines[0], 0, LOW)
         fill_product(w.high[depth - 1, 0], cosines[0], sines[0], LOW, n_bits)
         fill_state(w.ket_re, w.ket_im, w.high[depth - 1, 0], w.low[depth - 1, 0])
@@ -128,6 +130,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
             unrotate_layer(w.ket_re, w.bra_re, n_bits, cosines[layer], sines[layer], by_bit)
             unrotate_layer(w.ket_im, w.bra_im, n_bits, cosines[layer], sines[layer], by_bit)
             p = plan.of_layer[layer - 1]
+            # The ring's CNOT was the last of the layer, so it is the first to be undone.
             if plan.ring[p] != 0:
                 for part in (w.ket_re, w.ket_im, w.bra_re, w.bra_im):
                     close_ring(part, plan.ring[p])
@@ -142,6 +145,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
                 w.scratch_low,
             )
             phase_gradient(w.sums, w.scratch_low, n_bits, w.gradient[layer - 1, 1])
+        # The first layer's state is real: the imaginary part of λ adds nothing to its gradient.
         product_gradient(
             w.bra_re,
             w.high[depth - 1, 0],
@@ -150,6 +154,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
             w.scratch_low,
             w.gradient[0, 0],
         )
+        # Passes count bits and callers count qubits, from opposite ends of the index.
         for layer in range(depth):
             for kind in range(2):
                 for qubit in range(n_qubits):

@@ -29,6 +29,7 @@ from qhn.core.simd.vectors import (
 @inlined
 def enter_elements(elements: Any, vector_number: int, v: Any) -> Any:
     """CNOTs on element bits, for a vector that has arrived at ``vector_number``."""
+    # The control of this CNOT is bit 3 of the index, the lowest bit of the vector's number.
     if elements[0] != 0 and vector_number & 1:
         v = flip_bit2(v)
     if elements[1] != 0:
@@ -53,6 +54,7 @@ def leave_elements(elements: Any, vector_number: int, v: Any) -> Any:
 @kernel
 def close_ring(x: Any, bit: int) -> None:
     """CNOT from bit 0 to ``bit``, its own inverse."""
+    # A ring of three qubits: both bits lie inside the vector.
     if bit < 3:
         for start in range(0, x.size, 8):
             store(x, start, cnot_bit0_bit2(load(x, start)))
@@ -69,6 +71,7 @@ def close_ring(x: Any, bit: int) -> None:
 def phase_at(phases: Any, vector_number: int) -> Any:
     """The eight phases of a vector: the low table times one entry of the high one."""
     high_real, high_imaginary, low_real, low_imaginary = phases
+    # The low table's 128 entries are the phases of 16 vectors in a row.
     high, low = vector_number >> 4, (vector_number & 15) * 8
     a, b = spread(high_real[high]), spread(high_imaginary[high])
     c, d = load(low_real, low), load(low_imaginary, low)
@@ -102,6 +105,8 @@ def entangle(re: Any, im: Any, phases: Any, cycles: Any, lengths: Any, elements:
             a, b = load(re, source * 8), load(im, source * 8)
             for step in range(1, length):
                 target = cycles[position + step]
+                # What lies at the target is read before it is overwritten: no second array is
+                # needed.
                 next_a, next_b = load(re, target * 8), load(im, target * 8)
                 a, b = turn(phase_at(phases, source), a, b)
                 store(re, target * 8, enter_elements(flags, target, a))
@@ -163,6 +168,7 @@ def disentangle(
         length = lengths[row, 1]
         for _ in range(lengths[row, 0]):
             target = cycles[position]
+            # Its place is overwritten first and its content is needed last.
             first = _load(ket, bra, target)
             for step in range(1, length):
                 source = cycles[position + step]

@@ -31,6 +31,7 @@ def measure_entangled(
     for row in range(lengths.shape[0]):
         length = lengths[row, 1]
         for _ in range(lengths[row, 0]):
+            # The state stays where it is: the pass back starts from it, and moves the observable.
             for step in range(length):
                 source = cycles[position + step]
                 target = cycles[position + (step + 1 if step + 1 < length else 0)]
@@ -66,9 +67,12 @@ def weigh_entangled(
                 source = cycles[position + step]
                 target = cycles[position + (step + 1 if step + 1 < length else 0)]
                 weight = load(observable, target * 8)
+                # A ring's CNOT takes the odd elements from the vector across its highest bit: they
+                # are read there, which spares a second array for the moved observable.
                 if ring >= 3:
                     weight = interleave(weight, load(observable, target * 8 ^ partner))
                 elif ring != 0:
+                    # A ring of three qubits: its highest bit lies inside the vector.
                     weight = cnot_bit0_bit2(weight)
                 weight = leave_elements(flags, target, weight)
                 store(bra[0], source * 8, multiply(weight, load(ket[0], source * 8)))

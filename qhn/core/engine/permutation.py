@@ -81,9 +81,11 @@ def _plan(pairs: tuple[tuple[int, int], ...], n_qubits: int, n_bits: int) -> _Pl
     ring = 0
     for control_qubit, target_qubit in pairs:
         control, target = n_qubits - 1 - control_qubit, n_qubits - 1 - target_qubit
+        # Only the last CNOT of a ring has the lowest bit as its control.
         if control == 0:
             ring = target
         elif target >= ELEMENT_BITS:
+            # Each CNOT acts on where those before it have moved a vector.
             control_bit = destination >> (control - ELEMENT_BITS) & 1
             destination ^= control_bit << (target - ELEMENT_BITS)
         else:

@@ -16,6 +16,7 @@ from qhn.core.simd.vectors import load, multiply, multiply_add, spread, store, t
 @kernel
 def fill_state(re: Any, im: Any, high: Any, low: Any) -> None:
     """The product state of two tables."""
+    # R_Y is real, and so is what it makes of |0…0⟩.
     zero = spread(0.0)
     for a in range(high.size):
         factor = spread(high[a])

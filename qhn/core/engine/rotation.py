@@ -57,8 +57,10 @@ def rotate_low(x: Any, cosines: Any, sines: Any) -> None:
     """R_Y on bits 0 to 5."""
     c0, c1, c2 = spread(cosines[0]), spread(cosines[1]), spread(cosines[2])
     c3, c4, c5 = spread(cosines[3]), spread(cosines[4]), spread(cosines[5])
+    # R_Y subtracts where a bit is 0 and adds where it is 1: the sine carries the sign.
     s0, s1, s2 = signed_bit0(sines[0]), signed_bit1(sines[1]), signed_bit2(sines[2])
     s3, s4, s5 = spread(sines[3]), spread(sines[4]), spread(sines[5])
+    # Bits 0 to 2 lie inside a vector, bits 3 to 5 number the eight vectors of a block.
     for start in range(0, x.size, 64):
         v = load8(x, start, 8)
         v = (
@@ -82,6 +84,7 @@ def rotate_three(x: Any, bit: int, cosines: Any, sines: Any) -> None:
     c0, c1, c2 = spread(cosines[bit]), spread(cosines[bit + 1]), spread(cosines[bit + 2])
     s0, s1, s2 = spread(sines[bit]), spread(sines[bit + 1]), spread(sines[bit + 2])
     for block in range(0, x.size, 8 * stride):
+        # Each of the eight vectors moves on by one at a time: eight streams, all read in order.
         for start in range(block, block + stride, 8):
             v = load8(x, start, stride)
             v = rotate8_bit2(c2, s2, rotate8_bit1(c1, s1, rotate8_bit0(c0, s0, v)))

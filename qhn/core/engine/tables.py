@@ -24,6 +24,7 @@ def fill_product(table: Any, cosines: Any, sines: Any, first: int, last: int) ->
     size = 1
     for bit in range(first, last):
         for j in range(size):
+            # The upper half first: it is made of the lower one as it was before this bit.
             table[size + j] = table[j] * sines[bit]
             table[j] *= cosines[bit]
         size *= 2

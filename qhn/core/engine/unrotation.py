@@ -51,7 +51,10 @@ from qhn.core.simd.vectors import (
 @kernel
 def unrotate_elements(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: Any) -> None:
     """Bits 0 to 2. Bits above them are left to the other passes."""
+    # Bits 3 to 5 do not join this pass, as they do in `rotate_low`: two states of eight vectors,
+    # six sums and twelve factors would not fit into 32 registers.
     c0, c1, c2 = spread(cosines[0]), spread(cosines[1]), spread(cosines[2])
+    # The inverse of a rotation is that by the opposite angle.
     s0, s1, s2 = signed_bit0(-sines[0]), signed_bit1(-sines[1]), signed_bit2(-sines[2])
     sum0 = sum1 = sum2 = spread(0.0)
     for start in range(0, ket.size, 8):
@@ -67,6 +70,7 @@ def unrotate_elements(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: An
         k, b = rotate_elements(c2, s2, k, flipped), rotate_elements(c2, s2, b, flip_bit2(b))
         store(ket, start, k)
         store(bra, start, b)
+    # λ₁ψ₀ counts with a plus and λ₀ψ₁ with a minus: the sign is given once, to the sums.
     gradient[0] += total(multiply(signed_bit0(1.0), sum0))
     gradient[1] += total(multiply(signed_bit1(1.0), sum1))
     gradient[2] += total(multiply(signed_bit2(1.0), sum2))

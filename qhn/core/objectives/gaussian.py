@@ -109,6 +109,7 @@ def apply_gaussian(x: Any, shift: float, c: float, out: Any) -> None:
 def off_diagonal(strings: Any, c: float) -> Any:
     """What turns Σ_jl k(j, l) / m² into its unbiased form, over the pairs j ≠ l of m strings."""
     m = strings.size
+    # Counted by distance as whole numbers: no rounding, whatever the order of the strings.
     counts = np.zeros(65, np.int64)
     for j in range(m):
         for other in range(j):

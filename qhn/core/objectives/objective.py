@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from qhn.core.arrays import FloatArray, IntArray, readonly
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.objectives.kernels import COMPILED_SIZE, correlation
+
+if TYPE_CHECKING:
+    from qhn.core.evaluation.problem import Problem
 
 Name = Literal["mle", "elbo", "selbo"]
 
@@ -95,6 +98,21 @@ class Objective:
         self._correlation = correlation(self.bandwidth)
         self._buffer = np.zeros(nll.size)
         self._passes = _passes(nll.size)
+
+    @classmethod
+    def of(
+        cls,
+        name: Name,
+        problem: Problem,
+        bandwidth: float | None = None,
+        prior_samples: int | None = None,
+    ) -> Self:
+        """The objective on a problem's table, with n its number of training points.
+
+        Raises:
+            InvalidValueError: if a value breaks its rule.
+        """
+        return cls(name, problem.nll, problem.n_train, bandwidth, prior_samples)
 
     def value_and_observable(
         self, q: FloatArray, lambda_: float, prior: IntArray | None = None

@@ -75,6 +75,7 @@ def logarithm(x: Any) -> Any:
     one = spread(1.0)
     s = divide(subtract(m, one), add(m, one))
     z = multiply(s, s)
+    # From the smallest term up, so that none is lost to the rounding of larger ones.
     series = spread(_SERIES[10])
     series = multiply_add(series, z, spread(_SERIES[9]))
     series = multiply_add(series, z, spread(_SERIES[8]))
@@ -87,5 +88,6 @@ def logarithm(x: Any) -> Any:
     series = multiply_add(series, z, spread(_SERIES[1]))
     series = multiply_add(series, z, spread(_SERIES[0]))
     twice = add(s, s)
+    # The long part of e · ln 2 is exact and comes last; what is short is summed before it.
     small = multiply_add(e, spread(_LN2_LOW), multiply(multiply(twice, z), series))
     return multiply_add(e, spread(_LN2_HIGH), add(twice, small))

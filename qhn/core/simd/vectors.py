@@ -58,6 +58,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     """The eight doubles that start at ``array[index]``; no bounds are checked."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        # Arrays from outside may begin at any double: more alignment is not promised.
         return builder.load(_address(context, builder, signature, args), align=8)
 
     return vector8(array, types.intp), emit
@@ -126,6 +127,7 @@ def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
 add = _arithmetic("a + b", 2, lambda builder, a, b: builder.fadd(a, b))
 subtract = _arithmetic("a − b", 2, lambda builder, a, b: builder.fsub(a, b))
 divide = _arithmetic("a / b", 2, lambda builder, a, b: builder.fdiv(a, b))
+# An ordered comparison with NaN is false: where a is NaN, this is b.
 maximum = _arithmetic(
     "The greater of a and b",
     2,
@@ -200,6 +202,7 @@ def total(typing: Any, vector: Any) -> Any:
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         (partial,) = args
+        # By halves on every processor: the order of additions is part of every result.
         for distance in (4, 2, 1):
             moved = _elements([element ^ distance for element in range(WIDTH)])
             partial = builder.fadd(partial, builder.shuffle_vector(partial, partial, moved))

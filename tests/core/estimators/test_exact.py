@@ -36,9 +36,7 @@ def exact(name="selbo", seed=3, prior_samples=None, **changes):
         **{
             "problem": PROBLEM,
             "ansatz": ANSATZ,
-            "objective": Objective(
-                name, PROBLEM.nll, PROBLEM.n_train, BANDWIDTH, prior_samples=prior_samples
-            ),
+            "objective": Objective.of(name, PROBLEM, BANDWIDTH, prior_samples),
             "simulator": Engine(ANSATZ),
             "seed": seed,
             "best_of": 8,
@@ -66,7 +64,7 @@ def test_prior_strings_are_those_of_seed_and_step():
     estimator = exact(seed=11, prior_samples=16)
     found = estimator.evaluate(ANGLES[0], LAMBDA, 4)
     prior = stream(11, Purpose.PRIOR_SAMPLES, 4).integers(64, size=16)
-    objective = Objective("selbo", PROBLEM.nll, PROBLEM.n_train, BANDWIDTH, prior_samples=16)
+    objective = Objective.of("selbo", PROBLEM, BANDWIDTH, prior_samples=16)
     q = circuit.probabilities(ANSATZ, ANGLES[0])
     assert found.value == pytest.approx(objective.value_and_observable(q, LAMBDA, prior)[0])
     assert found.value != estimator.evaluate(ANGLES[0], LAMBDA, 5).value

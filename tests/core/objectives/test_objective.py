@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qhn.core import networks
 from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import readonly
+from qhn.core.data.datasets import make_dataset
 from qhn.core.engine.engine import Engine
 from qhn.core.errors import InvalidValueError
+from qhn.core.evaluation.problem import build_problem
 from qhn.core.objectives import divergences as compiled
 from qhn.core.objectives import reference as plain
 from qhn.core.objectives.kernels import mmd2
@@ -196,6 +199,17 @@ def test_elbo_of_a_point_mass_is_finite(size: int) -> None:
 def test_regularisers_vanish_on_the_prior() -> None:
     terms = Objective("elbo", np.zeros(128), 1).terms(np.full(128, 1 / 128))
     assert (terms.kl, terms.mmd2) == (0.0, 0.0)
+
+
+def test_an_objective_of_a_problem_takes_table_and_number_of_points_from_it() -> None:
+    data = make_dataset("moons", train=17, test=3)
+    problem = build_problem(data, networks.logistic(2))
+    q, prior = distribution(8, 1), np.arange(4)
+    ours = Objective.of("selbo", problem, 1.5, 4)
+    theirs = Objective("selbo", problem.nll, 17, 1.5, 4)
+    assert ours.n_points == problem.n_train == 17
+    values = [made.value_and_observable(q, 3.0, prior)[0] for made in (ours, theirs)]
+    assert values[0] == values[1]
 
 
 def test_table_is_not_copied() -> None:

@@ -35,7 +35,7 @@ def trainer(problem, name="mle", schedule=None, seed=0, depth=2, distribution=No
     arguments = {
         "problem": problem,
         "ansatz": ansatz,
-        "objective": Objective(name, problem.nll, problem.n_train, None, prior_samples),
+        "objective": Objective.of(name, problem, prior_samples=prior_samples),
         "schedule": schedule,
         "optimiser": Adam(0.1),
         "seed": seed,
