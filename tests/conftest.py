@@ -32,9 +32,10 @@ class Qhn:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = open_store(str(folder / "store"))
+        self.root = folder / "store"
+        self.store = open_store(str(self.root))
         self.environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-        self.environment |= {"QHN_STORE": str(self.store.root), "COLUMNS": "120"}
+        self.environment |= {"QHN_STORE": str(self.root), "COLUMNS": "120"}
         self._started: list[subprocess.Popen] = []
 
     def write(self, text: str) -> Path:
@@ -112,7 +113,7 @@ class Qhn:
         """A client of the store's MLflow database."""
         from mlflow.tracking import MlflowClient
 
-        return MlflowClient(tracking_uri=f"sqlite:///{self.store.root}/mlflow.db")
+        return MlflowClient(tracking_uri=f"sqlite:///{self.root}/mlflow.db")
 
     def check_tracking(self, file: Path, name: str, last_step: int) -> None:
         """Every planned trial has exactly one finished run, with each step once and in order."""

@@ -31,7 +31,7 @@ def test_plan_counts_and_starts_nothing(qhn):
     output = qhn("sweep", "plan", file)
     assert "planned: 9 trials, 0 finished, 0 failed, 9 to run" in output
     assert "moons elbo lambda=3" in output
-    assert not qhn.store.root.exists()
+    assert not qhn.root.exists()
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
@@ -42,7 +42,7 @@ def test_mistakes_are_listed_and_nothing_starts(qhn, command):
     assert "seeds" in output
     assert "steps: unknown key" in output
     assert "Traceback" not in output
-    assert not qhn.store.root.exists()
+    assert not qhn.root.exists()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_summary_that_cannot_be_written_is_said_before_training(qhn):
     file = qhn.write(SWEEP.replace("[1, 1.0]", "1"))
     output = qhn("sweep", "run", file, "--summary", qhn.folder, code=2)
     assert "summary file must be writable" in output
-    assert not qhn.store.root.exists()
+    assert not qhn.root.exists()
 
 
 def test_a_refused_run_leaves_the_summary_of_an_earlier_one(qhn):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qhn.core.errors import DamagedError, StoreError
@@ -99,12 +99,12 @@ class FolderBackend:
 
     def move(self, key: str, target: str) -> None:
         """See `Backend.move`."""
-        path = self._path(key)
+        path, place = self._path(key), self._path(target)
         with self._writing(path):
-            try:
-                path.rename(self._path(target))
-            except FileNotFoundError:
-                return
+            if os.path.lexists(path):
+                self.make(place.parent)
+                with suppress(FileNotFoundError):
+                    path.rename(place)
 
     def delete(self, key: str) -> None:
         """See `Backend.delete`."""

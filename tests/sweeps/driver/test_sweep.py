@@ -80,7 +80,7 @@ def kill_an_actor(driver: int, *titles: str) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
     file = qhn.write(sweep(seeds=2))
-    paths = [qhn.store.root / trial / "result.json" for trial in qhn.trials(file)]
+    paths = [qhn.root / trial / "result.json" for trial in qhn.trials(file)]
     driver = qhn.start("sweep", "run", file, "--cpus", 2)
     qhn.wait(driver, lambda: any(path.exists() for path in paths))
     output = qhn.end(driver, number)
@@ -99,7 +99,7 @@ def test_a_stop_before_training_is_clean_as_well(qhn, number):
     summary = qhn.folder / "summary.json"
     summary.write_text("of an earlier run")
     driver = qhn.start("sweep", "run", file, "--summary", summary)
-    qhn.wait(driver, lambda: qhn.store.sweep("whole").file.exists())
+    qhn.wait(driver, lambda: qhn.store.sweep("whole").exists())
     output = qhn.end(driver, number)
     assert driver.returncode == 130, output
     assert "qhn sweep resume whole" in output
@@ -132,7 +132,7 @@ def test_runs_of_a_killed_driver_are_closed_though_the_file_asks_for_others_now(
     qhn.wait(driver, lambda: qhn.store.sweep("k").running())
     qhn.wait(
         driver,
-        lambda: any((qhn.store.root / t / "checkpoint.npz").exists() for t in qhn.trials(file)),
+        lambda: any((qhn.root / t / "checkpoint.npz").exists() for t in qhn.trials(file)),
     )
     qhn.wait(driver, lambda: len(qhn.runs("k")) == 2)
     qhn.kill(driver)
@@ -145,11 +145,11 @@ def test_what_mlflow_does_not_take_is_said_by_the_exit_code(qhn):
     file = qhn.write(
         "{name: u, datasets: [moons], objectives: [mle], seeds: 1, training: {steps: 20}}"
     )
-    qhn.store.root.mkdir()
-    (qhn.store.root / "artifacts").write_text("no folder")
+    qhn.root.mkdir()
+    (qhn.root / "artifacts").write_text("no folder")
     output = qhn("sweep", "run", file, code=1)
     assert "MLflow lacks the newest state of 1 run" in output
-    (qhn.store.root / "artifacts").unlink()
+    (qhn.root / "artifacts").unlink()
     assert qhn.run(file)["untracked"] == 0
     qhn.check_tracking(file, "u", 20)
 
@@ -158,7 +158,7 @@ def test_failures_are_kept_until_they_are_tried_again(qhn):
     file = qhn.write(
         "{name: r, datasets: [moons], objectives: [mle], seeds: 1, training: {steps: 20}}"
     )
-    obstacle = qhn.store.root / qhn.trials(file)[0] / "checkpoint.npz"
+    obstacle = qhn.root / qhn.trials(file)[0] / "checkpoint.npz"
     obstacle.mkdir(parents=True)
     qhn("sweep", "run", file, code=1)
     qhn("sweep", "run", file, "--retry-failed", "--tracking-uri", "http://127.0.0.1:1", code=2)
@@ -171,7 +171,7 @@ def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
     text = "{name: f, datasets: [moons], objectives: [mle], seeds: 3, training: {steps: 20}}"
     file = qhn.write(text)
     broken = qhn.trials(file)[1]
-    obstacle = qhn.store.root / broken / "checkpoint.npz"
+    obstacle = qhn.root / broken / "checkpoint.npz"
     obstacle.mkdir(parents=True)
     output = qhn("sweep", "run", file, code=1)
     assert f"failed {broken} (moons mle seed=1)" in output
@@ -238,7 +238,7 @@ def test_a_file_that_asks_for_other_trials_under_the_same_name_is_noted(qhn):
 
 def test_a_store_that_cannot_be_written_ends_in_one_message(qhn):
     file = qhn.write("{name: full, datasets: [moons], objectives: [mle], seeds: 2}")
-    obstacle = qhn.store.sweep("full").path / "progress.json"
+    obstacle = qhn.root / "sweeps" / "full" / "progress.json"
     obstacle.mkdir(parents=True)
     output = qhn("sweep", "run", file, code=2)
     assert "the store must be writable" in output

@@ -218,4 +218,4 @@ def test_any_sequence_of_operations(kind, tmp_path_factory):
             super().__init__()
             self.backend = make(kind, tmp_path_factory.mktemp("machine"))
 
-    run_state_machine_as_test(Run, settings=settings(max_examples=25, stateful_step_count=20))
+    run_state_machine_as_test(Run, settings=settings(max_examples=40, stateful_step_count=20))

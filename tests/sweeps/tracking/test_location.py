@@ -55,11 +55,12 @@ def test_paths_that_mlflow_reads_in_two_ways_are_refused(tmp_path, monkeypatch, 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_other_odd_letters_in_the_store_s_path_stay_in_it(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    store = open_store(str(tmp_path / "a b#c [d] é"))
-    store.root.mkdir()
+    root = tmp_path / "a b#c [d] é"
+    root.mkdir()
+    store = open_store(str(root))
     location = tracking_location(store)
     SweepRuns(location, "odd").close_parent("FINISHED", {"a.txt": "text"}, {})
-    assert (store.root / "mlflow.db").stat().st_size > 0
-    assert [path.name for path in tmp_path.iterdir()] == [store.root.name]
-    assert list((store.root / "artifacts").rglob("a.txt"))
+    assert (root / "mlflow.db").stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [root.name]
+    assert list((root / "artifacts").rglob("a.txt"))
     assert tracking_location(store, location.uri) == location
