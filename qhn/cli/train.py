@@ -130,7 +130,6 @@ def _patience(console: Console) -> Iterator[Callable[[float], None]]:
 
 def _train(config: TrialConfig, console: Console) -> TrialResult:
     """Train, with a line for each report as it is made."""
-    from qhn.devices import open_device
     from qhn.sweeps.config import factory
     from qhn.sweeps.trial.session import TrialSession, result_of
 
@@ -140,7 +139,7 @@ def _train(config: TrialConfig, console: Console) -> TrialResult:
     places = console.width // _WIDTH - 1 if console.is_terminal else len(_COLUMNS)
     shown = list(_COLUMNS.items())[: max(1, places)]
     console.print("".join(f"{title:>{_WIDTH}}" for title in ("step", *dict(shown).values())))
-    with open_device(config.device.name, factory.ansatz(config)) as device:
+    with config.device.open(factory.ansatz(config)) as device:
         session = TrialSession(config, problem, device, None)
         finished = False
         while not finished:

@@ -1,6 +1,14 @@
-"""Quantum devices behind one protocol; each trial owns exactly one handle and closes it."""
+"""Quantum devices: what each can do, known without opening it, and handles to the open ones."""
 
-from qhn.devices.handle import DeviceHandle
-from qhn.devices.opening import open_device
+from qhn.devices.capabilities import Capabilities
+from qhn.devices.handle import DeviceHandle, SimulatorHandle
+from qhn.devices.kinds import DEVICES, Device, make_device
 
-__all__ = ["DeviceHandle", "open_device"]
+__all__ = [
+    "DEVICES",
+    "Capabilities",
+    "Device",
+    "DeviceHandle",
+    "SimulatorHandle",
+    "make_device",
+]

@@ -1,4 +1,4 @@
-"""The exact engine as a device."""
+"""The exact engine as an open device."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import FloatArray
 from qhn.core.engine.engine import Engine
 from qhn.core.errors import InvalidValueError
+from qhn.devices.capabilities import Capabilities
 
 
-class ExactDevice:
-    """Exact simulation on one core: the whole distribution and its gradient, no sampling."""
+class ExactHandle:
+    """Exact simulation on one core: the whole distribution and its gradient, no sampling.
+
+    Args:
+        ansatz: the circuit.
+        capabilities: of the device that this handle opens.
+    """
 
     name = "exact"
-    exact = True
 
-    def __init__(self, ansatz: Ansatz) -> None:
+    def __init__(self, ansatz: Ansatz, capabilities: Capabilities) -> None:
         self.ansatz = ansatz
+        self.capabilities = capabilities
         self._engine: Engine | None = Engine(ansatz)
 
     @property
@@ -28,11 +34,11 @@ class ExactDevice:
         return self._engine
 
     def probabilities(self, parameters: FloatArray) -> FloatArray:
-        """See `DeviceHandle.probabilities`."""
+        """See `SimulatorHandle.probabilities`."""
         return self._open_engine.probabilities(parameters)
 
     def gradient(self, observable: FloatArray) -> FloatArray:
-        """See `DeviceHandle.gradient`."""
+        """See `SimulatorHandle.gradient`."""
         return self._open_engine.gradient(observable)
 
     def close(self) -> None:

@@ -1,20 +1,52 @@
-"""What every device handle must do, run over every device there is."""
+"""What every device must keep, run over the registry of devices."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
-from qhn.devices import DeviceHandle, open_device
+from qhn.devices import DEVICES, Capabilities, DeviceHandle, SimulatorHandle, make_device
 
 ANSATZ = Ansatz.ring(n_qubits=3, depth=2)
 ANGLES = np.random.default_rng(1).uniform(0, 2 * np.pi, ANSATZ.parameter_shape)
 
 
-@pytest.fixture(params=["exact"])
+@pytest.mark.parametrize("name", DEVICES)
+class TestDevice:
+    """A device as data: nothing of this opens it."""
+
+    def test_is_frozen_data_with_its_name(self, name):
+        made = make_device(name)
+        assert made.kind == name
+        assert made == make_device(name)
+        assert type(made).__dataclass_params__.frozen
+
+    def test_every_option_has_a_default(self, name):
+        # Else a sweep file could not name the device by a word.
+        for field in dataclasses.fields(DEVICES[name]):
+            assert field.default is not dataclasses.MISSING
+
+    def test_capabilities_are_known_and_stay(self, name):
+        made = make_device(name)
+        assert isinstance(made.capabilities, Capabilities)
+        assert made.capabilities == make_device(name).capabilities
+
+    def test_unknown_options_are_named(self, name):
+        with pytest.raises(InvalidValueError, match="but got shoots; leave"):
+            make_device(name, shoots=3)
+
+
+@pytest.fixture(params=DEVICES)
 def device(request):
-    with open_device(request.param, ANSATZ) as handle:
+    with make_device(request.param).open(ANSATZ) as handle:
         assert handle.name == request.param
+        assert handle.capabilities == make_device(request.param).capabilities
         yield handle
 
 
@@ -22,22 +54,37 @@ class TestDeviceHandle:
     def test_is_a_handle_of_its_circuit(self, device):
         assert isinstance(device, DeviceHandle)
         assert device.ansatz == ANSATZ
-        assert isinstance(device.exact, bool)
 
-    def test_gives_a_distribution(self, device):
-        q = device.probabilities(ANGLES)
+    def test_gives_what_its_capabilities_say(self, device):
+        assert isinstance(device, SimulatorHandle) == device.capabilities.distribution
+        assert hasattr(device, "samples") == device.capabilities.samples
+
+    def test_closes_twice(self, device):
+        device.close()
+        device.close()
+
+
+@pytest.fixture(params=[n for n in DEVICES if make_device(n).capabilities.distribution])
+def simulator(request):
+    with make_device(request.param).open(ANSATZ) as handle:
+        yield handle
+
+
+class TestSimulatorHandle:
+    def test_gives_a_distribution(self, simulator):
+        q = simulator.probabilities(ANGLES)
         assert q.shape == (8,)
         assert (q >= 0).all()
-        assert q.sum() == pytest.approx(1.0, abs=1e-12 if device.exact else 1e-9)
+        assert q.sum() == pytest.approx(1.0, abs=1e-12)
 
-    def test_gradient_is_that_of_the_expectation(self, device):
+    def test_gradient_is_that_of_the_expectation(self, simulator):
         observable = np.random.default_rng(2).standard_normal(8)
-        device.probabilities(ANGLES)
-        gradient = device.gradient(observable).copy()
+        simulator.probabilities(ANGLES)
+        gradient = simulator.gradient(observable).copy()
         assert gradient.shape == ANSATZ.parameter_shape
 
         def expectation(angles):
-            return device.probabilities(angles) @ observable
+            return simulator.probabilities(angles) @ observable
 
         for place in np.ndindex(*ANSATZ.parameter_shape):
             shift = np.zeros(ANSATZ.parameter_shape)
@@ -46,21 +93,49 @@ class TestDeviceHandle:
             shifted = (expectation(ANGLES + shift) - expectation(ANGLES - shift)) / 2
             assert gradient[place] == pytest.approx(shifted, abs=1e-12)
 
-    def test_same_angles_same_bits(self, device):
-        first = device.probabilities(ANGLES).copy()
-        device.probabilities(ANGLES + 0.1)
-        device.gradient(np.arange(8.0))
-        assert np.array_equal(device.probabilities(ANGLES), first)
+    def test_same_angles_same_bits(self, simulator):
+        first = simulator.probabilities(ANGLES).copy()
+        simulator.probabilities(ANGLES + 0.1)
+        simulator.gradient(np.arange(8.0))
+        assert np.array_equal(simulator.probabilities(ANGLES), first)
 
-    def test_closes_once_and_for_all(self, device):
-        device.close()
-        device.close()
+    def test_closes_once_and_for_all(self, simulator):
+        simulator.close()
+        simulator.close()
         with pytest.raises(InvalidValueError, match="open"):
-            device.probabilities(ANGLES)
+            simulator.probabilities(ANGLES)
         with pytest.raises(InvalidValueError, match="open"):
-            device.gradient(np.zeros(8))
+            simulator.gradient(np.zeros(8))
 
 
 def test_unknown_devices_are_named():
     with pytest.raises(InvalidValueError, match="one of exact, but got 'quantum'"):
-        open_device("quantum", ANSATZ)
+        make_device("quantum")
+
+
+NOTHING_SPECIAL = {
+    "distribution": False,
+    "samples": True,
+    "log_q": False,
+    "reproducible": False,
+    "queued": True,
+    "submission": "neither",
+}
+
+
+@pytest.mark.parametrize("changes", [{"samples": False}, {"circuits_per_job": 0}])
+def test_a_device_that_can_do_nothing_cannot_be_described(changes):
+    assert Capabilities(**NOTHING_SPECIAL)
+    with pytest.raises(InvalidValueError, match="but got"):
+        Capabilities(**{**NOTHING_SPECIAL, **changes})
+
+
+def test_capabilities_load_no_engine():
+    code = (
+        "import sys\n"
+        "from qhn.devices import DEVICES, make_device\n"
+        "[make_device(name).capabilities for name in DEVICES]\n"
+        "heavy = {'numba', 'scipy', 'pennylane', 'qiskit', 'ray'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

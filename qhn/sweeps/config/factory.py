@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qhn.core.ansatz import Ansatz
+from qhn.core.errors import InvalidValueError
 from qhn.sweeps.config.schedules import ScheduleConfig
 from qhn.sweeps.config.sections import DatasetConfig, NetworkConfig, TrainingConfig
 from qhn.sweeps.config.trial import TrialConfig
@@ -76,9 +77,18 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
 
 
 def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Estimator:
-    """How the trial's numbers are had from its device."""
-    from qhn.core.estimators.exact import ExactEstimator
+    """How the trial's numbers are had from its device.
 
+    Raises:
+        InvalidValueError: if there is no way to have them from such a device.
+    """
+    from qhn.core.estimators.exact import ExactEstimator
+    from qhn.devices import SimulatorHandle
+
+    if not isinstance(device, SimulatorHandle):
+        raise InvalidValueError(
+            f"a trial needs a device that gives the whole distribution, but got {device.name}"
+        )
     return ExactEstimator(
         problem=problem,
         ansatz=device.ansatz,

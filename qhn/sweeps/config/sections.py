@@ -197,9 +197,3 @@ class AshaConfig(Part):
     def content(self) -> dict[str, Any]:
         """The rule as JSON values, None left out: what its digest is taken of."""
         return self.model_dump(mode="json", exclude_none=True)
-
-
-class DeviceConfig(Part):
-    """Where circuits run; ``exact`` is the simulation of all 2^N probabilities."""
-
-    name: Literal["exact"] = "exact"

@@ -14,17 +14,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from qhn.core.errors import InvalidValueError
-from qhn.sweeps.config.part import Part, Seed
+from qhn.sweeps.config.devices import AnyDevice, device_config, unsupported
+from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
     DatasetConfig,
-    DeviceConfig,
     NetworkConfig,
     ObjectiveConfig,
     TrainingConfig,
@@ -74,8 +74,14 @@ class TrialConfig(Part):
     dropped_early_stopping: Annotated[AshaConfig | None, AfterValidator(lambda rule: None)] = Field(
         default=None, alias="early_stopping", exclude=True, repr=False
     )
-    device: DeviceConfig = Field(default_factory=DeviceConfig)
+    device: AnyDevice = Field(default_factory=lambda: device_config({}))
     seed: Seed
+
+    @model_validator(mode="after")
+    def _check_device(self) -> Self:
+        if reason := unsupported(self.objective.name, self.device):
+            raise broken_rule(reason)
+        return self
 
     @classmethod
     def from_json(cls, text: str | bytes) -> TrialConfig:

@@ -9,11 +9,11 @@ from typing import Any
 
 from qhn.core.objectives.bandwidth import bandwidth
 from qhn.core.seeds import Purpose, stream
+from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
     DatasetConfig,
-    DeviceConfig,
     NetworkConfig,
     ObjectiveConfig,
     TrainingConfig,

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from qhn.sweeps.config.devices import unsupported
 from qhn.sweeps.config.sections import AshaConfig
 from qhn.sweeps.spec.mistakes import Finding, Place
 from qhn.sweeps.spec.models import (
@@ -62,6 +63,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
     """
     valid = _salvage(content)
     yield from _distributions(valid)
+    yield from _devices(valid)
     yield from _grace(valid)
     yield from _trial_count(valid)
 
@@ -116,6 +118,14 @@ def _distributions(valid: _Valid) -> Iterator[Finding]:
             if isinstance(value, Distribution):
                 message = "a distribution needs search: {kind: random, draws: ...}; or list values"
                 yield (*path, place), message
+
+
+def _devices(valid: _Valid) -> Iterator[Finding]:
+    # Every objective is trained on every device.
+    for place, objective in valid.lists["objectives"].items():
+        for device in valid.lists["devices"].values():
+            if reason := unsupported(objective.name, device):
+                yield ("objectives", place), reason
 
 
 def _grace(valid: _Valid) -> Iterator[Finding]:

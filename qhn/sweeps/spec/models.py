@@ -15,12 +15,12 @@ from pydantic import (
     field_validator,
 )
 
+from qhn.sweeps.config.devices import AnyDevice, device_config
 from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
     DatasetConfig,
-    DeviceConfig,
     NetworkConfig,
     TrainingBase,
 )
@@ -140,7 +140,7 @@ def _count_as_range(value: Any) -> Any:
 DatasetEntry: TypeAlias = Annotated[DatasetConfig, _word("name")]
 NetworkEntry: TypeAlias = Annotated[NetworkConfig, _word("kind")]
 AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, _word("entangler")]
-DeviceEntry: TypeAlias = Annotated[DeviceConfig, _word("name")]
+DeviceEntry: TypeAlias = Annotated[AnyDevice, _word("name")]
 ObjectiveEntry: TypeAlias = Annotated[
     Annotated[MleSpec | ElboSpec | SelboSpec, Field(discriminator="name")], _word("name")
 ]
@@ -168,7 +168,7 @@ class SweepSpec(Part):
     objectives: Items[ObjectiveEntry] = Field(description="a list of objectives")
     seeds: Seeds = Field(description="a whole number or a list")
     training: TrainingSpec = TrainingSpec()
-    devices: Items[DeviceEntry] = (DeviceConfig(),)
+    devices: Items[DeviceEntry] = (device_config({}),)
     search: Search = GridSearch()
     early_stopping: Annotated[AshaConfig, _word("kind")] | None = None
 

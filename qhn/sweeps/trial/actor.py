@@ -12,9 +12,9 @@ from ray import tune
 
 from qhn.core.errors import DivergedError, StoreError
 from qhn.core.evaluation.problem import Problem
-from qhn.devices import DeviceHandle, open_device
+from qhn.devices import DeviceHandle
 from qhn.sweeps.config import factory
-from qhn.sweeps.config.sections import DeviceConfig
+from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import TrialError, open_store
 from qhn.sweeps.trial.messages import Answer
@@ -91,7 +91,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             if (config, handle.ansatz) == (wanted, ansatz):
                 return handle
             handle.close()
-        self._device = (wanted, open_device(wanted.name, ansatz))
+        self._device = (wanted, wanted.open(ansatz))
         return self._device[1]
 
     def step(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import pytest
 import qhn
 from qhn.core.errors import DivergedError
 from qhn.core.simd.processor import processor_text
-from qhn.devices import open_device
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import open_store, read_record, results_digest
@@ -39,7 +38,7 @@ def problem():
 
 def session(problem, store):
     """A session on the trial, as any process that takes it up makes one."""
-    return TrialSession(CONFIG, problem, open_device("exact", factory.ansatz(CONFIG)), store)
+    return TrialSession(CONFIG, problem, CONFIG.device.open(factory.ansatz(CONFIG)), store)
 
 
 def finish(problem, store, pieces):
@@ -80,7 +79,7 @@ def test_time_stamps_of_reported_rows_are_kept(problem, tmp_path):
 def odd_states(problem, tmp_path):
     """Checkpoints that can be read and yet cannot be used."""
     other = TrialConfig.model_validate({**CONFIG.content(), "ansatz": {"depth": 3}})
-    state = TrialSession(other, problem, open_device("exact", factory.ansatz(other)), None).state()
+    state = TrialSession(other, problem, other.device.open(factory.ansatz(other)), None).state()
     yield {"step": np.array(3)}
     yield {"notes": np.zeros(2, dtype=np.uint8)}
     yield state  # of another circuit
@@ -125,7 +124,7 @@ def test_a_training_that_diverges_is_a_failure_with_its_flag(problem, tmp_path):
     wild = TrialConfig.model_validate(content)
     store = open_store(str(tmp_path))
     for _ in range(2):  # from its checkpoint it comes to the same end
-        current = TrialSession(wild, problem, open_device("exact", factory.ansatz(wild)), store)
+        current = TrialSession(wild, problem, wild.device.open(factory.ansatz(wild)), store)
         with pytest.raises(DivergedError, match=r"finite numbers, but at step .* learning rate"):
             current.work(math.inf)
         assert "diverged" in current.flags()
