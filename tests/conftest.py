@@ -1,16 +1,20 @@
-"""The command line as a person uses it: real processes on a store of their own."""
+"""The command line as a person uses it, on a store of its own, in this process or in others."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from qhn.cli import main
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store
@@ -45,7 +49,7 @@ class Qhn:
         return path
 
     def start(self, *arguments: object) -> subprocess.Popen:
-        """Start a command."""
+        """Start a command in a process of its own."""
         process = subprocess.Popen(
             [sys.executable, "-m", "qhn.cli", *map(str, arguments)],
             env=self.environment,
@@ -64,7 +68,22 @@ class Qhn:
                 process.communicate()
 
     def __call__(self, *arguments: object, code: int = 0) -> str:
-        """Run a command to its end; what it printed."""
+        """Run a command that starts no sweep, in this process; what it printed."""
+        buffer = io.BytesIO()
+        printed = io.TextIOWrapper(buffer, encoding="utf-8", write_through=True)
+        with (
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            redirect_stdout(printed),
+            redirect_stderr(printed),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main([str(argument) for argument in arguments])
+        output = buffer.getvalue().decode()
+        assert (ended.value.code or 0) == code, output
+        return output
+
+    def process(self, *arguments: object, code: int = 0) -> str:
+        """Run a command to its end in a process of its own; what it printed."""
         process = self.start(*arguments)
         output, _ = process.communicate(timeout=_LIMIT_S)
         assert process.returncode == code, output
@@ -74,7 +93,7 @@ class Qhn:
         """Run a sweep to its end; its summary."""
         summary = self.folder / "summary.json"
         summary.unlink(missing_ok=True)
-        self("sweep", "run", file, "--summary", summary, *options, code=code)
+        self.process("sweep", "run", file, "--summary", summary, *options, code=code)
         return json.loads(summary.read_text())
 
     def status(self, name: str) -> dict:

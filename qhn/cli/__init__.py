@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
 
 
-def main() -> None:
-    """Entry point of ``qhn``.
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``qhn``: run one command, and raise `SystemExit` with its exit code.
 
-    Exit codes: 0 all well, 1 some trials failed, 2 something the user can mend, 130 interrupted.
+    The exit code is 0 if all is well, 1 if some trials failed, 2 if the user can mend what is
+    wrong, and 130 after an interruption.
+
+    Args:
+        arguments: what follows the program's name; None takes the arguments of this process.
     """
     from rich.console import Console
     from rich.text import Text
@@ -22,7 +27,7 @@ def main() -> None:
             # A terminal that cannot show λ gets a question mark, not a traceback.
             stream.reconfigure(errors="replace")
     try:
-        app()
+        app(arguments, prog_name="qhn")
     except QhnError as error:
         message = Text.assemble(("error: ", "bold red"), str(error))
         Console(stderr=True, soft_wrap=True).print(message)

@@ -22,6 +22,21 @@ def test_help_is_there(qhn, command):
     assert "Usage" in qhn(*command, "--help")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--version"], 0),
+        (["sweep", "list"], 0),
+        (["sweep", "status", "nothing"], 2),
+        (["sweep", "fly"], 2),
+        (["train", "--dataset", "moon", "--steps", "0"], 2),
+        (["ui"], 2),
+    ],
+)
+def test_a_process_prints_and_ends_as_the_runner_of_these_tests_does(qhn, arguments, code):
+    assert qhn.process(*arguments, code=code) == qhn(*arguments, code=code)
+
+
 def test_version(qhn):
     assert qhn("--version").startswith("qhn 0.")
 
@@ -73,7 +88,7 @@ def test_what_a_user_can_mend_is_one_message(qhn, arguments, words):
 
 def test_an_unusable_tracking_store_ends_before_training(qhn):
     file = qhn.write(SWEEP.replace("[1, 1.0]", "1"))
-    output = qhn("sweep", "run", file, "--tracking-uri", "nonsense://x", code=2)
+    output = qhn.process("sweep", "run", file, "--tracking-uri", "nonsense://x", code=2)
     assert "must be usable" in output
     assert "Traceback" not in output
     assert qhn.status("planned")["finished"] == 0

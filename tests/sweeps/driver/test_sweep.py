@@ -89,7 +89,7 @@ def test_a_stop_is_clean_and_says_how_to_go_on(qhn, number):
     assert "Traceback" not in output
     assert {run.info.status for run in qhn.runs("whole")} <= {"FINISHED", "KILLED"}
     assert [run.info.status for run in qhn.runs("whole", "sweep")] == ["KILLED"]
-    output = qhn("sweep", "resume", "whole")
+    output = qhn.process("sweep", "resume", "whole")
     qhn.check_tracking(file, "whole", STEPS)
 
 
@@ -147,7 +147,7 @@ def test_what_mlflow_does_not_take_is_said_by_the_exit_code(qhn):
     )
     qhn.root.mkdir()
     (qhn.root / "artifacts").write_text("no folder")
-    output = qhn("sweep", "run", file, code=1)
+    output = qhn.process("sweep", "run", file, code=1)
     assert "MLflow lacks the newest state of 1 run" in output
     (qhn.root / "artifacts").unlink()
     assert qhn.run(file)["untracked"] == 0
@@ -160,8 +160,10 @@ def test_failures_are_kept_until_they_are_tried_again(qhn):
     )
     obstacle = qhn.root / qhn.trials(file)[0] / "checkpoint.npz"
     obstacle.mkdir(parents=True)
-    qhn("sweep", "run", file, code=1)
-    qhn("sweep", "run", file, "--retry-failed", "--tracking-uri", "http://127.0.0.1:1", code=2)
+    qhn.process("sweep", "run", file, code=1)
+    qhn.process(
+        "sweep", "run", file, "--retry-failed", "--tracking-uri", "http://127.0.0.1:1", code=2
+    )
     assert qhn.status("r")["failed"] == 1
     obstacle.rmdir()
     assert qhn.run(file, "--retry-failed")["finished"] == 1
@@ -173,7 +175,7 @@ def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
     broken = qhn.trials(file)[1]
     obstacle = qhn.root / broken / "checkpoint.npz"
     obstacle.mkdir(parents=True)
-    output = qhn("sweep", "run", file, code=1)
+    output = qhn.process("sweep", "run", file, code=1)
     assert f"failed {broken} (moons mle seed=1)" in output
     assert "--retry-failed" in output
     assert qhn.status("f") == {"planned": 3, "finished": 2, "failed": 1, "running": 0}
@@ -230,9 +232,9 @@ def test_early_stopping_ends_trials_for_good(qhn):
 
 def test_a_file_that_asks_for_other_trials_under_the_same_name_is_noted(qhn):
     text = "{{name: n, datasets: [moons], objectives: [mle], seeds: {}, training: {{steps: {}}}}}"
-    assert "note" not in qhn("sweep", "run", qhn.write(text.format(1, 20)))
-    assert "note" not in qhn("sweep", "run", qhn.write(text.format(2, 20)))
-    output = qhn("sweep", "run", qhn.write(text.format(1, 21)))
+    assert "note" not in qhn.process("sweep", "run", qhn.write(text.format(1, 20)))
+    assert "note" not in qhn.process("sweep", "run", qhn.write(text.format(2, 20)))
+    output = qhn.process("sweep", "run", qhn.write(text.format(1, 21)))
     assert "2 finished trials of this sweep's earlier file are not in this one" in output
 
 
@@ -240,7 +242,7 @@ def test_a_store_that_cannot_be_written_ends_in_one_message(qhn):
     file = qhn.write("{name: full, datasets: [moons], objectives: [mle], seeds: 2}")
     obstacle = qhn.root / "sweeps" / "full" / "progress.json"
     obstacle.mkdir(parents=True)
-    output = qhn("sweep", "run", file, code=2)
+    output = qhn.process("sweep", "run", file, code=2)
     assert "the store must be writable" in output
     assert "Traceback" not in output
     obstacle.rmdir()
