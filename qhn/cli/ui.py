@@ -31,7 +31,7 @@ def ui(
 ) -> None:
     """Browse sweeps in the MLflow UI, on this machine only (loopback); Ctrl-C ends it."""
     from qhn.sweeps.store import open_store
-    from qhn.sweeps.tracking import tracking_location
+    from qhn.sweeps.tracking import check_database, tracking_location
 
     location = tracking_location(open_store(store), tracking_uri)
     if location.database is None:
@@ -39,7 +39,7 @@ def ui(
             f"`qhn ui` shows a local database, but the tracking store is {location.shown}; "
             "open that address in a browser"
         )
-    if not location.database.exists():
+    if not check_database(location, writable=False):
         raise NotFoundError(
             f"no sweep has been tracked in {location.shown} yet; "
             "run one first (`qhn sweep run FILE`), or name its --store"

@@ -1,7 +1,14 @@
 """MLflow as a projection of the store: one writer, one run per trial for life."""
 
+from qhn.sweeps.tracking.database import check_database
 from qhn.sweeps.tracking.location import TrackingLocation, tracking_location
 from qhn.sweeps.tracking.runs import SweepRuns
 from qhn.sweeps.tracking.writer import TrackingWriter
 
-__all__ = ["SweepRuns", "TrackingLocation", "TrackingWriter", "tracking_location"]
+__all__ = [
+    "SweepRuns",
+    "TrackingLocation",
+    "TrackingWriter",
+    "check_database",
+    "tracking_location",
+]

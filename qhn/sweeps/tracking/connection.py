@@ -1,19 +1,20 @@
-"""First contact with a tracking store: quiet, private, and one process at a time."""
+"""The first contact with a tracking store: quiet, private, and one process at a time."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
-from uuid import uuid4
+
+from filelock import FileLock
 
 from qhn.core.errors import TrackingError
+from qhn.sweeps.tracking.database import PRIVATE_FOLDER, check_database, make_database
+from qhn.sweeps.tracking.failures import database_errors, tracking_errors
 from qhn.sweeps.tracking.location import TrackingLocation
 
 if TYPE_CHECKING:
@@ -26,25 +27,38 @@ _SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 
 
 def connect(location: TrackingLocation) -> MlflowClient:
-    """A client on the tracking store; a local database is made or migrated where needed.
+    """Open the tracking store; a local database is made where there is none.
 
     Raises:
-        TrackingError: if a server does not answer, or refuses.
+        TrackingError: if a server does not answer or refuses, or if a database cannot be used.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    # The writer tries again by itself, and knows what a repeated request may do: MLflow's own
+    # The writer tries again by itself, and knows which requests may be repeated. MLflow's own
     # retries would make a second run where an answer is late, and hold an ending sweep for minutes.
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_SECONDS_OF_A_REQUEST))
     if location.uri.startswith(("http://", "https://")):
         _check_server(location)
     if location.database is not None:
-        with _alone(location.database):
-            if not location.database.exists():
-                _make(location.database)
-            return _client(location.uri)
-    return _client(location.uri)
+        return _open_database(location, location.database)
+    _leave_a_deleted_folder(Path("/"))
+    with tracking_errors(location):
+        return _client(location.uri)
+
+
+def _leave_a_deleted_folder(folder: Path) -> None:
+    """Go to a folder that exists, if the working directory was deleted.
+
+    MLflow asks for the working directory when it opens a database, and one of the packages that
+    it imports looks into each place of Python's search path, where the empty entry stands for it.
+    Nothing is lost: relative paths lead nowhere any more.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        sys.path[:] = [place for place in sys.path if place]
+        os.chdir(folder)
 
 
 def _client(uri: str) -> MlflowClient:
@@ -56,22 +70,23 @@ def _client(uri: str) -> MlflowClient:
     return client
 
 
-def _make(database: Path) -> None:
-    """Make a database whole: one half made, by a process that was killed, is of no use."""
-    for leftover in database.parent.glob(f"{database.name}.*.unfinished"):
-        leftover.unlink()
-    # Another name each time: MLflow keeps connections by name for as long as a process lives.
-    unfinished = database.with_name(f"{database.name}.{uuid4().hex}.unfinished")
-    _client(f"sqlite:///{unfinished}")
-    unfinished.replace(database)
+def _open_database(location: TrackingLocation, database: Path) -> MlflowClient:
+    with database_errors(location):
+        database.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        _leave_a_deleted_folder(database.parent)
+        # Two processes that make or migrate the same tables at once break each other.
+        with FileLock(database.with_name(f"{database.name}.lock")):
+            if not check_database(location):
+                make_database(database, _client)
+            return _client(location.uri)
 
 
 def _check_server(location: TrackingLocation) -> None:
-    """Whether anybody listens: only MLflow's own requests know the credentials."""
+    """See whether anybody listens; whether we may enter, MLflow's own first request tells."""
     parts = urlsplit(location.uri)
     host = parts.hostname or ""
     if parts.scheme in getproxies() and not proxy_bypass(host):
-        return  # a proxy finds the server where this machine may not
+        return  # The proxy may reach a server that this machine cannot.
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((host, port), _SECONDS_TO_ANSWER).close()
@@ -81,12 +96,3 @@ def _check_server(location: TrackingLocation) -> None:
             f"but got: {error}; start it, or name another with --tracking-uri or "
             "MLFLOW_TRACKING_URI"
         ) from None
-
-
-@contextmanager
-def _alone(database: Path) -> Iterator[None]:
-    """Hold other processes back while a database may be made or migrated."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f"{database.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
