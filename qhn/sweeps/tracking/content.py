@@ -10,6 +10,11 @@ from typing import Any
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import TrialRecord, TrialResult
 
+STOPPED_TAG, ERROR_TAG = "qhn.stopped_early", "qhn.error"
+_FLAG_PREFIX = "qhn.flag."
+# MLflow refuses longer tags in some of its versions.
+_LONGEST_TAG = 5000
+
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested settings as dotted names: ``{"a": {"b": 1}}`` becomes ``{"a.b": "1"}``."""
@@ -28,19 +33,28 @@ def parameters(config: TrialConfig) -> dict[str, str]:
 
 
 def outcome_tags(record: TrialRecord) -> dict[str, str]:
-    """How the trial ended, as tags: diagnostic flags with their step, early stop, error."""
+    """How the trial ended: its diagnostic flags with their steps, an early stop, an error."""
     if record.result is not None:
-        tags = {f"qhn.flag.{name}": str(step) for name, step in record.result.flags.items()}
+        tags = _flag_tags(record.result.flags)
         if record.result.status == "stopped":
-            tags["qhn.stopped_early"] = str(record.result.steps)
+            tags[STOPPED_TAG] = str(record.result.steps)
         return tags
     if record.error is not None:
-        return {"qhn.error": record.error.message[:5000]}
+        return {ERROR_TAG: record.error.message[:_LONGEST_TAG]}
     return {}
 
 
+def is_outcome(tag: str) -> bool:
+    """Whether `outcome_tags` may give a tag of this name."""
+    return tag in (STOPPED_TAG, ERROR_TAG) or tag.startswith(_FLAG_PREFIX)
+
+
+def _flag_tags(flags: Mapping[str, int]) -> dict[str, str]:
+    return {f"{_FLAG_PREFIX}{name}": str(step) for name, step in flags.items()}
+
+
 def posterior_csv(result: TrialResult) -> str:
-    """Most probable outcomes of the trained posterior as a table."""
+    """The most probable outcomes of the trained posterior as a table."""
     text = io.StringIO()
     columns = list(result.top_strings[0]) if result.top_strings else ["bits", "probability"]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
