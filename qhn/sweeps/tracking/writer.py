@@ -1,4 +1,4 @@
-"""The one writer: a thread that keeps MLflow up to date and never holds training back."""
+"""The only writer to MLflow: a thread that keeps it up to date and never holds training back."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ _LONGEST_WAIT_S = 30.0
 class TrackingWriter:
     """Projects trials from the store to MLflow, in the background, in the order of the requests.
 
-    A trial asked for again while it waits is written once. When the tracking store does not
-    answer, the writer waits and goes on: the store has everything.
+    A trial that is asked for again while it waits is written once. When the tracking store does
+    not answer, the writer waits and goes on: the store has everything.
 
     Args:
         connect: makes the sweep's runs; called in the writer's thread.
-        read: gives what is known about a trial.
-        first_wait_s: wait after a first failure; it doubles with each further one, up to 30 s.
+        read: gives what the store knows about a trial of this sweep; called in the writer's
+            thread.
+        first_wait_s: the wait after a first failure, in seconds; it doubles with each further
+            one, up to 30 s.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class TrackingWriter:
         return self._runs
 
     def update(self, trials: Iterable[PlannedTrial]) -> None:
-        """Ask for trials to be brought up to date; returns at once."""
+        """Ask for trials to be brought up to date; this returns at once."""
         with self._changed:
             for trial in trials:
                 self._dirty.setdefault(trial.trial_id, trial)
@@ -80,8 +82,8 @@ class TrackingWriter:
         """Write what is left and end the thread.
 
         Args:
-            patience_s: how long to go on trying after this call while requests fail.
-            drop: leave what waits unwritten; the store has it.
+            patience_s: how many seconds to go on trying after this call while requests fail.
+            drop: whether to leave what waits unwritten; the store has it.
 
         Returns:
             Number of trials that could not be written.
@@ -99,7 +101,7 @@ class TrackingWriter:
 
     @property
     def runs(self) -> SweepRuns | None:
-        """The sweep's runs, once the connection stands."""
+        """The sweep's runs; None until the tracking store has answered."""
         return self._runs
 
     def _work(self) -> None:
@@ -108,9 +110,12 @@ class TrackingWriter:
         except QhnError as error:
             self._failure = error
             return
-        except Exception as error:  # noqa: BLE001 - whatever it was, the driver waits for an answer
+        except Exception as error:  # noqa: BLE001 - The driver waits for an answer in any case.
             _log.exception("connecting to the tracking store failed")
-            self._failure = TrackingError(f"the tracking store cannot be used: {error!r}")
+            self._failure = TrackingError(
+                "the tracking store must be usable, but connecting to it failed in a way that qhn "
+                f"does not know ({type(error).__name__}: {error}); the log has the details"
+            )
             return
         finally:
             self._ready.set()
@@ -125,7 +130,7 @@ class TrackingWriter:
                 if not self._put_back_and_wait(trial, wait):
                     return
                 wait = min(2 * wait, _LONGEST_WAIT_S)
-            except Exception:  # noqa: BLE001 - one trial that cannot be shown must not hide the others
+            except Exception:  # noqa: BLE001 - One trial must not keep the others from being shown.
                 _log.exception("trial %s could not be written to MLflow", trial.trial_id)
                 self._lost.add(trial.trial_id)
 
@@ -138,7 +143,7 @@ class TrackingWriter:
             return self._dirty.pop(next(iter(self._dirty)))
 
     def _put_back_and_wait(self, trial: PlannedTrial, wait: float) -> bool:
-        """Keep a trial that could not be written; False once patience has run out."""
+        """Keep a trial that could not be written; whether to go on after the wait."""
         with self._changed:
             self._dirty.setdefault(trial.trial_id, trial)
             if not self._closing:

@@ -14,7 +14,7 @@ from qhn.core.metrics import BY_NAME
 from qhn.core.training.history import History
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import TrialResult, open_store
+from qhn.sweeps.store import TrialResult, open_store, read_record
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
 
 SPEC = "{name: served, datasets: [moons], objectives: [mle], seeds: 4}"
@@ -89,7 +89,11 @@ def finish(store, trial):
 def test_an_outage_loses_nothing_and_doubles_nothing(server, tmp_path):
     store = open_store(str(tmp_path / "store"))
     location = TrackingLocation(server.uri)
-    writer = TrackingWriter(lambda: SweepRuns(location, "served"), store, first_wait_s=0.1)
+    writer = TrackingWriter(
+        lambda: SweepRuns(location, "served"),
+        lambda trial: read_record(store, trial.trial_id),
+        first_wait_s=0.1,
+    )
     writer.start()
     runs = writer.wait_until_ready()
     finish(store, TRIALS[0])

@@ -36,12 +36,12 @@ def store(tmp_path):
     return open_store(str(tmp_path))
 
 
-def reader(store):
+def reader_of(store):
     return lambda trial: read_record(store, trial.trial_id)
 
 
 def writer_on(runs, store):
-    writer = TrackingWriter(lambda: runs, reader(store), first_wait_s=0.001)
+    writer = TrackingWriter(lambda: runs, reader_of(store), first_wait_s=0.001)
     writer.start()
     writer.wait_until_ready()
     return writer
@@ -99,8 +99,8 @@ def test_failing_to_connect_is_said_to_whoever_waits(store, failure):
     def connect():
         raise failure
 
-    writer = TrackingWriter(connect, reader(store))
+    writer = TrackingWriter(connect, reader_of(store))
     writer.start()
-    with pytest.raises(TrackingError):
+    with pytest.raises(TrackingError, match=str(failure)):
         writer.wait_until_ready()
     assert writer.close(patience_s=0) == 0
