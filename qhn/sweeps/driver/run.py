@@ -113,7 +113,10 @@ def run_sweep(
     )
     board.notes += notes
     stops = _stops(done)
-    writer = TrackingWriter(lambda: SweepRuns(location, plan.name), _reader(store, stops))
+    former_ids = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
+    writer = TrackingWriter(
+        lambda: SweepRuns(location, plan.name, former_ids), _reader(store, stops)
+    )
     with ExitStack() as view:
         # A stop in the midst of opening would leave a view that nobody closes.
         with options.shield():

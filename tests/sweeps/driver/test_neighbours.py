@@ -1,7 +1,6 @@
 """What drivers on one machine know of each other, and what they leave and clear."""
 
 import json
-import os
 import stat
 import subprocess
 import sys
