@@ -66,7 +66,8 @@ class Backend(Protocol):
         """The content, or None where there is none.
 
         Raises:
-            DamagedError: if there is something that cannot be read.
+            DamagedError: if there is something that cannot be read; its key may be that of a
+                folder above, in whose place there is something else.
         """
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, bytes | DamagedError]:

@@ -59,6 +59,10 @@ class FolderBackend:
             # A failure of the whole folder would come back at the attempt to set the file aside.
             raise DamagedError(key, f"reading it failed ({error.strerror})") from None
         except OSError as error:
+            for folder in path.relative_to(self.root).parents[:-1]:
+                if (self.root / folder).is_file():
+                    why = "it is a file in the place of a folder"
+                    raise DamagedError(folder.as_posix(), why) from None
             raise StoreError(
                 f"the store must be readable, but reading {path} failed: {error.strerror or error}"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from qhn.core.arrays import ArrayState
@@ -47,10 +48,9 @@ def read_record(store: Store, trial_id: str, *, stop: TrialResult | None = None)
     if stop is not None:
         history = _until(history, stop.steps)
     if result is not None and (not len(history) or history.steps[-1] < result.steps):
-        try:
+        # A result with other metrics than the rows before it cannot be one more of them.
+        with suppress(InvalidValueError):
             history.append(result.steps, result.finished_ms, result.metrics)
-        except InvalidValueError:  # A history of other metrics says nothing about these.
-            history = History()
     return TrialRecord(history, result, error)
 
 

@@ -166,7 +166,7 @@ class Store:
         Returns:
             The key under which it lies now; None if it was replaced or removed meanwhile.
         """
-        folder = folder_of(damage.key)
+        folder, _, name = damage.key.rpartition("/")
         with held(self.backend.lock(folder)):
             there = self.backend.get_many([damage.key]).get(damage.key)
             if there is None:
@@ -174,7 +174,8 @@ class Store:
             replaced = isinstance(there, bytes) and fingerprint(there) != damage.digest
             if replaced and damage.digest is not None:
                 return None
-            target = stem = f"{damage.key.rpartition('.')[0]}.unreadable"
+            stem = f"{name.rpartition('.')[0] or name}.unreadable"
+            target = stem = f"{folder}/{stem}" if folder else stem
             number = 1
             while target in self.backend.get_many([target]):
                 number += 1

@@ -244,6 +244,21 @@ def test_a_folder_in_the_place_of_a_file(folder, name, filled):
     assert (folder / TRIAL / f"{name.partition('.')[0]}.unreadable.2").is_dir()
 
 
+def test_a_file_in_the_place_of_a_trial_s_folder(folder):
+    store = open_store(str(folder))
+    folder.mkdir()
+    (folder / TRIAL).write_text("what is this?")
+    store.save_result(make_result(OTHER))
+    assert store.finished([TRIAL, OTHER]) == {OTHER}
+    with pytest.raises(DamagedError, match="it is a file in the place of a folder") as found:
+        store.checkpoint(TRIAL)
+    assert found.value.key == TRIAL
+    assert store.set_aside(found.value) == f"{TRIAL}.unreadable"
+    store.save_result(make_result())
+    assert store.result(TRIAL) == make_result()
+    assert (folder / f"{TRIAL}.unreadable").read_text() == "what is this?"
+
+
 def test_a_folder_in_the_place_of_an_error_is_an_error(folder):
     store = open_store(str(folder))
     (folder / TRIAL / "error.json").mkdir(parents=True)

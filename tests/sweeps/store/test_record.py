@@ -38,6 +38,13 @@ def test_a_trial_that_is_over_ends_with_its_result(store):
     assert record.history.last() == METRICS
 
 
+def test_a_result_with_other_metrics_leaves_the_history_as_it_is(store):
+    store.save_checkpoint(TRIAL, state(0, 5))
+    store.save_result(make_result(steps=9, metrics={"nll": 0.5}))
+    record = read_record(store, TRIAL)
+    assert (record.history.steps, record.result.steps) == ([0, 5], 9)
+
+
 @pytest.mark.parametrize("content", [None, b"broken"])
 def test_where_the_checkpoint_is_lost_the_result_is_the_history(store, content):
     store.save_result(make_result(steps=9, metrics=METRICS, finished_ms=77))
