@@ -62,7 +62,7 @@ def read_history(state: ArrayState) -> History:
     """
     if "history" not in state:
         raise InvalidValueError("a checkpoint must have a history, but it has none")
-    return History.from_array(state["history"])
+    return History.from_state(state)
 
 
 def _until(history: History, step: int) -> History:

@@ -15,6 +15,7 @@ from qhn import __version__
 from qhn.core.arrays import ArrayState
 from qhn.core.errors import DamagedError, DivergedError, InvalidValueError
 from qhn.core.evaluation.problem import Problem
+from qhn.core.metrics import BY_NAME
 from qhn.core.simd.processor import processor_text
 from qhn.core.training.trainer import Trainer
 from qhn.devices import DeviceHandle
@@ -154,7 +155,7 @@ class TrialSession:
             store.save_checkpoint(self.config.trial_id, self._saved)
         # Angles that are not finite never become finite again. Other numbers may, so that they
         # count only at the end.
-        last = trainer.history.last()
+        last = _known(trainer.history.last())
         if trainer.diverged or (trainer.finished and not all(map(math.isfinite, last.values()))):
             raise DivergedError(_how_it_diverged(last, trainer.history.steps[-1]))
         if store is not None and trainer.finished:
@@ -180,6 +181,13 @@ class TrialSession:
     def flags(self) -> dict[str, int]:
         """Failure signatures so far, each with the step at which it appeared."""
         return {flag.name: flag.step for flag in self.trainer.flags()}
+
+
+def _known(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those of the metrics that this version computes: others, in a history that a newer version
+    began, are not numbers any more, and that is no divergence.
+    """
+    return {name: value for name, value in metrics.items() if name in BY_NAME}
 
 
 def _now_ms() -> int:
@@ -210,7 +218,7 @@ def result_of(
         trial_id=trial_id,
         status=status,
         steps=history.steps[-1],
-        metrics=history.last(),
+        metrics=_known(history.last()),
         flags=notes["flags"],
         top_strings=tuple(notes["top_strings"]),
         training_seconds=notes["seconds"],

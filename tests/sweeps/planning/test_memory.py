@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.sections import DatasetConfig
 from qhn.sweeps.config.trial import TrialConfig
-from qhn.sweeps.driver.local_ray import available_cpus, trials_at_once
 from qhn.sweeps.planning.machine import Machine, size_text, this_machine
 from qhn.sweeps.planning.memory import (
     Memory,
@@ -154,13 +153,6 @@ def test_this_machine_has_memory_and_an_object_store_in_it():
 @pytest.mark.parametrize(("available", "slots"), [(130, 3), (129, 2), (100, 1), (0, 1)])
 def test_trials_at_once_share_what_the_tables_leave(available, slots):
     assert Memory(trial=10, shared=100).trials_at_once(available) == slots
-
-
-def test_slots_are_as_many_as_wanted_where_memory_allows(monkeypatch):
-    monkeypatch.setattr("qhn.sweeps.driver.local_ray.available_bytes", lambda: 1000)
-    assert trials_at_once(Memory(trial=10, shared=0), cpus=8) == 8
-    assert trials_at_once(Memory(trial=10, shared=0), cpus=None) == available_cpus()
-    assert trials_at_once(Memory(trial=300, shared=0), cpus=8) == 3
 
 
 @pytest.mark.parametrize(
