@@ -43,6 +43,7 @@ class ExactHandle:
 
     def close(self) -> None:
         """Free the engine's buffers."""
+        # Its states are 2^N numbers each: the next trial of this process may need the room.
         self._engine = None
 
     def __enter__(self) -> Self:

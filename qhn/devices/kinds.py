@@ -41,6 +41,7 @@ class Device(Protocol):
 class Exact:
     """Exact simulation of all 2^N probabilities on one core."""
 
+    # No options: there is nothing to choose about an exact number.
     kind: ClassVar[str] = "exact"
 
     @property

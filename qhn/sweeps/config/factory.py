@@ -29,7 +29,7 @@ def dataset(config: DatasetConfig) -> Dataset:
     """The data set with its training and test split."""
     from qhn.core.data.datasets import make_dataset
 
-    assert config.test is not None
+    assert config.test is not None  # a validator has filled it in
     return make_dataset(
         config.name, train=config.train, test=config.test, noise=config.noise, seed=config.seed
     )
@@ -104,6 +104,7 @@ def schedule(config: ScheduleConfig | None) -> Schedule:
     from qhn.core.objectives.schedules import Constant, make_schedule
 
     if config is None:
+        # A trainer asks every schedule at every step; 0 leaves the objective as it is.
         return Constant(0.0)
     return make_schedule(config.schedule, **config.model_dump(exclude={"schedule"}))
 

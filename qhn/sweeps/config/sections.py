@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from qhn.core import metrics
 from qhn.core.ansatz import Entangler
 from qhn.core.data.datasets import DATASETS, DEFAULT_TRAIN, default_test
+from qhn.core.objectives.objective import Name as ObjectiveName
 from qhn.core.training.optimisers import OPTIMISERS
 from qhn.sweeps.config.part import Count, NonNegative, Part, Positive, Seed, broken_rule
 from qhn.sweeps.config.schedules import AnySchedule
@@ -131,13 +132,14 @@ class AnsatzConfig(Part):
 
 
 class ObjectiveConfig(Part):
-    """An objective; what it does not use is dropped (MLE: λ, h; ELBO: h, prior samples).
+    """An objective with the hyperparameters that it uses; those that it does not use are dropped.
 
-    ``bandwidth`` is h as a number. ``prior_samples`` is the number of prior strings drawn per
-    step, None the closed form.
+    MLE uses none, ELBO λ alone. ``lambda_`` is the schedule of λ, ``bandwidth`` is h as a number,
+    and ``prior_samples`` is how many prior strings are drawn at each step, or None for the closed
+    form of MMD², which needs none.
     """
 
-    name: Literal["mle", "elbo", "selbo"]
+    name: ObjectiveName
     lambda_: AnySchedule | None = Field(default=None, alias="lambda")
     bandwidth: Positive | None = None
     prior_samples: PriorSampleCount | None = None
@@ -145,6 +147,7 @@ class ObjectiveConfig(Part):
     @field_validator("lambda_", "bandwidth", "prior_samples")
     @classmethod
     def _drop_unused(cls, value: Any, info: ValidationInfo) -> Any:
+        # Dropped before a trial is named, so that no work is done twice under two names.
         name = info.data.get("name")
         if name == "mle" or (name == "elbo" and info.field_name != "lambda_"):
             return None
@@ -169,6 +172,8 @@ class TrainingBase(Part):
     @field_validator("report_every")
     @classmethod
     def _fill_report_every(cls, every: int | None, info: ValidationInfo) -> int | None:
+        # Filled in here, and so part of the identity: reports draw samples, whose number and
+        # steps would otherwise depend on a default that may change.
         steps: int | None = info.data.get("steps")
         if steps is None:
             return every

@@ -64,6 +64,8 @@ class TrialConfig(Part):
         True
     """
 
+    # To be raised only if a configuration comes to mean something else than it did; that gives
+    # every trial a new id.
     version: Literal[1] = 1
     dataset: DatasetConfig
     network: NetworkConfig = Field(default_factory=NetworkConfig)
@@ -93,6 +95,7 @@ class TrialConfig(Part):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
+            # One is enough: nobody writes these files by hand.
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the text"
             raise InvalidValueError(
@@ -138,6 +141,8 @@ class TrialConfig(Part):
     def problem_key(self) -> str:
         """Digest of data set and network: trials with the same key share one loss table."""
         content = self.content()
+        # Neither circuit nor objective is in it: the table holds every network's loss, whatever
+        # the networks are drawn from.
         return digest({"dataset": content["dataset"], "network": content["network"]})
 
     @property

@@ -39,7 +39,7 @@ class CostClass(NamedTuple):
 
     @property
     def n_qubits(self) -> int:
-        """N."""
+        """N, one qubit for each binary parameter of the network."""
         return self.network.n_qubits(self.n_inputs)
 
     @property
@@ -49,7 +49,7 @@ class CostClass(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """Seconds on one core of one training step, and of one report on top of it."""
+    """Seconds that one core takes for a training step, and for a report on top of it."""
 
     step_s: float
     report_s: float

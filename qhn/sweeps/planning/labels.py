@@ -70,6 +70,7 @@ def _texts(config: TrialConfig, digits: int) -> _Texts:
     texts["ansatz", "depth"] = f"depth={ansatz.depth}"
     order = "entanglers-first" if ansatz.entanglers_first else "rotations-first"
     texts[ansatz.entangler, "order"] = order
+    # Always named, since a reader compares objectives first, also across sweeps.
     texts["always", "objective"] = objective.name
     if objective.lambda_ is not None:
         schedule = build.schedule(objective.lambda_)

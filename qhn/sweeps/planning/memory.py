@@ -134,11 +134,9 @@ def stored_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
     assert dataset.test is not None
     family = build_network(network, dataset.n_inputs)
     points = dataset.train + dataset.test
-    kept = (
-        4 * family.n_classes * points
-        if keeps_probabilities(family, dataset.train, dataset.test)
-        else 0
-    )
-    # Three float tables and the class of each network; representatives; the points themselves.
+    keeps = keeps_probabilities(family, dataset.train, dataset.test)
+    kept = 4 * family.n_classes * points if keeps else 0
+    # The arrays of `qhn.core.evaluation.problem.Problem`: for each network three float tables and
+    # its class, then the representatives, and at last the points themselves.
     tables = (28 << family.n_qubits) + 8 * family.n_classes
     return tables + kept + 8 * points * (dataset.n_inputs + 1) + _SMALL_OBJECTS

@@ -23,7 +23,7 @@ from qhn.sweeps.planning.labels import labels
 from qhn.sweeps.spec.models import ElboSpec, MleSpec, RandomSearch, SelboSpec, SweepSpec
 from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, number_as_constant, pick
 
-#: Uniform numbers behind one random draw. Part of every result: a draw must not need more.
+#: Uniform numbers behind one random draw. All draws of all sweeps hang on it: it must stay.
 _NUMBERS_PER_DRAW = 16
 
 
@@ -150,6 +150,7 @@ def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
 
     Each choice has its own uniform numbers, so that one choice more or less leaves the others.
     """
+    # Always the same number of them, used or not, so that a later kind of choice can take the next.
     u = stream(seed, Purpose.RANDOM_SEARCH, number).random(_NUMBERS_PER_DRAW).tolist()
     objective = pick(spec.objectives, u[0])
     lambdas, bandwidths, samples = _choices(objective)
@@ -186,6 +187,7 @@ def _config(
             {
                 "name": setting.objective.name,
                 "lambda": setting.lambda_,
+                # A rule becomes a number here, since only here both h and the network are known.
                 "bandwidth": None if setting.h is None else bandwidth(setting.h, n_qubits),
                 "prior_samples": setting.prior_samples,
             }

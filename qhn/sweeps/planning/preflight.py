@@ -44,6 +44,7 @@ def preflight(
     needs = list(_needs(trials))
     too_large = [need for need in needs if not need.fits(machine)]
     if too_large:
+        # Read once more, for places and lines: nobody pays for it where everything fits.
         spec = parse_spec(text, source)
         findings = [(_place(need, spec, machine), _message(need, machine)) for need in too_large]
         raise InvalidSpecError(source, mistakes_in(text, source, findings))
@@ -123,6 +124,7 @@ def _shape(dataset: DatasetConfig) -> tuple[int, int, int | None]:
 
 def _needs(trials: Iterable[PlannedTrial]) -> Iterator[_Need]:
     """One for each network and shape of data, in the order of their first trials."""
+    # By shape rather than by data set: a thousand seeds of moons are one line on the screen.
     deepest: dict[tuple[tuple[int, int, int | None], NetworkConfig], _Need] = {}
     for trial in trials:
         config = trial.config
@@ -142,6 +144,7 @@ def _blame(need: _Need, machine: Machine) -> str:
         return "network"
     if need.fits_in_memory(machine):
         return "points" if 2 * need.stored_by_points > need.stored else "network"
+    # Whatever takes more than all the rest together is worth changing; else it is the network.
     by_points, by_depth = need.by_points, need.by_depth
     rest = need.shared + need.trial - by_points - by_depth
     if max(by_points, by_depth) <= rest:

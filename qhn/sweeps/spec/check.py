@@ -69,6 +69,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _salvage(content: Mapping[str, Any]) -> _Valid:
+    # Each entry by an adapter of its own: of a list with one mistake in it, pydantic gives nothing.
     lists = {}
     for section, adapter in _SECTIONS.items():
         field = SweepSpec.model_fields[section]
@@ -140,6 +141,8 @@ def _grace(valid: _Valid) -> Iterator[Finding]:
 def _trial_count(valid: _Valid) -> Iterator[Finding]:
     if valid.seeds is None or valid.training is None or valid.search is None:
         return
+    # Counted, never listed: a file of a few hundred bytes can ask for more trials than fit into
+    # memory.
     n_seeds = valid.seeds.count if isinstance(valid.seeds, SeedRange) else len(valid.seeds)
     lengths = {section: len(items) for section, items in valid.lists.items()}
     n_trials = lengths["datasets"] * lengths["devices"] * n_seeds

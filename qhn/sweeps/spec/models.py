@@ -175,6 +175,7 @@ class SweepSpec(Part):
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str) -> str:
+        # A sweep's name is a folder in the store and an experiment in MLflow.
         if name == "Default":
             raise broken_rule("must not be 'Default': MLflow has an experiment of that name")
         if not _NAME.fullmatch(name):
@@ -187,6 +188,7 @@ class SweepSpec(Part):
     @property
     def seed_values(self) -> tuple[int, ...]:
         """The seeds, each once, in the order in which they are run."""
+        # Dictionaries keep the order of their keys, sets do not.
         if isinstance(self.seeds, SeedRange):
             return tuple(range(self.seeds.first, self.seeds.first + self.seeds.count))
         return tuple(dict.fromkeys(self.seeds))

@@ -57,10 +57,12 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
     """
     document = read_document(text, source)
     if document.content is None:
+        # An empty file: what it lacks says more than that it is empty.
         document.content = {}
     if not isinstance(document.content, dict):
         message = f"must be a mapping (name: ..., datasets: ...), but got {_kind(document)}"
         raise InvalidSpecError(source, [Mistake("", document.line(()), message)])
+    # A copy, since places are looked up in what the file says, not in what it stands for.
     content = dict(document.content)
     mistakes = list(document.mistakes)
     if "device" in content:
@@ -75,6 +77,7 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
         spec = SweepSpec.model_validate(content)
     except ValidationError as error:
         mistakes += mistakes_of(error, SweepSpec, document)
+    # Also where pydantic has found mistakes: a person should see all of them at once.
     mistakes += _located(check(content), document)
     if mistakes or spec is None:
         mistakes.sort(key=lambda mistake: mistake.line or 0)

@@ -41,12 +41,14 @@ def mistakes_of(error: ValidationError, model: type[Part], document: Document) -
         where, message = _explain(details, model)
         missing = details["type"] in ("missing", "union_tag_not_found")
         path = place_in_file(where, document.content, missing=missing)
+        # The first one only: pydantic may complain about one value in several ways.
         mistakes.setdefault(path, Mistake(place_text(path), document.line(path), message))
     return list(mistakes.values())
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """``; did you mean x?`` if something known is like the word, else nothing."""
+    # Cut, since the search takes time that grows with the square of the length.
     close = difflib.get_close_matches(str(word)[:100], list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
@@ -102,6 +104,7 @@ def _one_of(value: Any, known: Iterable[str]) -> str:
 def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
     """A mapping whose key that says what it is (such as `name`) is missing or unknown."""
     context, value = details.get("ctx", {}), details["input"]
+    # Pydantic gives names only as parts of a sentence.
     key = context["discriminator"].strip("'")
     where = (*details["loc"], key)
     if isinstance(value, dict) and key in value:

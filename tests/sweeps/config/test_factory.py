@@ -16,6 +16,7 @@ from qhn.core import networks
 from qhn.core.data import datasets
 from qhn.core.errors import InvalidValueError
 from qhn.core.objectives import schedules
+from qhn.core.objectives.objective import Name
 from qhn.core.training.optimisers import OPTIMISERS, SGD, Adam
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.schedules import SCHEDULE_CONFIGS
@@ -27,6 +28,7 @@ from qhn.sweeps.config.sections import (
     StoppingMetric,
 )
 from qhn.sweeps.config.trial import TrialConfig
+from qhn.sweeps.spec import parse_spec
 
 
 def config(**changes):
@@ -118,6 +120,14 @@ def test_every_schedule_and_optimiser_of_the_core_can_be_configured():
     assert get_args(OptimiserName) == tuple(OPTIMISERS)
     for kind, model in SCHEDULE_CONFIGS.items():
         assert model.__doc__ == schedules.SCHEDULES[kind].__doc__
+
+
+def test_every_objective_of_the_core_can_be_configured():
+    for name in get_args(Name):
+        content = {"name": name, "lambda": {"schedule": "constant", "value": 1}, "bandwidth": 2}
+        assert config(objective=content).objective.name == name
+        text = f"{{name: x, datasets: moons, seeds: 1, objectives: {{name: {name}, lambda: 1}}}}"
+        assert parse_spec(text).objectives[0].name == name
 
 
 def test_early_stopping_compares_training_metrics_of_the_core():
