@@ -4,10 +4,12 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
+import zipfile
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -144,6 +146,33 @@ class Qhn:
             steps = [point.step for point in client.get_metric_history(run.info.run_id, "nll")]
             assert steps == sorted(set(steps))
             assert steps[-1] == last_step
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Reads one of the golden JSON files, which version f0fdd86 wrote (see golden/record.py)."""
+    return lambda name: json.loads((GOLDEN / name).read_text())
+
+
+@pytest.fixture(scope="session")
+def unpack_old_store():
+    """Lays the store and the database of version f0fdd86 down in a folder."""
+
+    def unpack(root: Path) -> Path:
+        with zipfile.ZipFile(GOLDEN / "store-f0fdd86.zip") as archive:
+            names = [name for name in archive.namelist() if name.startswith("store/")]
+            archive.extractall(root.parent / "unpacked", names)
+            sql = archive.read("mlflow.sql").decode()
+        (root.parent / "unpacked" / "store").rename(root)
+        with closing(sqlite3.connect(root / "mlflow.db")) as database:
+            database.executescript(sql.replace("@STORE@", str(root)))
+            database.commit()
+        return root
+
+    return unpack
 
 
 @pytest.fixture

@@ -5,6 +5,10 @@ import signal
 import psutil
 import pytest
 
+from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.results.outcomes import outcomes
+from qhn.sweeps.spec import parse_spec
+
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 STEPS = 4000
@@ -154,41 +158,74 @@ def test_what_mlflow_does_not_take_is_said_by_the_exit_code(qhn):
     qhn.check_tracking(file, "u", 20)
 
 
-def test_failures_are_kept_until_they_are_tried_again(qhn):
-    file = qhn.write(
-        "{name: r, datasets: [moons], objectives: [mle], seeds: 1, training: {steps: 20}}"
-    )
-    obstacle = qhn.root / qhn.trials(file)[0] / "checkpoint.npz"
-    obstacle.mkdir(parents=True)
-    qhn.process("sweep", "run", file, code=1)
+WILD = (
+    "{name: f, datasets: [moons], networks: [{hidden: 1}], objectives: [mle], seeds: 2, "
+    "training: {steps: 20, learning_rate: [0.1, 1.0e+308]}}"
+)
+
+
+def test_a_failed_trial_stops_no_other_and_is_kept_until_it_is_tried_again(qhn):
+    file = qhn.write(WILD)
+    output = qhn.process("sweep", "run", file, code=1)
+    wild = qhn.store.failed(qhn.trials(file))
+    for trial in wild:
+        assert f"failed {trial} (moons mle lr=1e+308" in output
+        error = qhn.store.error(trial)
+        assert "a training must come to finite numbers" in error.message
+        assert "diverged" in error.flags
+    assert "--retry-failed" in output
+    assert qhn.status("f") == {"planned": 4, "finished": 2, "failed": 2, "running": 0}
+    by_trial = {run.data.tags["qhn.trial_id"]: run for run in qhn.runs("f")}
+    assert {t for t, run in by_trial.items() if run.info.status == "FAILED"} == wild
+    assert all("qhn.flag.diverged" in by_trial[trial].data.tags for trial in wild)
+    assert "2 failed, 0 to run" in qhn("sweep", "plan", file)
+    # Not trained again by itself, and not forgotten by an attempt that did not come to training.
+    assert qhn.run(file, code=1)["failed"] == 2
     qhn.process(
         "sweep", "run", file, "--retry-failed", "--tracking-uri", "http://127.0.0.1:1", code=2
     )
-    assert qhn.status("r")["failed"] == 1
-    obstacle.rmdir()
-    assert qhn.run(file, "--retry-failed")["finished"] == 1
+    assert qhn.status("f")["failed"] == 2
+    summary = qhn.run(file, "--retry-failed", code=1)
+    assert (summary["failed"], summary["finished"], summary["skipped"]) == (2, 0, 2)
 
 
-def test_a_failed_trial_stops_no_other_and_can_be_retried(qhn):
-    text = "{name: f, datasets: [moons], objectives: [mle], seeds: 3, training: {steps: 20}}"
+def test_damaged_files_cost_a_training_each_and_never_a_sweep(qhn):
+    text = "{name: x, datasets: [moons], objectives: [mle], seeds: 4, training: {steps: 20}}"
     file = qhn.write(text)
-    broken = qhn.trials(file)[1]
-    obstacle = qhn.root / broken / "checkpoint.npz"
-    obstacle.mkdir(parents=True)
-    output = qhn.process("sweep", "run", file, code=1)
-    assert f"failed {broken} (moons mle seed=1)" in output
-    assert "--retry-failed" in output
-    assert qhn.status("f") == {"planned": 3, "finished": 2, "failed": 1, "running": 0}
-    by_trial = {run.data.tags["qhn.trial_id"]: run.info.status for run in qhn.runs("f")}
-    assert by_trial.pop(broken) == "FAILED"
-    assert set(by_trial.values()) == {"FINISHED"}
-    assert "must be readable" in qhn.store.error(broken).message
-    assert "1 failed, 0 to run" in qhn("sweep", "plan", file)
-    obstacle.rmdir()
-    assert qhn.run(file, code=1)["failed"] == 1
-    summary = qhn.run(file, "--retry-failed")
-    assert (summary["failed"], summary["finished"], summary["skipped"]) == (0, 1, 2)
-    qhn.check_tracking(file, "f", 20)
+    digest = qhn.run(file)["results_digest"]
+    first, second, third, fourth = qhn.trials(file)
+    # A result cut short, one of another trial, a folder in a checkpoint's place; one is whole.
+    (qhn.root / first / "result.json").write_text('{"trial_id": ')
+    other = (qhn.root / fourth / "result.json").read_text()
+    (qhn.root / second / "result.json").write_text(other)
+    for name in ("result.json", "checkpoint.npz"):
+        (qhn.root / third / name).unlink()
+    (qhn.root / third / "checkpoint.npz").mkdir()
+    output = qhn.process("sweep", "run", file)
+    said = " ".join(output.split())
+    for trial, name in ((first, "result.json"), (second, "result.json"), (third, "checkpoint.npz")):
+        assert f"{trial}/{name} cannot be used" in said
+        assert (
+            qhn.root / trial / name.replace("json", "unreadable").replace("npz", "unreadable")
+        ).exists()
+    log = max((qhn.root / "sweeps" / "x" / "logs").iterdir()).read_text()
+    assert f"{first}/result.json cannot be used" in log
+    summary = qhn.run(file)
+    assert (summary["skipped"], summary["results_digest"]) == (4, digest)
+    qhn.check_tracking(file, "x", 20)
+
+
+def test_a_file_of_a_newer_version_is_one_message(qhn):
+    file = qhn.write(
+        "{name: y, datasets: [moons], objectives: [mle], seeds: 1, training: {steps: 9}}"
+    )
+    qhn.run(file)
+    path = qhn.root / qhn.trials(file)[0] / "result.json"
+    path.write_text(path.read_text().replace('"format": 2', '"format": 9'))
+    output = qhn.process("sweep", "run", file, code=2)
+    assert "newer qhn" in output
+    assert "Traceback" not in output
+    assert path.exists()
 
 
 def test_a_data_set_that_cannot_be_made_fails_its_own_trials_only(qhn):
@@ -218,7 +255,8 @@ def test_early_stopping_ends_trials_for_good(qhn):
     )
     summary = qhn.run(file)
     assert summary["finished"] == 8
-    results = [qhn.store.result(trial) for trial in qhn.trials(file)]
+    plan = make_plan(parse_spec(file.read_text()))
+    results = list(outcomes(plan, qhn.store).values())
     stopped = [result for result in results if result.status == "stopped"]
     assert 0 < len(stopped) < 8
     assert summary["stopped"] == len(stopped)
@@ -228,6 +266,25 @@ def test_early_stopping_ends_trials_for_good(qhn):
     assert (again["skipped"], again["results_digest"]) == (8, summary["results_digest"])
     tags = [run.data.tags.get("qhn.stopped_early") for run in qhn.runs("a")]
     assert sum(tag is not None for tag in tags) == len(stopped)
+
+    # A stop is this sweep's alone: another one trains the same trials to their end, from where
+    # they were stopped, and changes nothing for the sweep that stopped them.
+    whole = qhn.write(file.read_text().split("early_stopping")[0].replace("name: a", "name: b"))
+    assert qhn.trials(whole) == [trial.trial_id for trial in plan.trials]
+    ended = qhn.run(whole)
+    assert (ended["finished"], ended["skipped"], ended["stopped"]) == (
+        len(stopped),
+        8 - len(stopped),
+        0,
+    )
+    assert {qhn.store.result(trial.trial_id).steps for trial in plan.trials} == {200}
+    qhn.check_tracking(whole, "b", 200)
+    once_more = qhn.process("sweep", "resume", "a")
+    assert f"results digest {summary['results_digest'][:16]}" in once_more
+    for run in qhn.runs("a"):
+        if "qhn.stopped_early" in run.data.tags:
+            steps = [p.step for p in qhn.client().get_metric_history(run.info.run_id, "nll")]
+            assert steps[-1] == int(run.data.tags["qhn.stopped_early"]) < 200
 
 
 def test_a_file_that_asks_for_other_trials_under_the_same_name_is_noted(qhn):

@@ -59,14 +59,6 @@ def raced_ids():
 
 
 @pytest.fixture
-def old(tmp_path):
+def old(tmp_path, unpack_old_store):
     """The folder of the store that version f0fdd86 left, with one sweep killed in mid-run."""
-    with zipfile.ZipFile(GOLDEN / "store-f0fdd86.zip") as archive:
-        archive.extractall(tmp_path / "old")
-    return tmp_path / "old" / "store"
-
-
-@pytest.fixture(scope="session")
-def golden():
-    """Reads one of the golden JSON files."""
-    return lambda name: json.loads((GOLDEN / name).read_text())
+    return unpack_old_store(tmp_path / "old")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from qhn.core.training.history import METRICS, History
+from qhn.core.metrics import ORIGINAL_NAMES as METRICS
+from qhn.core.training.history import History
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
