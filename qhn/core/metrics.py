@@ -2,6 +2,7 @@
 
 The set is open. A history or a result names the metrics that it holds; a metric that it does not
 hold is absent, and reads as NaN. So a metric can be added without making older files unreadable.
+Where a number is estimated, its standard error is reported beside it, as `standard_error` names it.
 """
 
 from __future__ import annotations
@@ -58,3 +59,8 @@ METRICS: tuple[Metric, ...] = (
 BY_NAME = {metric.name: metric for metric in METRICS}
 #: The metrics of version f0fdd86. `results_digest` is over these alone, whatever is added.
 ORIGINAL_NAMES = tuple(metric.name for metric in METRICS[:15])
+
+
+def standard_error(name: str) -> str:
+    """The name under which the standard error of a metric is reported."""
+    return f"{name}_standard_error"

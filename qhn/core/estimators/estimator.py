@@ -14,7 +14,8 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import ArrayState, FloatArray
 
 
-class Evaluation(NamedTuple):
+@dataclass(slots=True)  # frozen would double what making one costs, at every step
+class Evaluation:
     """An objective at one point of training.
 
     Attributes:

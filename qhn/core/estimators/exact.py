@@ -72,18 +72,17 @@ class ExactEstimator:
     def evaluate(self, parameters: FloatArray, lambda_: float, step: int) -> Evaluation:
         """See `Estimator.evaluate`."""
         q = self._simulator.probabilities(parameters)
-        value, observable = self._objective.value_and_observable(q, lambda_, self._prior(step))
+        count = self._objective.prior_samples
+        prior = None if count is None else self._prior(step, count)
+        value, observable = self._objective.value_and_observable(q, lambda_, prior)
         gradient = self._simulator.gradient(observable)
         # The caller moves its angles in place, and `measure` must still know these.
-        self._evaluated = parameters.copy()
+        self._evaluated[...] = parameters
         self._q = q
         return Evaluation(value, gradient, None)
 
-    def _prior(self, step: int) -> IntArray | None:
-        """Indices of a step's prior strings, if the objective samples them."""
-        count = self._objective.prior_samples
-        if count is None:
-            return None
+    def _prior(self, step: int, count: int) -> IntArray:
+        """Indices of a step's prior strings."""
         rng = stream(self._seed, Purpose.PRIOR_SAMPLES, step)
         indices: IntArray = rng.integers(1 << self.ansatz.n_qubits, size=count, dtype=np.int64)
         return indices

@@ -18,7 +18,7 @@ from qhn.core.estimators.angles import initial_angles, restored_angles
 from qhn.core.estimators.estimator import Estimator, Evaluation, Simulator, TopString
 from qhn.core.estimators.exact import ExactEstimator
 from qhn.core.evaluation.problem import Problem
-from qhn.core.metrics import BY_NAME
+from qhn.core.metrics import BY_NAME, standard_error
 from qhn.core.objectives.schedules import Schedule
 from qhn.core.training.diagnostics import Flag, diagnose
 from qhn.core.training.history import History
@@ -171,7 +171,7 @@ class Trainer:
             **self._estimator.measure(self.step),
         }
         for name, error in (found.standard_errors or {}).items():
-            metrics[f"{name}_standard_error"] = float(error)
+            metrics[standard_error(name)] = float(error)
         # In the order of the table; what the table does not know comes last.
         ordered = {name: metrics.pop(name) for name in BY_NAME if name in metrics} | metrics
         report = Report(self.step, self._clock(), ordered)

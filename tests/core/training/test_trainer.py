@@ -280,8 +280,8 @@ class Sampled:
         self.exact, self.ansatz, self.limits = exact, exact.ansatz, exact.limits
 
     def evaluate(self, parameters, lambda_, step):
-        value, gradient, _ = self.exact.evaluate(parameters, lambda_, step)
-        return Evaluation(value, gradient, {"objective": 0.25})
+        found = self.exact.evaluate(parameters, lambda_, step)
+        return Evaluation(found.value, found.gradient, {"objective": 0.25})
 
     def measure(self, step):
         return {"shots": 100.0, "nll": self.exact.measure(step)["nll"]}
