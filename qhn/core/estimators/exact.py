@@ -67,6 +67,7 @@ class ExactEstimator:
         self._evaluator = Evaluator(problem)
         self._evaluated = initial_angles(ansatz, seed)
         self._reported = self._evaluated.copy()
+        # A view of the simulator's buffer, None as soon as that holds another distribution.
         self._q: FloatArray | None = None
 
     def evaluate(self, parameters: FloatArray, lambda_: float, step: int) -> Evaluation:
@@ -83,6 +84,7 @@ class ExactEstimator:
 
     def _prior(self, step: int, count: int) -> IntArray:
         """Indices of a step's prior strings."""
+        # A stream for each step: a resumed trial draws the same without having drawn before.
         rng = stream(self._seed, Purpose.PRIOR_SAMPLES, step)
         indices: IntArray = rng.integers(1 << self.ansatz.n_qubits, size=count, dtype=np.int64)
         return indices

@@ -66,6 +66,7 @@ class History:
             raise InvalidValueError(
                 f"steps must increase, but step {step} came after {self._rows[-1][0]:.0f}"
             )
+        # NaN stands for what this version does not know; a missing metric that it does was refused.
         values = (float(metrics.get(name, np.nan)) for name in names)
         self._rows.append((float(step), float(timestamp_ms), *values))
         self._names = names
@@ -101,6 +102,7 @@ class History:
                 raise InvalidValueError(
                     f"a column must be one of {', '.join(known)}, but got {name!r}"
                 )
+            # Of another version, which is no mistake; a name that nobody knows is one.
             return np.full(len(self), np.nan)
         place = self.columns.index(name)
         return np.array([row[place] for row in self._rows])
@@ -146,6 +148,7 @@ class History:
 
     def state(self) -> ArrayState:
         """The rows as ``history`` and the names as ``history_columns``, for `numpy.savez`."""
+        # An array of fixed-width text, not of objects: those would need pickle.
         return {"history": self.to_array(), "history_columns": np.array(self.columns)}
 
     @classmethod

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qhn.core.objectives.objective import Objective
 
 
+# An optimiser names its arrays as it likes; they lie beside those of trainer and estimator.
 _OPTIMISER_PREFIX = "optimiser."
 
 
@@ -152,6 +153,7 @@ class Trainer:
             return None
         lambda_ = 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
         found = self._estimator.evaluate(self.parameters, lambda_, self.step)
+        # Before the update: a report is of the angles that its numbers were found at.
         report = self._report(found, lambda_) if self._due(self.step) else None
         if self.step == self.steps:
             self.finished = True
@@ -181,6 +183,7 @@ class Trainer:
     @property
     def diverged(self) -> bool:
         """True once an angle is not finite: from then on every number is NaN."""
+        # All of them: the last layer's R_Z angles have no gradient, and stay finite for ever.
         return not np.isfinite(self.parameters).all()
 
     def flags(self) -> list[Flag]:
@@ -219,7 +222,9 @@ class Trainer:
             )
         step = self._restored_step(rest["step"])
         history = History.from_state(rest)
+        # At step T the angles are final, but the report on them may still be due.
         finished = step == self.steps and bool(len(history)) and history.steps[-1] == step
+        # Steps of reports follow from the arguments: a history with others is of another trial.
         expected = [s for s in range(step + finished) if self._due(s)]
         if history.steps != expected:
             raise InvalidValueError(
@@ -228,6 +233,7 @@ class Trainer:
                 f"but got {_short(history.steps)}"
             )
         parameters = restored_angles("parameters", rest["parameters"], self.ansatz)
+        # What can refuse comes first, so that a refused state leaves everything as it was.
         memory = {k.removeprefix(_OPTIMISER_PREFIX): v for k, v in state.items() if k not in rest}
         self._estimator.restore({name: rest[name] for name in before})
         try:
