@@ -40,7 +40,7 @@ def outcome_tags(record: TrialRecord) -> dict[str, str]:
             tags[STOPPED_TAG] = str(record.result.steps)
         return tags
     if record.error is not None:
-        return {ERROR_TAG: record.error.message[:_LONGEST_TAG]}
+        return _flag_tags(record.error.flags) | {ERROR_TAG: record.error.message[:_LONGEST_TAG]}
     return {}
 
 

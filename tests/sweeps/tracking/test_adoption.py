@@ -3,15 +3,13 @@
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from qhn.core.metrics import ORIGINAL_NAMES as METRICS
+from qhn.core.metrics import ORIGINAL_NAMES
 from qhn.core.training.history import History
-from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialRecord, TrialResult
@@ -22,18 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 RACED = json.loads((Path(__file__).parents[2] / "golden" / "stored.json").read_text())["raced"]
 # The golden file has its trials in the order of the plan, by the ids that f0fdd86 gave them.
 FORMER = list(RACED["trials"])
-
-
-def whole(trial):
-    """A planned trial with the id that it has without early stopping."""
-    content = json.loads(trial.config.to_json())
-    content.pop("early_stopping", None)
-    return replace(trial, trial_id=TrialConfig.model_validate(content).trial_id)
-
-
-TRIALS = [whole(trial) for trial in make_plan(parse_spec(RACED["text"], "golden")).trials]
-NOW = dict(zip(FORMER, (trial.trial_id for trial in TRIALS), strict=True))
-BY_FORMER = dict(zip(FORMER, TRIALS, strict=True))
+TRIALS = make_plan(parse_spec(RACED["text"], "golden")).trials
+BY_FORMER = {trial.former_id: trial for trial in TRIALS}
+NOW = {former: trial.trial_id for former, trial in BY_FORMER.items()}
 STOPPED = [former for former, trial in RACED["trials"].items() if trial["then"] == "stopped"]
 OPEN = [
     former for former, trial in RACED["trials"].items() if trial["then"] is None and trial["step"]
@@ -81,7 +70,7 @@ def schema(database):
 def record(*steps, status=None, first_stamp=1_800_000_000_000, trial_id=""):
     rows = History()
     for number, step in enumerate(steps):
-        rows.append(step, first_stamp + number, dict.fromkeys(METRICS, step / 7))
+        rows.append(step, first_stamp + number, dict.fromkeys(ORIGINAL_NAMES, step / 7))
     if status is None:
         return TrialRecord(rows, None, None)
     result = TrialResult(
@@ -92,6 +81,7 @@ def record(*steps, status=None, first_stamp=1_800_000_000_000, trial_id=""):
 
 def test_the_golden_store_has_what_these_tests_need():
     assert STOPPED and OPEN
+    assert list(NOW) == FORMER
     assert all(former != now for former, now in NOW.items())
 
 

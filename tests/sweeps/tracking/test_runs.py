@@ -176,6 +176,32 @@ def test_a_failed_trial_is_failed_until_it_is_mended(database, client, sweep):
     assert child.data.tags["qhn.error"] == ""
 
 
+def test_flags_of_a_failure_are_shown_until_it_is_mended(database, client, sweep):
+    trial, flags = TRIALS[0], {"exploding-gradient": 10, "collapse-to-prior": 0}
+    error = TrialError("training diverged", "", 1_700_000_001_000, flags)
+    SweepRuns(database, sweep).project(trial, TrialRecord(history(0), None, error))
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.data.tags["qhn.flag.exploding-gradient"] == "10"
+    assert child.data.tags["qhn.flag.collapse-to-prior"] == "0"
+    rows = history(0, 10)
+    mended = result(trial, rows, flags={"collapse-to-prior": 10})
+    SweepRuns(database, sweep).project(trial, TrialRecord(rows, mended, None))
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.data.tags["qhn.flag.exploding-gradient"] == ""
+    assert child.data.tags["qhn.flag.collapse-to-prior"] == "10"
+
+
+def test_metrics_that_a_history_does_not_have_are_not_logged(database, client, sweep):
+    rows = History()
+    for step in (0, 10):
+        rows.append(step, 1_700_000_000_000 + step, {"objective": 0.5, "nll": 0.25})
+    runs = SweepRuns(database, sweep)
+    runs.project(TRIALS[0], TrialRecord(rows, result(TRIALS[0], rows), None))
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.data.metrics == {"objective": 0.5, "nll": 0.25}
+    assert steps_of(client, child) == [0, 10]
+
+
 def test_an_interrupted_sweep_leaves_no_open_run(database, client, sweep):
     runs = SweepRuns(database, sweep)
     runs.project(TRIALS[0], TrialRecord(history(0), None, None))
