@@ -1,4 +1,4 @@
-"""``qhn ui``: MLflow's own pages on the right store."""
+"""``qhn ui`` shows MLflow's own pages for the right database."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ def ui(
     Console().print(f"MLflow UI: http://{LOOPBACK}:{port}  (Ctrl-C ends it)", soft_wrap=True)
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    command = ["-m", "mlflow", "ui", "--backend-store-uri", location.uri, *_QUIET]
+    # MLflow keeps some things in the working directory, which may also have been deleted. Python
+    # would look there for modules as well, but for -P.
+    os.chdir(location.database.parent)
+    command = ["-P", "-m", "mlflow", "ui", "--backend-store-uri", location.uri, *_QUIET]
     # Replaces this process, so that signals reach the server itself.
     os.execv(sys.executable, [sys.executable, *command, "--host", LOOPBACK, "--port", str(port)])
 

@@ -1,4 +1,4 @@
-"""Where metrics go: an explicit address, else the environment's, else a database in the store."""
+"""Where metrics go: to a given address, else to the environment's, else into the store's folder."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class TrackingLocation:
 
 
 def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
-    """Resolve ``uri``, else ``MLFLOW_TRACKING_URI``, else ``<store>/mlflow.db``.
+    """The tracking store at ``uri``, else at ``MLFLOW_TRACKING_URI``, else in the store's folder.
 
     Raises:
-        TrackingError: if it is no address, or one that keeps nothing.
+        TrackingError: if the address is none, or is that of a store that keeps nothing.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
@@ -64,7 +64,13 @@ def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
         raise TrackingError(
             f"a database must be a file, as in sqlite:////absolute/path.db, but got {uri!r}"
         )
-    return _database(Path(path.removeprefix("///")).absolute(), options)
+    try:
+        return _database(Path(path.removeprefix("///")).absolute(), options)
+    except FileNotFoundError:
+        raise TrackingError(
+            f"a relative path needs a working directory, but that of {uri!r} was deleted; "
+            "go to another folder, or give an absolute path as in sqlite:////absolute/path.db"
+        ) from None
 
 
 def _database(path: Path, options: str = "") -> TrackingLocation:

@@ -43,6 +43,18 @@ def test_what_keeps_nothing_is_refused(tmp_path, uri, message):
     assert "secret" not in str(found.value)
 
 
+def test_a_relative_path_needs_a_working_directory(tmp_path, monkeypatch):
+    place = tmp_path / "gone"
+    place.mkdir()
+    store = open_store(str(tmp_path))
+    monkeypatch.chdir(place)
+    assert tracking_location(store, "sqlite:///x.db").database == place / "x.db"
+    place.rmdir()
+    with pytest.raises(TrackingError, match="relative path needs a working directory"):
+        tracking_location(store, "sqlite:///x.db")
+    assert tracking_location(store, "sqlite:////a/x.db").uri == "sqlite:////a/x.db"
+
+
 @pytest.mark.parametrize("name", ["50%", "a?b"])
 def test_paths_that_mlflow_reads_in_two_ways_are_refused(tmp_path, monkeypatch, name):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
