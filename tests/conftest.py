@@ -70,7 +70,7 @@ class Qhn:
                 process.communicate()
 
     def __call__(self, *arguments: object, code: int = 0) -> str:
-        """Run a command that starts no sweep, in this process; what it printed."""
+        """Run a command that starts no driver, in this process; what it printed."""
         buffer = io.BytesIO()
         printed = io.TextIOWrapper(buffer, encoding="utf-8", write_through=True)
         with (

@@ -146,7 +146,7 @@ def test_stores_that_cannot_be_are_one_message(qhn, uri):
 
 def test_a_name_that_no_file_can_have_is_one_message(qhn):
     qhn.store.sweep("other").save_file(SWEEP)
-    assert "cannot be read" in qhn("sweep", "status", "x" * 300, code=2)
+    assert "the store must be readable" in qhn("sweep", "status", "x" * 300, code=2)
 
 
 def test_one_unreadable_sweep_does_not_hide_the_others(qhn):
@@ -181,7 +181,7 @@ def test_a_refused_run_leaves_the_summary_of_an_earlier_one(qhn):
     summary.write_text("{}")
     with qhn.store.sweep("planned").lock:
         for path in (summary, fresh):
-            output = qhn("sweep", "run", file, "--summary", path, code=2)
+            output = qhn.process("sweep", "run", file, "--summary", path, code=2)
             assert "one driver at a time" in output
     assert summary.read_text() == "{}"
     assert not fresh.exists()
