@@ -60,7 +60,7 @@ class FolderBackend:
             raise DamagedError(key, f"reading it failed ({error.strerror})") from None
         except OSError as error:
             for folder in path.relative_to(self.root).parents[:-1]:
-                if (self.root / folder).is_file():
+                if _is_file(self.root / folder):
                     why = "it is a file in the place of a folder"
                     raise DamagedError(folder.as_posix(), why) from None
             raise StoreError(
@@ -195,3 +195,11 @@ def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str
                 continue
         elif entry.name != LOCK and not entry.name.endswith(TEMPORARY):
             yield prefix + entry.name
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; no where nobody can say, as of a name that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
