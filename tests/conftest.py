@@ -17,9 +17,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from qhn.cli import main
+from qhn.sweeps.config import factory
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import open_store
+from qhn.sweeps.store import open_store, results_digest
+from qhn.sweeps.trial.session import TrialSession
 
 _LIMIT_S = 240
 
@@ -97,6 +99,21 @@ class Qhn:
         summary.unlink(missing_ok=True)
         self.process("sweep", "run", file, "--summary", summary, *options, code=code)
         return json.loads(summary.read_text())
+
+    def train(self, file: Path) -> str:
+        """Train the trials of a file in this process, without Ray or MLflow; their digest.
+
+        For tests of what happens afterwards: a sweep of its own takes seconds to start.
+        """
+        plan = make_plan(parse_spec(file.read_text(), str(file)))
+        self.store.sweep(plan.name).save_file(file.read_text())
+        for trial in plan.trials:
+            config = trial.config
+            with config.device.open(factory.ansatz(config)) as device:
+                session = TrialSession(config, factory.problem(config), device, self.store)
+                while not session.work(60.0).finished:
+                    pass
+        return results_digest(self.store.results(t.trial_id for t in plan.trials).values())
 
     def status(self, name: str) -> dict:
         """Counts of a sweep."""

@@ -52,7 +52,8 @@ def print_report(
             f"{summary.training_seconds:.1f} s of training on {counted(summary.slots, 'slot')}, "
             f"{summary.overhead_ms_per_trial:.0f} ms per trial beyond it"
         )
-    console.print(f"results digest {summary.results_digest[:16]}")
+    if summary.finished + summary.skipped:
+        console.print(f"results digest {summary.results_digest[:16]}")
     _print_failures(console, outcome, store)
     _print_list(console, [f"[yellow]set aside[/] {escape(note)}" for note in outcome.notes])
     if summary.untracked:

@@ -37,6 +37,9 @@ from qhn.sweeps.store.local import new_log
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
 
+_KEPT_TO_THE_END: list[QhnError] = []
+
+
 @dataclass(frozen=True)
 class Request:
     """What a person asked for.
@@ -95,6 +98,9 @@ def _exit_code(work: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except QhnError as error:
+        # Its traceback holds what Ray had built when it failed to start. Taking that down waits
+        # for threads that may never have begun, and this process is about to end anyway.
+        _KEPT_TO_THE_END.append(error)
         return print_error(error)
     except Exception:  # noqa: BLE001 - a mistake of ours: the traceback is what helps
         traceback.print_exc()

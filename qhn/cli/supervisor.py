@@ -20,6 +20,8 @@ from typing import Any
 
 from rich.console import Console
 
+from qhn.sweeps.driver.neighbours import clear_leftovers
+
 #: Exit code of a work that a person stopped.
 INTERRUPTED = 130
 #: Exit code of a driver that was ended from outside: Ray has stopped, or memory has run out.
@@ -74,6 +76,7 @@ def supervised(work: Callable[[], int], hint: Callable[[], str]) -> int:
     if said:
         return int(said)
     _end_descendants()
+    clear_leftovers()
     _say_what_happened(status, hint())
     return DRIVER_LOST
 

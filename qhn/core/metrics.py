@@ -56,6 +56,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("gradient_norm", "norm of the gradient", "", "neither"),
     *ACCURACIES,
 )
+#: What a sweep is followed by while it runs: how good sampled networks are on unseen data.
+HEADLINE = "test_accuracy_expected"
 BY_NAME = {metric.name: metric for metric in METRICS}
 #: The metrics of version f0fdd86. `results_digest` is over these alone, whatever is added.
 ORIGINAL_NAMES = tuple(metric.name for metric in METRICS[:15])

@@ -10,7 +10,8 @@ from typing import Any
 
 from ray.tune import Callback
 
-from qhn.core.errors import StoreError
+from qhn.core.errors import DamagedError, StoreError
+from qhn.core.metrics import HEADLINE
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, TrialError, TrialResult
@@ -81,8 +82,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._board.phase = "training"
         self.training_seconds += answer.seconds
         for note in answer.notes:
-            _log.warning("%s", note)
-            self._board.notes.append(note)
+            self._note(note)
         if answer.store_error is not None:
             # No trial's fault, and no trial would fare better.
             raise StoreError(answer.store_error)
@@ -103,6 +103,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
             if self._told.get(trial_id) != answer.step:
                 self._told[trial_id] = answer.step
                 self._writer.update([self._trials[trial_id]])
+
+    def _note(self, note: str) -> None:
+        _log.warning("%s", note)
+        self._board.notes.append(note)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial has an actor."""
@@ -129,10 +133,14 @@ class DriverCallback(Callback):  # type: ignore[misc]
         now, running = time.monotonic(), self._board.running()
         if running != self._progress and now - self._progress_at >= _PROGRESS_EVERY_S:
             self._progress, self._progress_at = running, now
-            self._folder.save_progress(running)
+            try:
+                self._folder.save_progress(running)
+            except DamagedError as damage:
+                self._note(f"{damage.key} cannot be used ({damage.why})")
+                self._store.set_aside(damage)
 
     def _end(self, trial_id: str, metrics: Mapping[str, float]) -> None:
-        self._board.move(trial_id, "finished", metrics["test_accuracy_expected"])
+        self._board.move(trial_id, "finished", metrics[HEADLINE])
         self._over(trial_id)
 
     def _fail(self, trial_id: str, error: TrialError) -> None:

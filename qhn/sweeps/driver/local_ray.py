@@ -37,6 +37,8 @@ _TURN_S = 0.0005
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _TOKEN = Path("~/.ray/auth_token")
 _PRIVATE = 0o077
+_LINES = 20
+_log = logging.getLogger(__name__)
 
 
 def available_cpus() -> int:
@@ -93,7 +95,8 @@ def local_ray(
                     _temp_dir=str(folder),
                 )
             except Exception as error:
-                raise RayError(_why_not(error, folder)) from error
+                _log.error("what Ray's processes said:\n%s", _last_words(folder))
+                raise RayError(_why_not(error)) from error
         yield
     finally:
         # Also undoes Tune's own handlers, which would swallow the next Ctrl-C.
@@ -117,11 +120,20 @@ def _secrets_kept() -> Iterator[None]:
         os.umask(before)
 
 
-def _why_not(error: Exception, folder: Path) -> str:
+def _last_words(folder: Path) -> str:
+    """The last lines of what Ray's processes have logged; their folder is about to go."""
+    found = []
+    for log in sorted(folder.glob("session_latest/logs/*.[eo][ru][rt]")):
+        with suppress(OSError):
+            found += [f"{log.name}: {line}" for line in log.read_text().splitlines()[-_LINES:]]
+    return "\n".join(found)
+
+
+def _why_not(error: Exception) -> str:
     """Ray's reason in one line: what Ray itself says of it fills a screen."""
     text = str(error).strip().partition("\n")[0] or type(error).__name__
     return (
         f"Ray must start on this machine, but it did not: {text} "
         "(it needs about 2 GiB of memory, also of address space, see `ulimit -v`, and a few "
-        f"hundred processes and open files; its own logs were in {folder})"
+        "hundred processes and open files); the log has what its processes said"
     )

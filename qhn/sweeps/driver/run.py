@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
 from qhn.core.errors import TrackingError
+from qhn.core.metrics import HEADLINE
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.summary import RunSummary
@@ -206,7 +207,7 @@ def _abandon(writer: TrackingWriter, interrupted: bool) -> None:
 
 
 def _accuracy(result: TrialResult) -> float:
-    return result.metrics["test_accuracy_expected"]
+    return result.metrics[HEADLINE]
 
 
 def _outcome(

@@ -84,7 +84,6 @@ class TrialSession:
         self._started_ms = _now_ms()
         self._saved: ArrayState = {}
         if store is not None:
-            store.save_config(config.trial_id, config.to_json())
             self._resume(store)
 
     def _resume(self, store: Store) -> None:
@@ -95,6 +94,7 @@ class TrialSession:
         """
         while True:
             try:
+                store.save_config(self.config.trial_id, self.config.to_json())
                 state = store.checkpoint(self.config.trial_id)
                 if state is not None:
                     self._take(state)
