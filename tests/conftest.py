@@ -17,10 +17,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from qhn.cli import main
+from qhn.core.errors import DivergedError
 from qhn.sweeps.config import factory
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import open_store, results_digest
+from qhn.sweeps.store import TrialError, open_store, results_digest
 from qhn.sweeps.trial.session import TrialSession
 
 _LIMIT_S = 240
@@ -111,8 +112,12 @@ class Qhn:
             config = trial.config
             with config.device.open(factory.ansatz(config)) as device:
                 session = TrialSession(config, factory.problem(config), device, self.store)
-                while not session.work(60.0).finished:
-                    pass
+                try:
+                    while not session.work(60.0).finished:
+                        pass
+                except DivergedError as error:
+                    failure = TrialError(str(error), "", 1, session.flags())
+                    self.store.save_error(trial.trial_id, failure)
         return results_digest(self.store.results(t.trial_id for t in plan.trials).values())
 
     def status(self, name: str) -> dict:

@@ -36,7 +36,6 @@ from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import new_log
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
-
 _KEPT_TO_THE_END: list[QhnError] = []
 
 
