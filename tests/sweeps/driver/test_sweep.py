@@ -325,7 +325,6 @@ def test_a_file_that_asks_for_other_trials_under_the_same_name_is_noted(qhn):
 def test_a_store_that_cannot_be_written_ends_in_one_message(qhn):
     file = qhn.write("{name: full, datasets: [moons], objectives: [mle], seeds: 2}")
     obstacle = qhn.root / qhn.trials(file)[1]
-    qhn.root.mkdir()
     obstacle.symlink_to("/sys/kernel")
     output = qhn.process("sweep", "run", file, code=2)
     assert "the store must be writable" in output
