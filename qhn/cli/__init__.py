@@ -10,16 +10,15 @@ from io import TextIOWrapper
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``qhn``: run one command, and raise `SystemExit` with its exit code.
 
-    The exit code is 0 if all is well, 1 if some trials failed, 2 if the user can mend what is
-    wrong, and 130 after an interruption.
+    The exit code is 0 if all is well, 1 if some trials failed or MLflow lacks runs (or after a
+    mistake of ours, with its traceback), 2 if the user can mend what is wrong, 3 if a sweep's
+    process was ended from outside, and 130 after an interruption.
 
     Args:
         arguments: what follows the program's name; None takes the arguments of this process.
     """
-    from rich.console import Console
-    from rich.text import Text
-
     from qhn.cli.app import app
+    from qhn.cli.messages import print_error
     from qhn.core.errors import QhnError
 
     for stream in (sys.stdout, sys.stderr):
@@ -29,6 +28,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments, prog_name="qhn")
     except QhnError as error:
-        message = Text.assemble(("error: ", "bold red"), str(error))
-        Console(stderr=True, soft_wrap=True).print(message)
-        sys.exit(2)
+        sys.exit(print_error(error))

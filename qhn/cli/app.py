@@ -37,7 +37,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _shared(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Options before a command."""

@@ -12,7 +12,7 @@ MENDABLE = 2
 
 
 def print_error(error: QhnError) -> int:
-    """Print an error as one message, without a traceback; the exit code for it."""
+    """Print an error as one message without a traceback, and return its exit code."""
     message = Text.assemble(("error: ", "bold red"), str(error))
     Console(stderr=True, soft_wrap=True).print(message)
     return MENDABLE

@@ -51,11 +51,14 @@ def supervised(work: Callable[[], int], hint: Callable[[], str]) -> int:
     """Do some work in a process of its own, and return its exit code.
 
     Stops (Ctrl-C, ``kill``, a closed terminal) reach the work as Ctrl-C. If this process is killed
-    the work ends with it.
+    the work ends with it. Where there is no Linux the work runs in this process.
 
     Args:
         work: returns an exit code; runs in the new process.
         hint: how to go on, and where the log is, for a work that was ended from outside.
+
+    Returns:
+        What the work returned, or `DRIVER_LOST` if it ended before it could say so.
     """
     if not sys.platform.startswith("linux"):
         return work()  # what keeps the two processes together is Linux's own

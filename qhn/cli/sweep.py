@@ -35,7 +35,7 @@ CpusOption = Annotated[
 RetryOption = Annotated[
     bool, typer.Option("--retry-failed", help="Run trials that failed before once more.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for use by programs.")]
 
 
 @sweep_app.command()

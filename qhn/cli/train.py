@@ -51,14 +51,20 @@ def train(
         typer.Option(help="h of selbo: a number, n/4, sqrt(n) or median.", show_default="n/4"),
     ] = None,
     hidden: Annotated[
-        int | None, typer.Option(help="Hidden units; 0 is logistic regression.", show_default="3")
+        int | None,
+        typer.Option(
+            help="Hidden units; 0 is logistic regression.", show_default="3; for digits 0"
+        ),
     ] = None,
     entangler: Annotated[str, typer.Option(help="brickwork, chain or ring.")] = "brickwork",
     depth: Annotated[int, typer.Option(help="Layers of the circuit.")] = 2,
     steps: Annotated[int, typer.Option(help="Parameter updates.")] = 250,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.1,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 0.1,
     report_every: Annotated[int, typer.Option(help="Updates between two lines.")] = 25,
-    seed: Annotated[int, typer.Option(help="Of the initial angles.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(help="Of initial angles and samples, not of the data."),
+    ] = 0,
     trial: Annotated[
         str | None,
         typer.Option(

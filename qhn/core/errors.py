@@ -10,7 +10,7 @@
     │   └── NewerFormatError             one file of the store is of a newer qhn
     ├── TrackingError                    the MLflow store cannot be used
     ├── DivergedError                    a training has come to numbers that are not finite
-    ├── RayError                         Ray cannot start, or has stopped in the midst of a sweep
+    ├── RayError                         Ray, which runs the trials, cannot be started
     └── NotFoundError                    no sweep or trial has that name
 
 A message states the rule, then the value it got, then the way out.
@@ -71,7 +71,10 @@ class DivergedError(QhnError):
 
 
 class RayError(QhnError):
-    """Ray, which runs the trials, cannot be started or has stopped."""
+    """Ray, which runs the trials, cannot be started.
+
+    If it stops later it takes this process with it, and `qhn.cli.supervisor` says so.
+    """
 
 
 class NotFoundError(QhnError):

@@ -21,7 +21,7 @@ class Evaluation:
     Attributes:
         value: of the objective, per datum, in nats.
         gradient: by the angles, in radians, of their shape.
-        standard_errors: ``"objective"`` of the value and ``"gradient"``, the largest of any
+        standard_errors: ``"objective"`` of the value and ``"gradient_norm"``, the largest of any
             component of the gradient. None where the numbers are exact.
     """
 
@@ -84,8 +84,8 @@ class Estimator(Protocol):
     def measure(self, step: int) -> Mapping[str, float]:
         """Metrics at the angles of the last `evaluate`, by their names in `qhn.core.metrics`.
 
-        What the device gave to `evaluate` has to do: it is not asked again. Value, λ and gradient
-        norm are not among them, because the trainer has them.
+        They are computed from what the device gave to `evaluate`; the device is not asked again.
+        The objective's value, λ and the gradient's norm are not among them: the trainer adds them.
 
         Raises:
             InvalidValueError: if nothing was evaluated since `top_strings` or `restore`.

@@ -8,10 +8,11 @@ from typing import ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qhn.core.arrays import BitArray, FloatArray
+from qhn.core.arrays import BitArray, FloatArray, IntArray
 from qhn.core.errors import InvalidValueError
 
-IndexArray = NDArray[np.int64]
+#: Basis-state indices: each is one network.
+IndexArray = IntArray
 LogitFunction = Callable[[IndexArray], FloatArray]
 
 

@@ -1,6 +1,6 @@
 """How every kernel of the package is compiled: once per machine, then read from the disk cache.
 
-The cache lies in ``__pycache__`` beside this file, or where that cannot be written in the user's
+The cache lies in ``__pycache__`` beside each file, or where that cannot be written in the user's
 cache folder, or where ``NUMBA_CACHE_DIR`` says. Numba keys it by processor and by the time stamp of
 the file that holds a function, and does not see that a function it calls, in another file, has
 changed. `SOURCES` closes that gap: a digest of all files with compiled code, which entry points

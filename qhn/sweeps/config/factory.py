@@ -71,9 +71,7 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
     from qhn.core.objectives.objective import Objective
 
     part = config.objective
-    return Objective(
-        part.name, problem.nll, config.dataset.train, part.bandwidth, part.prior_samples
-    )
+    return Objective.of(part.name, problem, part.bandwidth, part.prior_samples)
 
 
 def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Estimator:

@@ -136,8 +136,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
             try:
                 self._folder.save_progress(running)
             except DamagedError as damage:
-                self._note(f"{damage.key} cannot be used ({damage.why})")
-                self._store.set_aside(damage)
+                self._note(self._store.mend(damage))
 
     def _end(self, trial_id: str, metrics: Mapping[str, float]) -> None:
         self._board.move(trial_id, "finished", metrics[HEADLINE])

@@ -8,6 +8,7 @@ from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
+from qhn.core.metrics import BY_NAME
 from qhn.sweeps.config.sections import AshaConfig
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.driver.scheduler import PatientScheduler
@@ -27,11 +28,12 @@ def _if_stopped(result: TrialResult) -> TrialResult | None:
 
 
 class GroupedAsha(PatientScheduler):
-    """Asynchronous successive halving (arXiv 1810.05934), apart for each race.
+    """Asynchronous successive halving (arXiv 1810.05934).
 
-    Trials that were over before this run take part with their histories, so that a resumed sweep
-    compares with all of them. Which trials are stopped depends on the order in which they report:
-    the one part of a sweep that scheduling can change.
+    Each race, which is one data set, network and objective, is judged on its own. Trials that were
+    over before this run take part with their histories, so that a resumed sweep compares with all
+    of them. Which trials are stopped depends on the order in which they report: the one part of a
+    sweep that scheduling can change.
 
     Args:
         rule: how the sweep stops trials.
@@ -63,7 +65,7 @@ class GroupedAsha(PatientScheduler):
             self._races[race] = AsyncHyperBandScheduler(
                 time_attr="step",
                 metric="qhn_score",
-                mode="min" if rule.metric == "nll" else "max",
+                mode="min" if BY_NAME[rule.metric].better == "down" else "max",
                 max_t=config.training.steps,
                 grace_period=min(rule.grace_steps, config.training.steps),
                 reduction_factor=rule.reduction_factor,

@@ -53,11 +53,6 @@ class Emission(Searcher):  # type: ignore[misc]
                 self._waiting[lane.name], self._alive[lane.name] = deque(), set()
             self._waiting[lane.name].append(trial)
 
-    @property
-    def most_alive(self) -> int:
-        """How many trials Tune may have at most, over all lanes."""
-        return sum(lane.most_alive for lane in self._lanes.values())
-
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial as Tune's configuration, None for not now, or the end."""
         open_lanes = [lane for lane in self._lanes.values() if self._has_room(lane)]

@@ -3,7 +3,7 @@
 Trials of one lane take their turn among themselves and never hold back those of another. Today
 there is one lane, that of the simulators, whose scarce thing is cores. Emission, scheduling and the
 count of live trials ask a trial's lane and nothing else, so that a lane for a quantum processor is
-one more value of `Lane` and no other code.
+one more value of `Lane`, and a choice in `lanes_of`.
 """
 
 from __future__ import annotations
@@ -46,3 +46,14 @@ LaneOf = Callable[[PlannedTrial], Lane]
 def simulator_lane(slots: int) -> Lane:
     """The lane of trials that are simulated on this cluster's cores, one core each."""
     return Lane("simulator", slots)
+
+
+def lanes_of(slots: int) -> tuple[tuple[Lane, ...], LaneOf]:
+    """The lanes of a run, and the lane of each trial.
+
+    Args:
+        slots: simulated trials that run at once.
+    """
+    # All devices that there are today are simulated here; a queued one will have its own lane.
+    simulators = simulator_lane(slots)
+    return (simulators,), lambda trial: simulators

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+from qhn.core.errors import RayError
+
 # Ray makes Unix sockets below its folder, and their paths may have at most 107 characters.
 _LONGEST_FOLDER = 40
 
@@ -51,16 +53,31 @@ class Neighbour:
 
 
 def private_folder() -> Path:
-    """The folder of this user's drivers; it is made when it is missing, for this user alone."""
+    """The folder of this user's drivers; it is made when it is missing, for this user alone.
+
+    Raises:
+        RayError: if somebody else has put something in its place, or it cannot be made.
+    """
     base = Path(tempfile.gettempdir())
     if len(str(base)) > _LONGEST_FOLDER:
         base = Path("/tmp")
     folder = base / f"qhn-{os.getuid()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
-        # Somebody else has put it there, in a place where everybody may write.
-        return Path(tempfile.mkdtemp(prefix="qhn-"))
-    folder.chmod(0o700)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Everybody may write in the folder above it, so that it may be anybody's by now.
+        ours = not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+        if ours:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise RayError(
+            f"the folder {folder}, where Ray keeps its files, must be usable, but it is not: "
+            f"{error.strerror or error}; free space, or name another place with TMPDIR"
+        ) from None
+    if not ours:
+        raise RayError(
+            f"the folder {folder}, where Ray keeps its files, must be this user's, but another "
+            "user has made it; ask for its removal, or name another place with TMPDIR"
+        )
     return folder
 
 
@@ -70,14 +87,18 @@ def neighbours() -> list[Neighbour]:
 
 
 def clear_leftovers() -> int:
-    """Remove the Ray folders of drivers that have died, and their notes.
+    """End the Ray processes of drivers that have died, and remove their folders and notes.
 
     Returns:
         How many drivers had left something.
     """
     dead = [(note, found) for note, found in _notes() if not found.is_alive]
     for note, found in dead:
-        _remove_ray_folder(found.ray_folder)
+        # A note is a file, and may say anything: nothing but a Ray folder of ours is touched.
+        folder = Path(found.ray_folder)
+        if folder.parent == note.parent and folder.name.startswith("ray-"):
+            _end_processes(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         note.unlink(missing_ok=True)
     return len(dead)
 
@@ -89,17 +110,37 @@ def noted(sweep: str, slots: int) -> Iterator[Path]:
     Yields:
         The folder for this driver's Ray. It is removed when the context closes.
     """
-    folder = private_folder()
-    ray_folder = folder / f"ray-{os.getpid()}"
     born = psutil.Process().create_time()
-    me = Neighbour(os.getpid(), born, sweep, slots, str(ray_folder))
-    note = folder / f"{os.getpid()}.json"
-    note.write_text(json.dumps(asdict(me)))
+    while True:
+        folder = private_folder()
+        ray_folder = folder / f"ray-{os.getpid()}"
+        me = Neighbour(os.getpid(), born, sweep, slots, str(ray_folder))
+        note = folder / f"{os.getpid()}.json"
+        # The last driver that was in the folder may have removed it just now.
+        with suppress(FileNotFoundError):
+            note.write_text(json.dumps(asdict(me)))
+            break
     try:
         yield ray_folder
     finally:
-        _remove_ray_folder(me.ray_folder)
+        shutil.rmtree(ray_folder, ignore_errors=True)
         note.unlink(missing_ok=True)
+        with suppress(OSError):  # others are still in it
+            folder.rmdir()
+
+
+def _end_processes(ray_folder: Path) -> None:
+    """End this user's processes that were told to work in a Ray folder, each by its own id.
+
+    Ray's own would notice within a minute that their driver is gone, and write into its folder
+    until then.
+    """
+    for process in psutil.process_iter():
+        # Processes come and go while they are looked at, and those of others are not ours to see.
+        with suppress(psutil.Error):
+            told = any(f"{ray_folder}/" in argument for argument in process.cmdline())
+            if told and process.uids().real == os.getuid():
+                process.kill()
 
 
 def _notes() -> Iterator[tuple[Path, Neighbour]]:
@@ -107,10 +148,3 @@ def _notes() -> Iterator[tuple[Path, Neighbour]]:
         # A driver that ends at this moment takes its note away.
         with suppress(OSError, ValueError, TypeError):
             yield note, Neighbour(**json.loads(note.read_text()))
-
-
-def _remove_ray_folder(name: str) -> None:
-    """Remove a Ray folder, if it is one of ours: a note is a file, and may say anything."""
-    folder = Path(name)
-    if folder.parent == private_folder() and folder.name.startswith("ray-"):
-        shutil.rmtree(folder, ignore_errors=True)

@@ -39,7 +39,8 @@ class RunOptions:
 
     Attributes:
         slots: trials at once, at most.
-        machine: that runs them; its Ray gets just this object store.
+        machine: the machine whose memory the plan was checked against. Ray is started with
+            exactly its ``object_store_bytes``.
         retry_failed: whether trials that failed before are tried again.
         started: ``time.monotonic()`` at the command's start.
         shield: surrounds what must not be interrupted, Ray's start for example. The default
@@ -172,8 +173,7 @@ def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, Tr
     if rule is not None:
         damaged += store.sweep(plan.name).damaged_stops(rule.content())
     for damage in damaged:
-        kept = store.set_aside(damage)
-        note = f"{damage.key} cannot be used ({damage.why}); it is kept as {kept}"
+        note = store.mend(damage)
         _log.warning("%s", note)
         notes.append(note)
     return outcomes(plan, store)

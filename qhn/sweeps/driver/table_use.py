@@ -38,7 +38,7 @@ class TableUse:
         return stored_bytes(trial.config.dataset, trial.config.network)
 
     def coming(self, trial: PlannedTrial) -> None:
-        """A trial is about to be handed over: its table had better be begun now."""
+        """Begin to make the table of a trial that is about to be handed over."""
         # Asked for again by the trial itself, so that nothing needs to wait here. Repeating the
         # request costs a message, and heals a keeper that was started again.
         self._living.setdefault(trial.config.problem_key, self._size(trial))

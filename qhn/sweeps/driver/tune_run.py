@@ -13,7 +13,7 @@ from typing import Any
 from qhn.core.errors import QhnError
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.handlers import Shield
-from qhn.sweeps.driver.lane import simulator_lane
+from qhn.sweeps.driver.lane import lanes_of
 from qhn.sweeps.driver.local_ray import local_ray
 from qhn.sweeps.driver.neighbours import noted
 from qhn.sweeps.planning.machine import Machine
@@ -55,19 +55,20 @@ class Work:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds that a run took: training, over all trials, and until Ray was there."""
+    """Seconds that a run spent: training, summed over its trials, and waiting for Ray to start."""
 
     training: float = 0.0
     ray_start: float = 0.0
 
 
 def train(work: Work) -> Spent:
-    """Run the trials that are left.
+    """Run the trials that are left; how long that took.
 
     Raises:
         QhnError: the store, the tracking store or Ray cannot be used.
     """
-    lane = simulator_lane(work.slots)
+    lanes, lane_of = lanes_of(work.slots)
+    most_alive = sum(lane.most_alive for lane in lanes)
     # Before Ray starts, since its start changes it for everything that comes of it.
     umask = os.umask(0)
     os.umask(umask)
@@ -75,7 +76,7 @@ def train(work: Work) -> Spent:
     begin = time.monotonic()
     with (
         noted(work.plan.name, work.slots) as ray_folder,
-        local_ray(work.slots, lane.most_alive, work.machine, ray_folder, work.shield),
+        local_ray(work.slots, most_alive, work.machine, ray_folder, work.shield),
     ):
         with work.shield():
             from ray.tune import (
@@ -106,7 +107,7 @@ def train(work: Work) -> Spent:
         rule = work.plan.early_stopping
         emission = Emission(
             work.todo,
-            lambda trial: lane,
+            lane_of,
             None if rule is None else rule.metric,
             use.may_come,
             use.coming,
@@ -122,11 +123,11 @@ def train(work: Work) -> Spent:
             emission.again,
             use.over,
         )
-        slots = {lane.name: lane.slots}
+        slots = {lane.name: lane.slots for lane in lanes}
         actor = with_parameters(
             TrialActor, store_uri=work.store.uri, tables=tables, threads=1, umask=umask
         )
-        bundles = {lane.name: PlacementGroupFactory([dict(lane.resources)])}
+        bundles = {lane.name: PlacementGroupFactory([dict(lane.resources)]) for lane in lanes}
 
         def resources(config: Mapping[str, Any]) -> PlacementGroupFactory:
             return bundles[config["lane"]]

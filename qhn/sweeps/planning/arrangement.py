@@ -17,7 +17,7 @@ from qhn.sweeps.planning.plan import PlannedTrial
 def arrange(
     trials: Sequence[PlannedTrial], machine: Machine, alive: int = 1
 ) -> tuple[PlannedTrial, ...]:
-    """The trials in an order in which their tables fit: the given one, if they do.
+    """Order trials so that the tables that live together fit; the given order stays if it does.
 
     Seeds outermost is the better order, since a sweep that is not finished then compares all
     groups; but it keeps the tables of all problems to the end. Where these do not fit together,

@@ -26,7 +26,7 @@ class Lock(Protocol):
     """
 
     def acquire(self, patience_s: float | None = None, note: str = "") -> bool:
-        """Take the lock; whether it was had.
+        """Take the lock; True if this holder has it now, False if another one kept it.
 
         Args:
             patience_s: how long to wait for another holder; None for as long as it takes.

@@ -13,7 +13,7 @@ from qhn.core.arrays import ArrayState
 from qhn.core.errors import DamagedError, InvalidValueError
 from qhn.sweeps.store.formats import FORMAT, check_format, fingerprint
 
-_OWN = ("trial_id", "format")
+_OWN = ("trial_id", "format", "names")
 
 
 class Checkpoint(dict[str, NDArray[Any]]):
@@ -45,7 +45,10 @@ def step_of(state: ArrayState) -> int:
 
 
 def encode(trial_id: str, state: ArrayState) -> bytes:
-    """The file's content: the arrays, the trial whose they are, and the format.
+    """The file's content: the trial whose it is, the format, the arrays' names, and the arrays.
+
+    Each array has a checksum of the archive's, but the list of them has none, and damage there
+    can make it shorter. The names say what must be in it, and stand before what might be cut off.
 
     Raises:
         InvalidValueError: if an array has one of those two names.
@@ -55,8 +58,12 @@ def encode(trial_id: str, state: ArrayState) -> bytes:
             f"arrays of a checkpoint must not be named {' or '.join(_OWN)}, but got {sorted(odd)}"
         )
     buffer = io.BytesIO()
-    own = {"trial_id": np.array(trial_id), "format": np.array(FORMAT)}
-    np.savez(buffer, allow_pickle=False, **{**state, **own})
+    own = {
+        "trial_id": np.array(trial_id),
+        "format": np.array(FORMAT),
+        "names": np.array(sorted(state), dtype=np.str_),
+    }
+    np.savez(buffer, allow_pickle=False, **{**own, **state})
     return buffer.getvalue()
 
 
@@ -74,11 +81,16 @@ def decode(content: bytes, trial_id: str, key: str) -> Checkpoint:
     except Exception:  # noqa: BLE001 - damage comes out in many ways
         raise DamagedError(key, "it is not a whole archive of arrays", digest) from None
     version, owner = arrays.pop("format", None), arrays.pop("trial_id", None)
+    names = arrays.pop("names", None)
     try:
         if version is not None:
             check_format(version.tolist(), key)
-        if (version is None) != (owner is None):
-            raise InvalidValueError("it names either its trial or its format, but not both")
+        if len({part is None for part in (version, owner, names)}) > 1:
+            raise InvalidValueError(
+                "it does not name its trial, its format and its arrays, but some"
+            )
+        if names is not None and names.tolist() != sorted(arrays):
+            raise InvalidValueError("it does not hold the arrays that it names")
     except InvalidValueError as error:
         raise DamagedError(key, str(error), digest) from None
     if owner is not None and owner.tolist() != trial_id:

@@ -24,7 +24,7 @@ _TRIAL_FILE = re.compile(r"[0-9a-f]{16}/")
 
 @dataclass(frozen=True)
 class FormerTrial:
-    """A trial under an id that it has no more.
+    """A trial that an older version kept under an id that this version does not give it.
 
     Attributes:
         former_id: under which it lies.
@@ -38,7 +38,7 @@ class FormerTrial:
 
 
 class StoreFormat:
-    """Whether a store is of this version from its first file on, and what it has if it is not.
+    """Tells whether this version made the store; if not, finds trials under their former ids.
 
     Such a store says so in a marker; in any other, all configurations are looked through, once,
     when it is first asked for a trial.

@@ -42,7 +42,8 @@ class Outcomes:
     Attributes:
         results: of those that finished.
         errors: of those that failed and did not finish since.
-        damaged: of those that did neither as far as can be read; the file that cannot be.
+        damaged: for each trial without a readable result, the error that names the file that
+            cannot be read.
     """
 
     results: dict[str, TrialResult] = field(default_factory=dict)
@@ -158,6 +159,12 @@ class Store:
                 if furthest is None or found.step > furthest.step:
                     furthest = found
         return furthest
+
+    def mend(self, damage: DamagedError) -> str:
+        """Set aside what cannot be used; what people should hear of it, in one line."""
+        kept = self.set_aside(damage)
+        where = "another process has put it away" if kept is None else f"it is kept as {kept}"
+        return f"{damage.key} cannot be used ({damage.why}); {where}"
 
     def set_aside(self, damage: DamagedError) -> str | None:
         """Move what cannot be used out of the way, for whoever wants to look.
@@ -285,7 +292,10 @@ class Store:
         self.backend.put(_key(trial_id, "error.json"), error.to_json().encode())
 
     def error(self, trial_id: str) -> TrialError | None:
-        """Why the trial failed, or None; a training that diverged failed, whoever kept it how."""
+        """Why the trial failed, or None if it did not.
+
+        A training that diverged has failed, also where an older version kept it as a result.
+        """
         return self.outcomes([trial_id]).errors.get(trial_id)
 
     def clear_error(self, trial_id: str) -> None:

@@ -101,11 +101,8 @@ class TrialSession:
                 return
             except DamagedError as damage:
                 # Behind the one that is set aside there may be another, of a former id.
-                kept = store.set_aside(damage)
-                self.notes.append(
-                    f"{damage.key} cannot be used ({damage.why}); it is kept as {kept}, and trial "
-                    f"{self.config.trial_id} is trained again"
-                )
+                note = store.mend(damage)
+                self.notes.append(f"{note}, and trial {self.config.trial_id} is trained again")
 
     def _take(self, state: Checkpoint) -> None:
         """Go on from arrays that could be read; they may still be those of another version.
@@ -191,7 +188,7 @@ def _known(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _now_ms() -> int:
-    """Milliseconds since 1970. Core takes no time by itself, so that tests can give it theirs."""
+    """Milliseconds since 1970, which core is given, so that tests can give it theirs."""
     return int(time.time() * 1000)
 
 

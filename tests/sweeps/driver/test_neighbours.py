@@ -1,6 +1,8 @@
 """What drivers on one machine know of each other, and what they leave and clear."""
 
 import json
+import os
+import signal
 import stat
 import subprocess
 import sys
@@ -9,9 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from qhn.core.errors import RayError
 from qhn.sweeps.driver import neighbours as module
 from qhn.sweeps.driver.neighbours import clear_leftovers, neighbours, noted, private_folder
 
+SLEEP = "import signal; signal.pause()"
 OTHER = (
     "import sys\n"
     "from qhn.sweeps.driver.neighbours import noted\n"
@@ -39,7 +43,7 @@ def start():
     )
 
 
-def test_a_driver_is_seen_while_it_runs_and_leaves_nothing():
+def test_a_driver_is_seen_while_it_runs_and_leaves_nothing(own_folder):
     with start() as other:
         folder = other.stdout.readline().strip()
         (found,) = neighbours()
@@ -49,18 +53,24 @@ def test_a_driver_is_seen_while_it_runs_and_leaves_nothing():
         other.stdin.write("\n")
         other.stdin.flush()
         assert other.wait() == 0
-    assert neighbours() == []
-    assert list(private_folder().iterdir()) == []
+    assert not (own_folder / f"qhn-{os.getuid()}").exists()
 
 
 def test_what_a_killed_driver_left_is_cleared_by_the_next():
     with start() as other:
         folder = other.stdout.readline().strip()
+        # As Ray's own processes are told their folder.
+        agent = subprocess.Popen([sys.executable, "-c", SLEEP, f"--dir={folder}/session/logs"])
+        stranger = subprocess.Popen([sys.executable, "-c", SLEEP, f"--dir={folder}-of-another"])
         other.kill()
         other.wait()
     assert Path(folder).exists()
     assert neighbours() == []
     assert clear_leftovers() == 1
+    assert agent.wait(timeout=60) == -signal.SIGKILL
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
     assert list(private_folder().iterdir()) == []
 
 
@@ -91,3 +101,14 @@ def test_the_folder_is_private():
         mode = stat.S_IMODE(folder.parent.stat().st_mode)
         assert mode == 0o700
         assert neighbours() == []  # not of itself
+
+
+def test_a_folder_that_is_not_ours_is_refused(own_folder):
+    (own_folder / "elsewhere").mkdir()
+    (own_folder / f"qhn-{os.getuid()}").symlink_to(own_folder / "elsewhere")
+    with pytest.raises(RayError, match=r"another user has made it.* TMPDIR"):
+        private_folder()
+    (own_folder / f"qhn-{os.getuid()}").unlink()
+    (own_folder / f"qhn-{os.getuid()}").write_text("no folder")
+    with pytest.raises(RayError, match="must be usable, but it is not: File exists"):
+        private_folder()
