@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,11 +21,11 @@ from qhn.cli.signals import clean_stops, held_back
 from qhn.cli.summary_file import SummaryFile
 from qhn.cli.supervisor import INTERRUPTED, supervised
 from qhn.cli.words import counted
-from qhn.core.errors import QhnError
+from qhn.core.errors import QhnError, StoreError
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.driver.log_capture import output_to
-from qhn.sweeps.driver.neighbours import clear_leftovers, neighbours
+from qhn.sweeps.driver.neighbours import Place, clear_leftovers, placed
 from qhn.sweeps.driver.run import RunOptions, run_sweep
 from qhn.sweeps.planning.machine import Machine, size_text, this_machine
 from qhn.sweeps.planning.memory import memory_of
@@ -74,7 +74,13 @@ def execute(request: Request) -> None:
     summary = None if request.summary is None else SummaryFile(request.summary)
     if summary is not None:
         summary.check()
-    clear_leftovers()
+    if request.store.uri.startswith("memory:"):
+        raise StoreError(
+            f"a sweep's store must be one that several processes can reach, but got "
+            f"{request.store.uri!r}; name a folder with --store"
+        )
+    with suppress(OSError, QhnError):  # to tidy up after others is no condition
+        clear_leftovers()
     log = new_log(request.store, plan.name)
     resume = _how_to_resume(plan.name, request.store, request.tracking_uri)
 
@@ -96,6 +102,10 @@ def _exit_code(work: Callable[[], None]) -> int:
         return int(end.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BrokenPipeError:
+        raise  # the supervisor's matter
     except QhnError as error:
         # Its traceback holds what Ray had built when it failed to start. Taking that down waits
         # for threads that may never have begun, and this process is about to end anyway.
@@ -119,11 +129,15 @@ def _run(
     console = Console(soft_wrap=True, highlight=False)
     store = request.store
     # From here on, since what is printed next is what people take for the start.
-    with clean_stops(), store.sweep(plan.name).lock:
+    with (
+        clean_stops(),
+        store.sweep(plan.name).lock,
+        placed(plan.name, available_cpus(), request.cpus) as place,
+    ):
         try:
             if summary is not None:
                 summary.clear()
-            slots = _print_head(console, request, plan, machine, location, log)
+            slots = _print_head(console, request, plan, machine, location, log, place)
             text = request.content.decode("utf-8-sig")
             with output_to(log) as terminal:
                 screen = Console(file=terminal, highlight=False)
@@ -132,7 +146,12 @@ def _run(
                     return live_view(board, screen)
 
                 options = RunOptions(
-                    slots, machine, request.retry_failed, request.started, held_back
+                    slots,
+                    machine,
+                    request.retry_failed,
+                    request.started,
+                    held_back,
+                    place.ray_folder,
                 )
                 outcome = run_sweep(plan, text, store, location, watch, options)
         except KeyboardInterrupt:
@@ -144,7 +163,9 @@ def _run(
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {resume}")
         raise typer.Exit(INTERRUPTED)
-    if outcome.summary.failed or outcome.summary.untracked:
+    if outcome.summary.remaining:
+        console.print(f"[yellow]{outcome.summary.remaining} left over.[/] {resume}")
+    if outcome.summary.failed or outcome.summary.untracked or outcome.summary.remaining:
         raise typer.Exit(1)
 
 
@@ -155,6 +176,7 @@ def _print_head(
     machine: Machine,
     location: TrackingLocation,
     log: Path,
+    place: Place,
 ) -> int:
     """Say what begins, where it goes, and what may surprise; the number of slots."""
     store = request.store
@@ -168,28 +190,19 @@ def _print_head(
             "earlier file are not in this one; MLflow still shows them (a new name would keep "
             "the two apart)"
         )
-    wanted = request.cpus or _cores_left(console)
+    if place.others and request.cpus is None:
+        names = ", ".join(f"{escape(other.sweep)} ({other.cores})" for other in place.others)
+        console.print(
+            f"[yellow]cores[/]     other sweeps run on this machine: {names}; this one takes "
+            f"{counted(place.cores, 'core')} of {available_cpus()} (--cpus N takes N all the same)"
+        )
     memory = memory_of(trial.config for trial in plan.trials)
-    slots = min(wanted, memory.trials_at_once(machine.memory_bytes))
-    if slots < wanted:
+    slots = min(place.cores, memory.trials_at_once(machine.memory_bytes))
+    if slots < place.cores:
         console.print(
             f"[yellow]memory[/]    {size_text(memory.trial)} for each trial: {slots} at once"
         )
     return slots
-
-
-def _cores_left(console: Console) -> int:
-    """Cores that other sweeps on this machine do not use; one at least."""
-    cores, others = available_cpus(), neighbours()
-    if not others:
-        return cores
-    left = max(1, cores - sum(other.slots for other in others))
-    names = ", ".join(f"{escape(other.sweep)} ({other.slots})" for other in others)
-    console.print(
-        f"[yellow]cores[/]     other sweeps run on this machine: {names}; "
-        f"this one takes {counted(left, 'core')} of {cores} (--cpus N takes N all the same)"
-    )
-    return left
 
 
 def _left_out(plan: Plan, store: Store) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
+from qhn.core.errors import QhnError
 from qhn.sweeps.driver.neighbours import clear_leftovers
 
 #: Exit code of a work that a person stopped.
@@ -78,9 +79,11 @@ def supervised(work: Callable[[], int], hint: Callable[[], str]) -> int:
     os.close(driver.said)
     if said:
         return int(said)
-    _end_descendants()
-    clear_leftovers()
     _say_what_happened(status, hint())
+    # What cannot be tidied up now is no reason to say anything else; the next start tries again.
+    with suppress(OSError, QhnError):
+        _end_descendants()
+        clear_leftovers()
     return DRIVER_LOST
 
 
@@ -100,6 +103,8 @@ def _fork(work: Callable[[], int]) -> _Driver:
         # A group of its own: Ctrl-C at a terminal goes to the whole foreground group, and a driver
         # that got it there and from us would take the second for impatience.
         os.setpgid(0, 0)
+        # A terminal may be set to stop whatever prints from the background, which this now is.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:  # else it died before the line above
             try:
@@ -107,9 +112,13 @@ def _fork(work: Callable[[], int]) -> _Driver:
                 code = work()
             except KeyboardInterrupt:  # a stop before the work had made itself ready for one
                 code = INTERRUPTED
-            sys.stdout.flush()
-            sys.stderr.flush()
+            except BrokenPipeError:  # whoever reads what is printed has gone, as `head` does
+                code = 1
+            # First of all: whoever reads what is printed may have gone, and then flushing fails.
             os.write(say, str(code).encode())
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
     finally:
         # Not sys.exit: what the parent registered to be done at its end is not ours to do.
         os._exit(code)

@@ -1,9 +1,11 @@
 """The process that watches the driver: every end is told, and nothing is left."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import psutil
@@ -58,6 +60,49 @@ def test_an_end_without_a_word_is_told(work, words):
     assert words in errors
     assert "Go on with: the same command." in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("printing", "code"),
+    [
+        ("print('x', flush=True)", 1),  # it notices at once, and ends
+        ("os.dup2(os.dup(1), 1); sys.stdout = open(1, 'w', 10**6, closefd=False); print('x')", 7),
+    ],
+)
+def test_a_reader_who_has_gone_is_not_the_end_of_ray(printing, code):
+    """As in ``qhn sweep run FILE | head``."""
+    process = start(f"sys.stdin.readline()\n{printing}\nreturn 7")
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.wait(timeout=60) == code
+    assert "Ray" not in process.stderr.read()
+    process.stdin.close()
+    process.stderr.close()
+
+
+def test_a_terminal_that_stops_what_prints_from_the_background_does_not_stop_the_work():
+    main, side = os.openpty()
+    settings = termios.tcgetattr(side)
+    settings[3] |= termios.TOSTOP
+    termios.tcsetattr(side, termios.TCSANOW, settings)
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(side, termios.TIOCSCTTY, 0)
+
+    body = "print('printed', flush=True)\n    return 0"
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN.format(work=body)],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        preexec_fn=take_terminal,
+    )
+    os.close(side)
+    assert process.wait(timeout=60) == 0
+    assert b"printed" in os.read(main, 100)
+    os.close(main)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

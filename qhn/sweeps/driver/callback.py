@@ -34,6 +34,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         sweep: the sweep's name.
         rule: how the sweep stops trials early, as plain values; None if it does not.
         stops: filled with the result of each trial that is stopped early.
+        told: filled with the last step of each trial that this driver was told of.
         writer: brings MLflow up to date.
         board: what people look at.
         again: hands a trial over once more.
@@ -47,6 +48,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         sweep: str,
         rule: Mapping[str, Any] | None,
         stops: dict[str, TrialResult],
+        told: dict[str, int],
         writer: TrackingWriter,
         board: Board,
         again: Callable[[PlannedTrial], None],
@@ -62,9 +64,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._again = again
         self._tell_over = over
         self._deaths: Counter[str] = Counter()
-        # The last step that MLflow was told of: a piece that ended between two reports has
-        # nothing new for it.
-        self._told: dict[str, int] = {}
+        self._told = told
         self._progress_at = 0.0
         self._progress: list[str] = []
         self.training_seconds = 0.0
@@ -92,14 +92,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
             self._end(trial_id, answer.metrics)
         elif result["done"]:
             # The trial has not ended by itself: Tune's scheduler ends it here.
-            assert answer.stop is not None and self._rule is not None
-            stop = read_result(answer.stop.encode(), trial_id, "the answer of a trial actor")
-            assert isinstance(stop, TrialResult)
-            self._stops[trial_id] = stop
-            self._folder.save_stop(self._rule, stop)
-            self._end(trial_id, answer.metrics)
+            self._stop(answer)
         else:
             self._board.move(trial_id, "running")
+            # A piece of work that ended between two reports has nothing new for MLflow.
             if self._told.get(trial_id) != answer.step:
                 self._told[trial_id] = answer.step
                 self._writer.update([self._trials[trial_id]])
@@ -138,6 +134,22 @@ class DriverCallback(Callback):  # type: ignore[misc]
             except DamagedError as damage:
                 self._note(self._store.mend(damage))
 
+    def _stop(self, answer: Answer) -> None:
+        """Keep with the sweep what a trial comes to that is stopped early."""
+        if answer.stop is None:
+            # Not finite now, and stopped for that: it would have ended so.
+            message = (
+                f"a training must come to finite numbers, but at step {answer.step} it had not"
+            )
+            self._fail(answer.trial_id, TrialError(message, message, int(time.time() * 1000)))
+            return
+        source = "the answer of a trial actor"
+        stop = read_result(answer.stop.encode(), answer.trial_id, source)
+        assert isinstance(stop, TrialResult) and self._rule is not None
+        self._stops[answer.trial_id] = stop
+        self._folder.save_stop(self._rule, stop)
+        self._end(answer.trial_id, stop.metrics)
+
     def _end(self, trial_id: str, metrics: Mapping[str, float]) -> None:
         self._board.move(trial_id, "finished", metrics[HEADLINE])
         self._over(trial_id)
@@ -148,6 +160,5 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._over(trial_id)
 
     def _over(self, trial_id: str) -> None:
-        self._told.pop(trial_id, None)
         self._tell_over(self._trials[trial_id])
         self._writer.update([self._trials[trial_id]])

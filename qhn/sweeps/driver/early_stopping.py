@@ -83,7 +83,7 @@ class GroupedAsha(PatientScheduler):
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """A trial enters its race."""
         super().on_trial_add(tune_controller, trial)
-        self._of(trial).on_trial_add(tune_controller, trial)
+        self._of(trial).on_trial_add(tune_controller, _entry(trial))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Stop the trial, or let it go on.
@@ -91,25 +91,33 @@ class GroupedAsha(PatientScheduler):
         A piece of work that ended by the clock carries the trial's last report once more. A race
         notes each trial once at each of its milestones, so that a repetition changes nothing.
         """
-        return str(self._of(trial).on_trial_result(tune_controller, trial, result))
+        return str(self._of(trial).on_trial_result(tune_controller, _entry(trial), result))
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """A trial is over; its last report counts in its race, if it has one."""
         super().on_trial_complete(tune_controller, trial, result)
         if "qhn_score" in result:
-            self._of(trial).on_trial_complete(tune_controller, trial, result)
+            self._of(trial).on_trial_complete(tune_controller, _entry(trial), result)
         else:  # it failed
-            self._of(trial).on_trial_remove(tune_controller, trial)
+            self._of(trial).on_trial_remove(tune_controller, _entry(trial))
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A failed trial is compared no more."""
         super().on_trial_error(tune_controller, trial)
-        self._of(trial).on_trial_remove(tune_controller, trial)
+        self._of(trial).on_trial_remove(tune_controller, _entry(trial))
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """A trial is given up before it ran."""
         super().on_trial_remove(tune_controller, trial)
-        self._of(trial).on_trial_remove(tune_controller, trial)
+        self._of(trial).on_trial_remove(tune_controller, _entry(trial))
 
     def _of(self, trial: Any) -> AsyncHyperBandScheduler:
         return self._race(TrialConfig.from_json(trial.config["trial"]))
+
+
+def _entry(trial: Any) -> SimpleNamespace:
+    """What takes part in a race: the trial itself, however often Tune has begun it.
+
+    Tune gives a trial whose process died another id, under which its scores would count twice.
+    """
+    return SimpleNamespace(trial_id=trial.config["id"])

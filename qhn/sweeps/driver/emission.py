@@ -57,9 +57,7 @@ class Emission(Searcher):  # type: ignore[misc]
         """The next trial as Tune's configuration, None for not now, or the end."""
         open_lanes = [lane for lane in self._lanes.values() if self._has_room(lane)]
         if not open_lanes:
-            # As long as a trial is alive it may come back, and Tune asks no more after the end.
-            over = not any(self._waiting.values()) and not any(self._alive.values())
-            return str(Searcher.FINISHED) if over else None
+            return str(Searcher.FINISHED) if self.is_over else None
         # The lane that has least of what it may have, so that none waits for another to fill up.
         lane = min(open_lanes, key=lambda lane: len(self._alive[lane.name]) / lane.most_alive)
         trial = self._waiting[lane.name].popleft()
@@ -71,6 +69,14 @@ class Emission(Searcher):  # type: ignore[misc]
             "lane": lane.name,
             "score": self._score,
         }
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no trial waits and none is alive.
+
+        As long as one is alive it may come back, and Tune asks no more after the end.
+        """
+        return not any(self._waiting.values()) and not any(self._alive.values())
 
     def _has_room(self, lane: Lane) -> bool:
         waiting = self._waiting[lane.name]

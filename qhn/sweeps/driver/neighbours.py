@@ -1,13 +1,15 @@
 """The sweeps that run on this machine: who takes which cores, and what a dead one left behind.
 
-Each driver keeps a small file about itself in a folder that only its user can read. Two things
-follow from these files. A sweep that starts beside another one takes the cores that the other
-one leaves. And what a driver that was killed could not clean up, its Ray's folder, is cleared at
-the next start: ours alone, recognised by this file, never that of a Ray that somebody else runs.
+Each driver keeps a small file about itself in a folder that only its user can read, and holds a
+lock on that file for as long as it lives. Two things follow from these files. A sweep that starts
+beside another one takes the cores that the other one leaves. And what a driver that was killed
+could not clean up, its Ray's folder, is cleared at the next start: ours alone, recognised by this
+file, never that of a Ray that somebody else runs.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -31,25 +33,30 @@ class Neighbour:
 
     Attributes:
         process: its process id.
-        born: when that process began (seconds since 1970): ids are used again, this pair is not.
         sweep: the name of the sweep that it runs.
-        slots: how many trials it runs at once, each on a core of its own.
+        cores: how many trials it runs at once, each on a core of its own.
         ray_folder: where its Ray keeps logs and sockets.
     """
 
     process: int
-    born: float
     sweep: str
-    slots: int
+    cores: int
     ray_folder: str
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process is still there."""
-        try:
-            return abs(psutil.Process(self.process).create_time() - self.born) < 1.0
-        except psutil.Error:
-            return False
+
+@dataclass(frozen=True)
+class Place:
+    """What a driver has of the machine while it runs.
+
+    Attributes:
+        cores: for its trials.
+        ray_folder: for its Ray; removed with all that is in it when the driver ends.
+        others: the drivers that were there before it.
+    """
+
+    cores: int
+    ray_folder: Path
+    others: tuple[Neighbour, ...]
 
 
 def private_folder() -> Path:
@@ -81,9 +88,41 @@ def private_folder() -> Path:
     return folder
 
 
-def neighbours() -> list[Neighbour]:
-    """The other drivers of this user that run on this machine now."""
-    return [found for _, found in _notes() if found.is_alive and found.process != os.getpid()]
+@contextmanager
+def placed(sweep: str, cores: int, wanted: int | None = None) -> Iterator[Place]:
+    """Take a place among the drivers of this machine until the context closes.
+
+    Drivers that start at the same moment take their places one after the other, so that each
+    knows of those before it.
+
+    Args:
+        sweep: the name of the sweep that this driver runs.
+        cores: how many there are for all drivers together.
+        wanted: how many this driver takes in any case; None for those that others leave, and one
+            at least.
+
+    Raises:
+        RayError: if there is no place for such notes.
+    """
+    with _alone() as folder:
+        others = tuple(found for _, found in _notes(folder, alive=True))
+        left = max(1, cores - sum(other.cores for other in others))
+        taken = left if wanted is None else wanted
+        place = Place(taken, folder / f"ray-{os.getpid()}", others)
+        note = folder / f"{os.getpid()}.json"
+        file = note.open("w")
+        # Held until this process ends, however it ends: that is how others know.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(json.dumps(asdict(Neighbour(os.getpid(), sweep, taken, str(place.ray_folder)))))
+        file.flush()
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place.ray_folder, ignore_errors=True)
+        note.unlink(missing_ok=True)
+        file.close()
+        with suppress(OSError):  # others are still in it
+            folder.rmdir()
 
 
 def clear_leftovers() -> int:
@@ -91,42 +130,54 @@ def clear_leftovers() -> int:
 
     Returns:
         How many drivers had left something.
+
+    Raises:
+        RayError: if there is no place for such notes.
     """
-    dead = [(note, found) for note, found in _notes() if not found.is_alive]
-    for note, found in dead:
-        # A note is a file, and may say anything: nothing but a Ray folder of ours is touched.
-        folder = Path(found.ray_folder)
-        if folder.parent == note.parent and folder.name.startswith("ray-"):
-            _end_processes(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-        note.unlink(missing_ok=True)
-    return len(dead)
+    with _alone() as folder:
+        dead = list(_notes(folder, alive=False))
+        for note, found in dead:
+            # A note is a file, and may say anything: nothing but a Ray folder of ours is touched.
+            left = Path(found.ray_folder)
+            if left.parent == folder and left.name.startswith("ray-"):
+                _end_processes(left)
+                shutil.rmtree(left, ignore_errors=True)
+            note.unlink(missing_ok=True)
+        return len(dead)
 
 
 @contextmanager
-def noted(sweep: str, slots: int) -> Iterator[Path]:
-    """Tell other drivers of this one until the context closes.
-
-    Yields:
-        The folder for this driver's Ray. It is removed when the context closes.
-    """
-    born = psutil.Process().create_time()
+def _alone() -> Iterator[Path]:
+    """The folder of the drivers, with every other one held back for a moment."""
     while True:
         folder = private_folder()
-        ray_folder = folder / f"ray-{os.getpid()}"
-        me = Neighbour(os.getpid(), born, sweep, slots, str(ray_folder))
-        note = folder / f"{os.getpid()}.json"
-        # The last driver that was in the folder may have removed it just now.
-        with suppress(FileNotFoundError):
-            note.write_text(json.dumps(asdict(me)))
-            break
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            # The last driver that was in the folder may have removed it meanwhile.
+            if folder.exists() and os.path.samestat(os.fstat(held), folder.stat()):
+                yield folder
+                return
+        finally:
+            os.close(held)
+
+
+def _notes(folder: Path, *, alive: bool) -> Iterator[tuple[Path, Neighbour]]:
+    """The notes of drivers that are alive, or of those that have died."""
+    for note in sorted(folder.glob("*.json")):
+        # A driver that ends at this moment takes its note away; and what is no note is no driver.
+        with suppress(OSError, ValueError, TypeError), note.open() as file:
+            if _is_held(file.fileno()) == alive:
+                yield note, Neighbour(**json.loads(file.read()))
+
+
+def _is_held(file: int) -> bool:
+    """Whether a driver holds the lock on its note: neither a process id nor a clock would tell."""
     try:
-        yield ray_folder
-    finally:
-        shutil.rmtree(ray_folder, ignore_errors=True)
-        note.unlink(missing_ok=True)
-        with suppress(OSError):  # others are still in it
-            folder.rmdir()
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _end_processes(ray_folder: Path) -> None:
@@ -141,10 +192,3 @@ def _end_processes(ray_folder: Path) -> None:
             told = any(f"{ray_folder}/" in argument for argument in process.cmdline())
             if told and process.uids().real == os.getuid():
                 process.kill()
-
-
-def _notes() -> Iterator[tuple[Path, Neighbour]]:
-    for note in sorted(private_folder().glob("*.json")):
-        # A driver that ends at this moment takes its note away.
-        with suppress(OSError, ValueError, TypeError):
-            yield note, Neighbour(**json.loads(note.read_text()))

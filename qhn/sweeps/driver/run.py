@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from qhn.core.errors import TrackingError
 from qhn.core.metrics import HEADLINE
@@ -14,6 +15,7 @@ from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.summary import RunSummary
 from qhn.sweeps.driver.tune_run import Spent, Work, train
+from qhn.sweeps.planning.arrangement import arrange
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.results.outcomes import outcomes
@@ -22,6 +24,7 @@ from qhn.sweeps.store import (
     Store,
     TrialRecord,
     TrialResult,
+    history_until,
     read_record,
     results_digest,
 )
@@ -45,6 +48,7 @@ class RunOptions:
         started: ``time.monotonic()`` at the command's start.
         shield: surrounds what must not be interrupted, Ray's start for example. The default
             leaves signals to whoever called and only puts handlers back that Ray has changed.
+        ray_folder: where Ray keeps its files; None for a place that is taken for this run alone.
     """
 
     slots: int
@@ -52,6 +56,7 @@ class RunOptions:
     retry_failed: bool = False
     started: float | None = None
     shield: Shield = handlers_kept
+    ray_folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def run_sweep(
         for trial in plan.trials
         if trial.trial_id not in done and (options.retry_failed or trial.trial_id not in failed)
     ]
+    # For a caller who has asked no preflight: tables that do not fit together take turns.
+    todo = list(arrange(todo, options.machine))
     slots = max(1, min(options.slots, len(todo)))
     board = Board(
         plan.trials,
@@ -114,10 +121,10 @@ def run_sweep(
         set() if options.retry_failed else failed,
     )
     board.notes += notes
-    stops = _stops(done)
+    stops, told = _stops(done), dict[str, int]()
     former_ids = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
     writer = TrackingWriter(
-        lambda: SweepRuns(location, plan.name, former_ids), _reader(store, stops)
+        lambda: SweepRuns(location, plan.name, former_ids), _reader(store, plan, stops, told)
     )
     with ExitStack() as view:
         # A stop in the midst of opening would leave a view that nobody closes.
@@ -139,7 +146,9 @@ def run_sweep(
                     board,
                     scratch,
                     stops,
+                    told,
                     options.shield,
+                    options.ray_folder,
                 )
                 with handlers_kept():
                     spent = train(work)
@@ -185,12 +194,20 @@ def _stops(results: Mapping[str, TrialResult]) -> dict[str, TrialResult]:
 
 
 def _reader(
-    store: Store, stops: Mapping[str, TrialResult]
+    store: Store, plan: Plan, stops: Mapping[str, TrialResult], told: Mapping[str, int]
 ) -> Callable[[PlannedTrial], TrialRecord]:
-    """How the writer reads a trial: what this sweep knows of it, up to where it was stopped."""
+    """How the writer reads a trial: as far as this sweep knows of it, and no further.
+
+    Another sweep may train the same trial, further than this one, which may stop it early: rows
+    beyond the stop could not be taken back from MLflow.
+    """
 
     def read(trial: PlannedTrial) -> TrialRecord:
-        return read_record(store, trial.trial_id, stop=stops.get(trial.trial_id))
+        trial_id = trial.trial_id
+        record = read_record(store, trial_id, stop=stops.get(trial_id))
+        if plan.early_stopping is None or record.result is not None or record.error is not None:
+            return record
+        return replace(record, history=history_until(record.history, told.get(trial_id, -1)))
 
     return read
 
@@ -234,7 +251,7 @@ def _outcome(
         skipped=len(done),
         stopped=sum(result.status == "stopped" for result in results.values()),
         remaining=remaining,
-        interrupted=remaining > 0,
+        interrupted=remaining > 0 and not spent.complete,
         training_seconds=round(spent.training, 3),
         wall_seconds=round(wall, 3),
         slots=slots,

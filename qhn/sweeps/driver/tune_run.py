@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.lane import lanes_of
 from qhn.sweeps.driver.local_ray import local_ray
-from qhn.sweeps.driver.neighbours import noted
+from qhn.sweeps.driver.neighbours import placed
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store, TrialResult
@@ -37,7 +38,9 @@ class Work:
         board: what people look at.
         scratch: a local folder for Tune's own files, which nobody needs afterwards.
         stops: filled with the result of each trial that is stopped early, for the writer.
+        told: filled with the last step of each trial that the driver was told of.
         shield: surrounds what must not be interrupted (see `qhn.sweeps.driver.handlers`).
+        ray_folder: where Ray keeps its files; None for a place that is taken for this run alone.
     """
 
     plan: Plan
@@ -50,15 +53,25 @@ class Work:
     board: Board
     scratch: Path
     stops: dict[str, TrialResult]
+    told: dict[str, int]
     shield: Shield
+    ray_folder: Path | None
 
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds that a run spent: training, summed over its trials, and waiting for Ray to start."""
+    """What a run spent.
+
+    Attributes:
+        training: seconds, summed over its trials.
+        ray_start: seconds until Ray was there.
+        complete: whether every trial was handed out and came to an end, well or not; False after
+            a stop.
+    """
 
     training: float = 0.0
     ray_start: float = 0.0
+    complete: bool = True
 
 
 def train(work: Work) -> Spent:
@@ -75,7 +88,7 @@ def train(work: Work) -> Spent:
     work.board.phase = "starting Ray"
     begin = time.monotonic()
     with (
-        noted(work.plan.name, work.slots) as ray_folder,
+        _ray_folder(work) as ray_folder,
         local_ray(work.slots, most_alive, work.machine, ray_folder, work.shield),
     ):
         with work.shield():
@@ -118,6 +131,7 @@ def train(work: Work) -> Spent:
             work.plan.name,
             None if rule is None else rule.content(),
             work.stops,
+            work.told,
             work.writer,
             work.board,
             emission.again,
@@ -163,7 +177,17 @@ def train(work: Work) -> Spent:
         finally:
             # Ray's own record of the run is not needed: the store has everything.
             shutil.rmtree(work.scratch, ignore_errors=True)
-        return Spent(callback.training_seconds, ray_start)
+        return Spent(callback.training_seconds, ray_start, emission.is_over)
+
+
+@contextmanager
+def _ray_folder(work: Work) -> Iterator[Path]:
+    """The folder for Ray's files."""
+    if work.ray_folder is not None:
+        yield work.ray_folder
+        return
+    with placed(work.plan.name, work.slots, work.slots) as place:
+        yield place.ray_folder
 
 
 def _own_error(error: BaseException) -> QhnError | None:

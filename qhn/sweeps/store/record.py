@@ -46,7 +46,7 @@ def read_record(store: Store, trial_id: str, *, stop: TrialResult | None = None)
     except (DamagedError, InvalidValueError):
         history = History()
     if stop is not None:
-        history = _until(history, stop.steps)
+        history = history_until(history, stop.steps)
     if result is not None and (not len(history) or history.steps[-1] < result.steps):
         # A result with other metrics than the rows before it cannot be one more of them.
         with suppress(InvalidValueError):
@@ -65,8 +65,8 @@ def read_history(state: ArrayState) -> History:
     return History.from_state(state)
 
 
-def _until(history: History, step: int) -> History:
-    """The rows up to a step."""
+def history_until(history: History, step: int) -> History:
+    """The rows of a history up to a step, that step included."""
     kept = History()
     for row in history.items():
         if row[0] <= step:

@@ -321,7 +321,10 @@ class Store:
 
     def _forget_errors(self, trial_id: str) -> None:
         for owner in self._ids(trial_id):
-            self.backend.delete(_key(owner, "error.json"))
+            try:
+                self.backend.delete(_key(owner, "error.json"))
+            except DamagedError as damage:  # a folder in its place, which nobody needs
+                self.set_aside(damage)
 
     def _ids(self, trial_id: str) -> list[str]:
         _check_trial_id(trial_id)

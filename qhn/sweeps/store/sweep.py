@@ -5,6 +5,7 @@
     sweeps/<name>/sweep.yaml         the file as it was last run
                   lock               held by the driver that runs it
                   progress.json      which trials run now
+                  origin.json        whether an older version has run the sweep
                   stops/<rule>/<trial id>.json
                                      trials that this sweep stopped early by this rule
 """
@@ -23,7 +24,7 @@ from typing import Self
 from qhn.core.errors import DamagedError, InvalidValueError, NotFoundError, StoreError
 from qhn.sweeps.config.trial import digest
 from qhn.sweeps.store.backend import Backend, Lock
-from qhn.sweeps.store.formats import fingerprint
+from qhn.sweeps.store.formats import FORMAT, fingerprint, parse_object
 from qhn.sweeps.store.former import StoreFormat
 from qhn.sweeps.store.results import TrialResult, read_result
 
@@ -32,6 +33,7 @@ Rule = Mapping[str, object]
 
 # Whoever looks whether the lock is held lets go at once; a killed driver, within moments.
 _PATIENCE_S = 2.0
+_ORIGIN = "origin.json"
 
 
 class SweepLock:
@@ -86,6 +88,10 @@ class SweepStore:
     def save_file(self, text: str) -> None:
         """Keep the sweep file, for resume, status and extension."""
         self._format.mark()
+        if self._format.former() and self._backend.get(f"{self._folder}/{_ORIGIN}") is None:
+            # Before the file: whether an older version has run this sweep shows in that alone.
+            origin = json.dumps({"format": FORMAT, "ran_before": self.exists()})
+            self._backend.put(f"{self._folder}/{_ORIGIN}", origin.encode())
         self._backend.put(f"{self._folder}/sweep.yaml", text.encode())
 
     def exists(self) -> bool:
@@ -158,8 +164,9 @@ class SweepStore:
     def stops(self, rule: Rule) -> dict[str, TrialResult]:
         """Where trials were stopped early by this rule, by their ids.
 
-        Among them are those that an older version stopped in any sweep with this rule, which need
-        not be trials of this one. What cannot be read is left out; see `damaged_stops`.
+        For a sweep that an older version has run, those that it stopped by this rule are among
+        them, which need not be trials of this one. What cannot be read is left out; see
+        `damaged_stops`.
         """
         return self._read_stops(rule)[0]
 
@@ -170,9 +177,22 @@ class SweepStore:
     def _stops(self, rule: Rule) -> str:
         return f"{self._folder}/stops/{digest(rule)}/"
 
+    def _ran_before(self) -> bool:
+        """Whether a version ran this sweep that kept stops as if they were the trials' results.
+
+        Only to such a sweep do they belong: one that was begun later stops its own trials.
+        """
+        content = self._backend.get(f"{self._folder}/{_ORIGIN}")
+        if content is None:
+            return self.exists()
+        try:
+            return parse_object(content).get("ran_before") is True
+        except InvalidValueError:
+            return False
+
     def _read_stops(self, rule: Rule) -> tuple[dict[str, TrialResult], list[DamagedError]]:
         owners: dict[str, tuple[str, str]] = {}
-        for former in self._format.former():
+        for former in self._format.former() if self._ran_before() else ():
             if former.rule == digest(rule):
                 owners[f"{former.former_id}/result.json"] = (former.former_id, former.trial_id)
         for key in self._backend.list(self._stops(rule)):

@@ -54,7 +54,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         # Here and not in the first step, so that a trial's time is time of training: on a new
         # machine compiling takes many times as long as the trial.
         compile_all()
-        self._store = open_store(store_uri)
+        self._store_uri = store_uri
         self._tables = tables
         self._problem: tuple[str, Problem] | None = None
         self._device: tuple[DeviceConfig, DeviceHandle] | None = None
@@ -74,7 +74,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def _open_session(self) -> TrialSession:
         problem, device = self._problem_of(self._trial), self._device_of(self._trial)
-        return TrialSession(self._trial, problem, device, self._store)
+        # Here and not in `setup`: what is wrong with the store is then an answer like any other.
+        return TrialSession(self._trial, problem, device, open_store(self._store_uri))
 
     def _problem_of(self, trial: TrialConfig) -> Problem:
         key = trial.problem_key
@@ -97,6 +98,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         """One piece of work, one result for Tune; the last one says ``done``."""
         answer = self._work()
+        if answer.is_over:
+            # A table that nobody holds any more makes room for another one; to fetch it again
+            # for the next trial costs a message, since it lies in shared memory.
+            self._problem = self._session = None
         # Tune's scheduler reads the score beside its own ``training_iteration``.
         score = answer.metrics.get(self._score) if self._score else None
         return {
@@ -111,22 +116,22 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         try:
             session = self._session = self._session or self._open_session()
             progress = session.work(PIECE_SECONDS, until_report=self._score is not None)
+            stop = None
+            if self._score is not None and not progress.finished:
+                # Should the scheduler end the trial here, this is what it ends with. The store's
+                # checkpoint may be further on by then, where another sweep trains the same trial.
+                stop = session.stop()
         except StoreError as error:
             return Answer(trial_id, store_error=str(error))
         except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
             return Answer(trial_id, error=self._describe(error), notes=self._take_notes())
-        stop = None
-        if self._score is not None and not progress.finished:
-            # Should the scheduler end the trial here, this is what it ends with. The store's
-            # checkpoint may be further on by then, where another sweep trains the same trial.
-            stop = session.result("stopped").to_json()
         return Answer(
             trial_id,
             step=progress.step,
             finished=progress.finished,
             seconds=progress.seconds,
             metrics=dict(progress.metrics),
-            stop=stop,
+            stop=None if stop is None else stop.to_json(),
             notes=self._take_notes(),
         )
 

@@ -20,7 +20,7 @@ class Answer:
         seconds: spent training.
         metrics: of the last report.
         stop: the result, as JSON, that the trial has if it is stopped early at this report; None
-            where the sweep stops no trials.
+            where the sweep stops no trials, and where the report is not finite.
         error: why the trial has failed, if it has.
         store_error: why the store cannot be used, if it cannot: the sweep ends then.
         notes: lines for people, about files that were set aside.

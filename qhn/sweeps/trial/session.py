@@ -162,6 +162,15 @@ class TrialSession:
         """What the trial comes to if it ends with the piece of work that was saved last."""
         return result_of(self.config.trial_id, self._saved, status)
 
+    def stop(self) -> TrialResult | None:
+        """What the trial comes to if it is stopped at its last report.
+
+        None where that is not finite: such a trial may come back to finite numbers, but it cannot
+        end with others.
+        """
+        last = _known(self.trainer.history.last())
+        return self.result("stopped") if all(map(math.isfinite, last.values())) else None
+
     def state(self) -> ArrayState:
         """The checkpoint: the trainer's arrays, and as JSON what a result needs besides."""
         notes = {

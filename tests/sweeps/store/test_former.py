@@ -117,6 +117,20 @@ def test_stops_are_those_of_the_rule_and_no_results(old, stored, raced_ids, rule
     assert store.outcomes(stopped).results == {}
 
 
+def test_stops_of_an_older_version_are_those_of_the_sweeps_that_it_ran(old, rule):
+    store = open_store(str(old))
+    before = store.sweep("raced").stops(rule)
+    assert len(before) == 3
+    # One that is begun now, of the same trials by the same rule, stops its own.
+    store.sweep("raced-anew").save_file("name: raced-anew")
+    store.sweep("raced").save_file("name: raced")
+    for opened in (store, open_store(str(old))):
+        assert opened.sweep("raced-anew").stops(rule) == {}
+        assert opened.sweep("raced").stops(rule) == before
+    (old / "sweeps" / "raced-anew" / "origin.json").write_text("no JSON")
+    assert store.sweep("raced-anew").stops(rule) == {}
+
+
 def test_a_stopped_trial_goes_on_where_another_sweep_wants_it_whole(old, raced_ids, rule, result):
     store = open_store(str(old))
     trial, stop = next(iter(store.sweep("raced").stops(rule).items()))

@@ -131,6 +131,19 @@ def test_a_training_that_diverges_is_a_failure_with_its_flag(problem, tmp_path):
         assert store.result(wild.trial_id) is None
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_trial_is_not_stopped_at_a_report_that_is_not_finite(problem, tmp_path):
+    """Its gradient overflows at first; without early stopping it would go on for a while."""
+    content = CONFIG.content()
+    content["objective"] = {"name": "elbo", "lambda": {"schedule": "constant", "value": 1e158}}
+    wild = TrialConfig.model_validate(content)
+    device = wild.device.open(factory.ansatz(wild))
+    current = TrialSession(wild, problem, device, open_store(str(tmp_path)))
+    current.work(0.0)
+    assert current.trainer.history.last()["gradient_norm"] == math.inf
+    assert current.stop() is None
+
+
 def test_what_a_result_was_computed_with_is_kept(problem, tmp_path):
     result = finish(problem, open_store(str(tmp_path)), [])
     assert result.version == qhn.__version__
