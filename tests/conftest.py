@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Collection
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
@@ -101,14 +102,17 @@ class Qhn:
         self.process("sweep", "run", file, "--summary", summary, *options, code=code)
         return json.loads(summary.read_text())
 
-    def train(self, file: Path) -> str:
-        """Train the trials of a file in this process, without Ray or MLflow; their digest.
+    def train(self, file: Path, only: Collection[str] | None = None) -> str:
+        """Train trials of a file in this process, without Ray or MLflow; the results' digest.
 
         For tests of what happens afterwards: a sweep of its own takes seconds to start.
         """
         plan = make_plan(parse_spec(file.read_text(), str(file)))
         self.store.sweep(plan.name).save_file(file.read_text())
+        ids = [t.trial_id for t in plan.trials if only is None or t.trial_id in only]
         for trial in plan.trials:
+            if trial.trial_id not in ids:
+                continue
             config = trial.config
             with config.device.open(factory.ansatz(config)) as device:
                 session = TrialSession(config, factory.problem(config), device, self.store)
@@ -118,7 +122,7 @@ class Qhn:
                 except DivergedError as error:
                     failure = TrialError(str(error), "", 1, session.flags())
                     self.store.save_error(trial.trial_id, failure)
-        return results_digest(self.store.results(t.trial_id for t in plan.trials).values())
+        return results_digest(self.store.results(ids).values())
 
     def status(self, name: str) -> dict:
         """Counts of a sweep."""
