@@ -34,7 +34,8 @@ class DriverCallback(Callback):  # type: ignore[misc]
         sweep: the sweep's name.
         rule: how the sweep stops trials early, as plain values; None if it does not.
         stops: filled with the result of each trial that is stopped early.
-        told: filled with the last step of each trial that this driver was told of.
+        heard: of each trial that may still be stopped early, the last step that this driver has
+            heard of; kept up to date.
         writer: brings MLflow up to date.
         board: what people look at.
         again: hands a trial over once more.
@@ -48,7 +49,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         sweep: str,
         rule: Mapping[str, Any] | None,
         stops: dict[str, TrialResult],
-        told: dict[str, int],
+        heard: dict[str, int],
         writer: TrackingWriter,
         board: Board,
         again: Callable[[PlannedTrial], None],
@@ -64,7 +65,9 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._again = again
         self._tell_over = over
         self._deaths: Counter[str] = Counter()
-        self._told = told
+        self._heard = heard
+        # The last step for which MLflow was brought up to date.
+        self._told: dict[str, int] = {}
         self._progress_at = 0.0
         self._progress: list[str] = []
         self.training_seconds = 0.0
@@ -98,6 +101,8 @@ class DriverCallback(Callback):  # type: ignore[misc]
             # A piece of work that ended between two reports has nothing new for MLflow.
             if self._told.get(trial_id) != answer.step:
                 self._told[trial_id] = answer.step
+                if trial_id in self._heard:
+                    self._heard[trial_id] = answer.step
                 self._writer.update([self._trials[trial_id]])
 
     def _note(self, note: str) -> None:
@@ -160,5 +165,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._over(trial_id)
 
     def _over(self, trial_id: str) -> None:
+        self._told.pop(trial_id, None)
+        self._heard.pop(trial_id, None)
         self._tell_over(self._trials[trial_id])
         self._writer.update([self._trials[trial_id]])

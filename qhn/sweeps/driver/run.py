@@ -121,10 +121,12 @@ def run_sweep(
         set() if options.retry_failed else failed,
     )
     board.notes += notes
-    stops, told = _stops(done), dict[str, int]()
+    stops = _stops(done)
+    # Of trials that may still be stopped early: the last step that this driver has heard of.
+    heard = {} if plan.early_stopping is None else {trial.trial_id: -1 for trial in todo}
     former_ids = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
     writer = TrackingWriter(
-        lambda: SweepRuns(location, plan.name, former_ids), _reader(store, plan, stops, told)
+        lambda: SweepRuns(location, plan.name, former_ids), _reader(store, stops, heard)
     )
     with ExitStack() as view:
         # A stop in the midst of opening would leave a view that nobody closes.
@@ -146,7 +148,7 @@ def run_sweep(
                     board,
                     scratch,
                     stops,
-                    told,
+                    heard,
                     options.shield,
                     options.ray_folder,
                 )
@@ -156,6 +158,7 @@ def run_sweep(
             # Not what was reported: a trial may end unheard while Tune stops.
             results = _mended_outcomes(plan, store, board.notes)
             stops.update(_stops(results))
+            heard.clear()
             missing = runs.unfinished(results.keys() | store.failed(ids))
             writer.update(trial for trial in plan.trials if trial.trial_id in missing)
             board.phase = "writing to MLflow"
@@ -194,20 +197,21 @@ def _stops(results: Mapping[str, TrialResult]) -> dict[str, TrialResult]:
 
 
 def _reader(
-    store: Store, plan: Plan, stops: Mapping[str, TrialResult], told: Mapping[str, int]
+    store: Store, stops: Mapping[str, TrialResult], heard: Mapping[str, int]
 ) -> Callable[[PlannedTrial], TrialRecord]:
     """How the writer reads a trial: as far as this sweep knows of it, and no further.
 
-    Another sweep may train the same trial, further than this one, which may stop it early: rows
-    beyond the stop could not be taken back from MLflow.
+    Another sweep may train the same trial, further than this one or to its end, while this one may
+    still stop it early: rows beyond the stop could not be taken back from MLflow.
     """
 
     def read(trial: PlannedTrial) -> TrialRecord:
         trial_id = trial.trial_id
         record = read_record(store, trial_id, stop=stops.get(trial_id))
-        if plan.early_stopping is None or record.result is not None or record.error is not None:
+        last = heard.get(trial_id)
+        if last is None:
             return record
-        return replace(record, history=history_until(record.history, told.get(trial_id, -1)))
+        return TrialRecord(history_until(record.history, last), None, None)
 
     return read
 
@@ -266,7 +270,7 @@ def _outcome(
 def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:
     """Write the sweep's own run; whether MLflow took it."""
     summary = outcome.summary
-    incomplete = summary.failed or summary.untracked
+    incomplete = summary.failed or summary.untracked or summary.remaining
     status = "KILLED" if summary.interrupted else "FAILED" if incomplete else "FINISHED"
     artifacts = {"sweep.yaml": text, "summary.csv": summary_csv(outcome.groups)}
     over = summary.finished + summary.skipped

@@ -38,7 +38,8 @@ class Work:
         board: what people look at.
         scratch: a local folder for Tune's own files, which nobody needs afterwards.
         stops: filled with the result of each trial that is stopped early, for the writer.
-        told: filled with the last step of each trial that the driver was told of.
+        heard: of each trial that may still be stopped early, the last step that this driver has
+            heard of; kept up to date. Empty where the sweep stops no trials.
         shield: surrounds what must not be interrupted (see `qhn.sweeps.driver.handlers`).
         ray_folder: where Ray keeps its files; None for a place that is taken for this run alone.
     """
@@ -53,7 +54,7 @@ class Work:
     board: Board
     scratch: Path
     stops: dict[str, TrialResult]
-    told: dict[str, int]
+    heard: dict[str, int]
     shield: Shield
     ray_folder: Path | None
 
@@ -131,7 +132,7 @@ def train(work: Work) -> Spent:
             work.plan.name,
             None if rule is None else rule.content(),
             work.stops,
-            work.told,
+            work.heard,
             work.writer,
             work.board,
             emission.again,

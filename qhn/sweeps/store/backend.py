@@ -153,3 +153,16 @@ def held(lock: Lock) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def put_unless_outranked(
+    backend: Backend, key: str, content: bytes, rank: int, rank_of: Callable[[bytes], int]
+) -> bool:
+    """`Backend.put_if_newer` for a place whose locks hold back every other writer."""
+    check_key(key)
+    with held(backend.lock(folder_of(key))):
+        there = backend.get(key)
+        if there is not None and rank_of(there) > rank:
+            return False
+        backend.put(key, content)
+        return True

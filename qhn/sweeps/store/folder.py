@@ -15,8 +15,8 @@ from qhn.sweeps.store.backend import (
     check_key,
     check_prefix,
     folder_of,
-    held,
     is_name,
+    put_unless_outranked,
 )
 from qhn.sweeps.store.folder_lock import FolderLock
 
@@ -93,13 +93,7 @@ class FolderBackend:
         self, key: str, content: bytes, rank: int, rank_of: Callable[[bytes], int]
     ) -> bool:
         """See `Backend.put_if_newer`."""
-        check_key(key)
-        with held(self.lock(folder_of(key))):
-            there = self.get(key)
-            if there is not None and rank_of(there) > rank:
-                return False
-            self.put(key, content)
-            return True
+        return put_unless_outranked(self, key, content, rank, rank_of)
 
     def move(self, key: str, target: str) -> None:
         """See `Backend.move`."""

@@ -6,7 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from qhn.core.errors import DamagedError
-from qhn.sweeps.store.backend import check_key, check_prefix, folder_of, held
+from qhn.sweeps.store.backend import (
+    check_key,
+    check_prefix,
+    put_unless_outranked,
+)
 
 _NOBODY_WAITS = -1.0
 
@@ -43,13 +47,7 @@ class MemoryBackend:
         self, key: str, content: bytes, rank: int, rank_of: Callable[[bytes], int]
     ) -> bool:
         """See `Backend.put_if_newer`."""
-        check_key(key)
-        with held(self.lock(folder_of(key))):
-            there = self.get(key)
-            if there is not None and rank_of(there) > rank:
-                return False
-            self.put(key, content)
-            return True
+        return put_unless_outranked(self, key, content, rank, rank_of)
 
     def move(self, key: str, target: str) -> None:
         """See `Backend.move`."""
