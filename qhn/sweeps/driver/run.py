@@ -20,6 +20,7 @@ from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.results.statistics import GroupSummary, summarise, summary_csv
+from qhn.sweeps.results.table import make_rows
 from qhn.sweeps.store import (
     Store,
     TrialRecord,
@@ -264,7 +265,7 @@ def _outcome(
         untracked=untracked,
         ray_start_seconds=round(spent.ray_start, 3),
     )
-    return RunOutcome(summary, summarise(plan.trials, results), failures)
+    return RunOutcome(summary, summarise(make_rows(plan.trials, results, errors)), failures)
 
 
 def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -63,6 +63,8 @@ class Plan:
         groups: label by group id, in the order of the file.
         duplicates: trials that the file asks for more than once, counted beyond the first.
         early_stopping: the rule by which the sweep ends trials early, None if it ends none.
+        description: text for people; None where the file has none.
+        tags: names and values that people find the sweep by.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Plan:
     groups: dict[str, str]
     duplicates: int
     early_stopping: AshaConfig | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def make_plan(spec: SweepSpec) -> Plan:
     )
     n_seeds = len(spec.seeds) if isinstance(spec.seeds, tuple) else spec.seeds.count
     duplicates = n_planned * n_seeds - len(trials)
-    return Plan(spec.name, trials, names, duplicates, rule)
+    return Plan(spec.name, trials, names, duplicates, rule, spec.description, spec.tags)
 
 
 def _grid(spec: SweepSpec) -> Iterator[_Setting]:

@@ -13,8 +13,9 @@ from functools import cache
 import numpy as np
 
 from qhn.core.metrics import ACCURACIES, METRICS
-from qhn.sweeps.planning.plan import PlannedTrial
-from qhn.sweeps.store import TrialResult
+from qhn.sweeps.config.settings import settings
+from qhn.sweeps.config.trial import TrialConfig
+from qhn.sweeps.results.table import Row, flags_text
 
 # λ is a setting that a metric repeats: its mean over seeds says nothing.
 _NOT_SHOWN = {"lambda"}
@@ -51,21 +52,34 @@ class MeanInterval:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """Final metrics of one group over its seeds, and how many trials carry which flag.
+    """Final metrics of one group over its seeds, and how its trials have ended.
 
     Attributes:
         group: its label.
-        trials: number of trials that are over.
+        group_id: the digest of what its trials share.
+        config: of one of its trials; all but the seed holds for each of them.
+        planned: number of its trials in the plan.
+        trials: number of trials with a result: finished, or stopped early.
         stopped: those of them that early stopping ended, whose metrics are of their last step.
+        failed: number of trials that failed, which have no metrics.
         intervals: by name of the metric, each of `SHOWN`.
-        flags: number of trials by flag.
+        flags: number of trials by flag, failed ones included.
     """
 
     group: str
+    group_id: str
+    config: TrialConfig
+    planned: int
     trials: int
     stopped: int
+    failed: int
     intervals: Mapping[str, MeanInterval]
     flags: Mapping[str, int]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether each planned trial has ended, well or not."""
+        return self.trials + self.failed == self.planned
 
 
 @cache
@@ -100,53 +114,62 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
     return MeanInterval(mean, deviation, mean - half, mean + half)
 
 
-def summarise(
-    trials: Iterable[PlannedTrial], results: Mapping[str, TrialResult]
-) -> list[GroupSummary]:
-    """One summary per group that has a result, in the order of the plan.
+def summarise(rows: Iterable[Row]) -> list[GroupSummary]:
+    """One summary for each group that has a result, in the order of the rows.
 
     Args:
-        trials: of the plan.
-        results: by trial id; a metric that a result lacks reads as NaN.
+        rows: of a sweep, all its planned trials among them; a metric that a result lacks reads as
+            NaN.
     """
-    by_group: dict[str, list[TrialResult]] = defaultdict(list)
-    for trial in trials:
-        if trial.trial_id in results:
-            by_group[trial.group].append(results[trial.trial_id])
+    by_group: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_group[row.trial.group_id].append(row)
     return [
-        GroupSummary(
-            group,
-            len(members),
-            sum(member.status == "stopped" for member in members),
-            {
-                name: mean_interval([m.metrics.get(name, math.nan) for m in members])
-                for name in SHOWN
-            },
-            # A flag names the step at which it appeared; here only whether it did counts.
-            Counter(flag for member in members for flag in member.flags),
-        )
-        for group, members in by_group.items()
+        _summary(members)
+        for members in by_group.values()
+        if any(member.result is not None for member in members)
     ]
 
 
+def _summary(members: Sequence[Row]) -> GroupSummary:
+    trial = members[0].trial
+    results = [member.result for member in members if member.result is not None]
+    return GroupSummary(
+        group=trial.group,
+        group_id=trial.group_id,
+        config=trial.config,
+        planned=len(members),
+        trials=len(results),
+        stopped=sum(result.status == "stopped" for result in results),
+        failed=sum(member.error is not None for member in members),
+        intervals={name: mean_interval([r.metric(name) for r in results]) for name in SHOWN},
+        # A flag names the step at which it appeared; here only whether it did counts.
+        flags=Counter(flag for member in members for flag in member.flags),
+    )
+
+
 def summary_csv(groups: Iterable[GroupSummary]) -> str:
-    """The summaries as a table: a row per group, four columns per metric."""
+    """The summaries as a table: a row for each group, its settings, four columns per metric.
+
+    The columns of settings have the names of MLflow's parameters.
+    """
     parts = ("mean", "deviation", "low", "high")
+    found = []
+    for group in groups:
+        named = settings(group.config)
+        del named["seed"]
+        found.append((group, named))
+    names = sorted({name for _, named in found for name in named})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "group",
-            "trials",
-            "stopped",
-            "flags",
-            *(f"{name}_{part}" for name in SHOWN for part in parts),
-        ]
-    )
-    for group in groups:
-        flags = " ".join(f"{name}={count}" for name, count in sorted(group.flags.items()))
+    counts = ("planned", "trials", "stopped", "failed", "flags")
+    metrics = [f"{name}_{part}" for name in SHOWN for part in parts]
+    writer.writerow(["group", "group_id", *names, *counts, *metrics])
+    for group, named in found:
+        ends = (group.planned, group.trials, group.stopped, group.failed, flags_text(group.flags))
         numbers = [
             f"{getattr(group.intervals[name], part):.6g}" for name in SHOWN for part in parts
         ]
-        writer.writerow([group.group, group.trials, group.stopped, flags, *numbers])
+        values = [named.get(name, "") for name in names]
+        writer.writerow([group.group, group.group_id, *values, *ends, *numbers])
     return text.getvalue()

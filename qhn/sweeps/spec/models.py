@@ -37,6 +37,10 @@ from qhn.sweeps.spec.values import (
 #: More trials than this are a slip of the pen, and planning them would fill the memory.
 MAX_TRIALS = 1_000_000
 
+#: MLflow refuses longer tags in some of its versions, and the description is one of them.
+MAX_TEXT = 5_000
+
+_TAG = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -52,6 +56,15 @@ def _word(key: str) -> BeforeValidator:
 
     return BeforeValidator(as_mapping)
 
+
+def _as_text(value: Any) -> Any:
+    """A number or a word without quotes is meant as text; what holds several values is not."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+TagValue: TypeAlias = Annotated[str, BeforeValidator(_as_text), Field(description="text")]
 
 #: Checked like the others and then dropped: an objective does not vary with what it does not use.
 _UNUSED = AfterValidator(lambda value: None)
@@ -162,6 +175,11 @@ class SweepSpec(Part):
     """A checked sweep file; `qhn.sweeps.planning.plan.make_plan` turns it into trials."""
 
     name: str = Field(description="a word")
+    # For people: neither of these two is a part of any trial, so neither changes an id.
+    description: Annotated[str, Field(max_length=MAX_TEXT)] | None = Field(
+        None, description="text for people, shown with the sweep"
+    )
+    tags: dict[str, TagValue] = Field({}, description="names and values to find the sweep by")
     datasets: Items[DatasetEntry] = Field(description="a list of data sets")
     networks: Items[NetworkEntry] = (NetworkConfig(),)
     ansatze: Items[AnsatzEntry] = (AnsatzConfig(),)
@@ -184,6 +202,27 @@ class SweepSpec(Part):
                 f"with '.' or '-', but got {value_text(name)}"
             )
         return name
+
+    @field_validator("tags")
+    @classmethod
+    def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        for name, value in tags.items():
+            if name.startswith(("qhn.", "mlflow.")):
+                raise broken_rule(
+                    f"tags must not begin with 'qhn.' or 'mlflow.', which have uses of their own, "
+                    f"but got {value_text(name)}"
+                )
+            if not _TAG.fullmatch(name):
+                raise broken_rule(
+                    "the name of a tag must be letters, digits, '.', '_' and '-', at most 100 of "
+                    f"them, but got {value_text(name)}"
+                )
+            if len(value) > MAX_TEXT:
+                raise broken_rule(
+                    f"the value of a tag must have at most {MAX_TEXT} characters, but that of "
+                    f"{value_text(name)} has {len(value)}"
+                )
+        return tags
 
     @property
     def seed_values(self) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from typing import Any
 
+from qhn.sweeps.config.settings import settings
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import TrialRecord, TrialResult
 
@@ -16,20 +16,9 @@ _FLAG_PREFIX = "qhn.flag."
 _LONGEST_TAG = 5000
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as dotted names: ``{"a": {"b": 1}}`` becomes ``{"a.b": "1"}``."""
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{name}.")
-        elif value is not None:
-            flat[f"{prefix}{name}"] = str(value)
-    return flat
-
-
 def parameters(config: TrialConfig) -> dict[str, str]:
     """The trial's settings as MLflow parameters."""
-    return flatten(config.model_dump(by_alias=True, exclude_none=True))
+    return {name: str(value) for name, value in settings(config).items()}
 
 
 def outcome_tags(record: TrialRecord) -> dict[str, str]:

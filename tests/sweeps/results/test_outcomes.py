@@ -11,6 +11,7 @@ from qhn.sweeps.config.trial import canonical_json
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.results.statistics import summarise
+from qhn.sweeps.results.table import make_rows
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialResult
 
@@ -111,6 +112,9 @@ def test_outcomes_come_in_the_order_of_the_plan(plan):
 
 def test_summaries_count_the_stops_of_their_sweep():
     store = FakeStore({i: result(i) for i in IDS}, {key(RACED): {IDS[0]: result(IDS[0], 20)}})
-    moons, ring = summarise(RACED.trials, outcomes(RACED, store))
+    moons, ring = summarise(make_rows(RACED.trials, outcomes(RACED, store), {}))
     assert (moons.trials, moons.stopped, ring.stopped) == (2, 1, 0)
-    assert all(group.stopped == 0 for group in summarise(WHOLE.trials, outcomes(WHOLE, store)))
+    assert all(
+        group.stopped == 0
+        for group in summarise(make_rows(WHOLE.trials, outcomes(WHOLE, store), {}))
+    )

@@ -14,6 +14,7 @@ from scipy import stats
 from qhn.core.metrics import BY_NAME, ORIGINAL_NAMES
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.results.statistics import SHOWN, mean_interval, summarise, summary_csv
+from qhn.sweeps.results.table import make_rows
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialResult
 
@@ -111,7 +112,7 @@ def results():
 
 
 def test_a_summary_by_hand():
-    mle, elbo = summarise(PLAN.trials, results())
+    mle, elbo = summarise(make_rows(PLAN.trials, results(), {}))
     assert (mle.group, mle.trials, mle.stopped) == ("moons mle", 3, 1)
     assert mle.flags == {"collapsed": 2, "diverged": 1}
     # Of 1, 2 and 6: mean 3, sum of squares 14, deviation sqrt(7).
@@ -127,24 +128,36 @@ def test_a_summary_by_hand():
 
 def test_groups_without_results_are_left_out():
     only = PLAN.trials[1]
-    (summary,) = summarise(PLAN.trials, {only.trial_id: result(only, 1.0)})
+    (summary,) = summarise(make_rows(PLAN.trials, {only.trial_id: result(only, 1.0)}, {}))
     assert (summary.group, summary.trials) == (only.group, 1)
-    assert summarise(PLAN.trials, {}) == []
+    assert summarise(make_rows(PLAN.trials, {}, {})) == []
 
 
 def test_an_absent_metric_reads_as_no_number():
     trial = PLAN.trials[0]
     bare = result(trial, 1.0, metrics={"nll": 1.0})
-    (summary,) = summarise(PLAN.trials, {trial.trial_id: bare})
+    (summary,) = summarise(make_rows(PLAN.trials, {trial.trial_id: bare}, {}))
     assert summary.intervals["nll"].mean == 1.0
     assert math.isnan(summary.intervals["kl"].mean)
 
 
 def test_the_table_by_hand():
-    text = summary_csv(summarise(PLAN.trials, results()))
+    text = summary_csv(summarise(make_rows(PLAN.trials, results(), {})))
     mle, elbo = csv.DictReader(io.StringIO(text))
-    assert list(mle)[:5] == ["group", "trials", "stopped", "flags", "test_accuracy_expected_mean"]
-    assert len(mle) == 4 + 4 * len(SHOWN)
+    columns = list(mle)
+    assert columns[:3] == ["group", "group_id", "ansatz.depth"] and "seed" not in columns
+    counts = columns.index("planned")
+    assert columns[counts : counts + 6] == [
+        "planned",
+        "trials",
+        "stopped",
+        "failed",
+        "flags",
+        "test_accuracy_expected_mean",
+    ]
+    assert len(columns[counts + 5 :]) == 4 * len(SHOWN)
+    assert (mle["dataset.name"], mle["objective.lambda.value"]) == ("moons", "")
+    assert elbo["objective.lambda.value"] == "1.0"
     assert (mle["group"], mle["trials"], mle["stopped"]) == ("moons mle", "3", "1")
     assert mle["flags"] == "collapsed=2 diverged=1"
     numbers = [mle[f"nll_{part}"] for part in ("mean", "deviation", "low", "high")]

@@ -1,0 +1,156 @@
+"""What a sweep varies and what its groups share, in the words of tables and labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from qhn.sweeps.config import factory as build
+from qhn.sweeps.config.trial import TrialConfig
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One setting of a group, as people read it.
+
+    Attributes:
+        scope: among which groups the setting is compared. The noise of one data set says nothing
+            about the noise of another, so two groups are compared only within the same scope.
+        title: what the setting is called, also as a column of a table.
+        value: its value as text.
+        label: how a group's label states it, ``lambda=1`` for example.
+        always: whether labels state it even where it does not vary.
+    """
+
+    scope: str
+    title: str
+    value: str
+    label: str
+    always: bool = False
+
+
+@dataclass(frozen=True)
+class FactorTable:
+    """The settings of several groups, divided into what they share and what varies.
+
+    Attributes:
+        shared: value by title, of what all groups have in common. Where groups of different
+            scope have different values, the text states each: ``1000 (moons), 260 (digits)``.
+        titles: of the settings that vary, in the order of the labels.
+        cells: by group id, the value of each varying setting that the group has, by title.
+    """
+
+    shared: dict[str, str]
+    titles: tuple[str, ...]
+    cells: dict[str, dict[str, str]]
+
+
+def factor_table(groups: Mapping[str, TrialConfig], digits: int = 4) -> FactorTable:
+    """Divide the settings of the groups of a sweep into shared and varying ones.
+
+    Args:
+        groups: group id and the configuration of any of the group's trials.
+        digits: significant digits of numbers.
+    """
+    by_group = {group_id: factors(config, digits) for group_id, config in groups.items()}
+    moving = varying(by_group)
+    titles: dict[str, None] = {}
+    shared: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for of_group in by_group.values():
+        for factor in of_group:
+            if (factor.scope, factor.title) in moving:
+                titles[factor.title] = None
+            else:
+                scopes = shared[factor.title][factor.value]
+                if factor.scope not in scopes:
+                    scopes.append(factor.scope)
+    order = {factor.title: None for of_group in by_group.values() for factor in of_group}
+    return FactorTable(
+        # A title that varies in one scope is a column, also for groups of the other scopes.
+        shared={title: _in_words(shared[title]) for title in order if title not in titles},
+        titles=tuple(title for title in order if title in titles),
+        cells={
+            group_id: {factor.title: factor.value for factor in of_group if factor.title in titles}
+            for group_id, of_group in by_group.items()
+        },
+    )
+
+
+def _in_words(scopes_by_value: Mapping[str, list[str]]) -> str:
+    if len(scopes_by_value) == 1:
+        return next(iter(scopes_by_value))
+    return ", ".join(f"{value} ({', '.join(scopes)})" for value, scopes in scopes_by_value.items())
+
+
+def varying(by_group: Mapping[str, tuple[Factor, ...]]) -> set[tuple[str, str]]:
+    """Scope and title of each setting that has more than one value among the groups."""
+    values: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for of_group in by_group.values():
+        for factor in of_group:
+            values[factor.scope, factor.title].add(factor.value)
+    return {key for key, found in values.items() if len(found) > 1}
+
+
+def factors(config: TrialConfig, digits: int) -> tuple[Factor, ...]:
+    """All that can be said about a group, in the order in which labels state it.
+
+    Args:
+        config: of any of the group's trials; its seed is not looked at.
+        digits: significant digits of numbers.
+    """
+    data, network, ansatz = config.dataset, config.network, config.ansatz
+    objective, training = config.objective, config.training
+
+    def number(value: float) -> str:
+        return f"{value:.{digits}g}"
+
+    found = [Factor("all", "dataset", data.name, data.name, always=True)]
+
+    def add(scope: str, title: str, value: str, label: str, always: bool = False) -> None:
+        found.append(Factor(scope, title, value, label, always))
+
+    if data.noise is not None:
+        add(data.name, "noise", number(data.noise), f"noise={number(data.noise)}")
+    add(data.name, "train", str(data.train), f"train={data.train}")
+    add(data.name, "test", str(data.test), f"test={data.test}")
+    add(data.name, "data seed", str(data.seed), f"data-seed={data.seed}")
+    add("network", "network", network.kind, network.kind)
+    if network.hidden is not None:
+        add("network", "hidden", str(network.hidden), f"hidden={network.hidden}")
+    add("ansatz", "entangler", ansatz.entangler, ansatz.entangler)
+    add("ansatz", "depth", str(ansatz.depth), f"depth={ansatz.depth}")
+    order = "entanglers-first" if ansatz.entanglers_first else "rotations-first"
+    add(ansatz.entangler, "order", order, order)
+    # Labels always name the objective, since a reader compares objectives first, also across
+    # sweeps.
+    add("all", "objective", objective.name, objective.name, always=True)
+    if objective.lambda_ is not None:
+        schedule = build.schedule(objective.lambda_)
+        text = schedule.label(number)
+        add("all", "λ", text, f"lambda={text}", always=True)
+        # The one field that a schedule's own label leaves out, since it rarely varies.
+        over = getattr(schedule, "over", None)
+        if over is not None:
+            add(schedule.kind, "λ over", number(over), f"over={number(over)}")
+    if objective.bandwidth is not None:
+        add("objective", "h", number(objective.bandwidth), f"h={number(objective.bandwidth)}")
+    if objective.name == "selbo":
+        prior = str(objective.prior_samples or "closed-form")
+        add("objective", "prior samples", prior, f"prior={prior}")
+    add(
+        "training",
+        "learning rate",
+        number(training.learning_rate),
+        f"lr={number(training.learning_rate)}",
+    )
+    add("device", "device", config.device.name, config.device.name)
+    # One sweep has one value of each of these, so that no label states them.
+    for title, value in (
+        ("steps", training.steps),
+        ("optimiser", training.optimiser),
+        ("report every", training.report_every),
+        ("best of", training.best_of),
+    ):
+        add("training", title, str(value), f"{title.replace(' ', '-')}={value}")
+    return tuple(found)
