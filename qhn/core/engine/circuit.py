@@ -1,8 +1,13 @@
 """The two entry points of compiled code: a circuit's distribution, and its gradient.
 
-Layer by layer the circuit is R_Y, R_Z, CNOTs, R_Y, …: the first R_Y layer makes a product state,
-an R_Z layer travels with the CNOTs that follow it, and the last R_Z layer is left out, because
-no probability depends on it.
+A circuit is a sequence of layers: R_Y, R_Z, CNOTs, R_Y, R_Z and so on. Three things save work.
+The first R_Y layer makes a product state, which is filled in directly. Each R_Z layer is applied
+in the same pass as the CNOTs that follow it. The last R_Z layer is left out, because no
+probability depends on it.
+
+The gradient is computed by adjoint (reverse-mode) differentiation. From ψ and the adjoint state
+λ = Oψ the layers are undone one by one, and each adds the gradients of its angles (Jones and Gacon,
+arXiv 2009.02823). Names: ``ket`` is ψ, ``bra`` is λ, each a pair of real and imaginary parts.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from qhn.core.simd.compiled import SOURCES, entry, kernel
 
 
 class Workspace(NamedTuple):
-    """Everything that the two passes write, allocated once; n is the number of index bits."""
+    """Everything that the two entry points write, allocated once. n is the number of index bits."""
 
     ket_re: FloatArray
     ket_im: FloatArray
@@ -30,8 +35,10 @@ class Workspace(NamedTuple):
     bra_im: FloatArray
     probabilities: FloatArray
     trigonometry: FloatArray  # (3, depth, n): cos θ/2, sin θ/2 and φ of the qubit at each bit
-    high: FloatArray  # (depth, 2, 2^(n−7)): phases; entry [depth − 1, 0] the first layer's states
-    low: FloatArray  # (depth, 2, 128): likewise for bits 0 to 6
+    # Each layer's phases as two tables (`tables`), real and imaginary part. The last layer needs no
+    # phases, so its first entry holds the tables of the product state of the first layer.
+    high: FloatArray  # (depth, 2, 2^(n−7)), for bits 7 to n − 1
+    low: FloatArray  # (depth, 2, 128), for bits 0 to 6
     sums: FloatArray  # (2^(n−3),)
     scratch_high: FloatArray  # (2^(n−7),)
     scratch_low: FloatArray  # (128,)
@@ -40,9 +47,13 @@ class Workspace(NamedTuple):
 
 @kernel
 def _read_angles(angles: Any, trigonometry: Any) -> None:
-    """Angles by qubit to half angles by bit; bits above the qubits do nothing."""
+    """Turn angles by qubit into cosines and sines by bit of the index.
+
+    A register may have more bits than the circuit has qubits. These highest bits get the angle 0.
+    """
     depth, _, n_qubits = angles.shape
-    # cos 0 and sin 0: no pass needs a case of its own for the bits above the qubits.
+    # With cos 0 = 1 and sin 0 = 0 a rotation changes nothing, so that no pass needs a case of its
+    # own for the bits above the qubits.
     trigonometry[0] = 1.0
     trigonometry[1:] = 0.0
     for layer in range(depth):
@@ -55,9 +66,12 @@ def _read_angles(angles: Any, trigonometry: Any) -> None:
 
 @kernel
 def _phases(w: Any, layer: int) -> Any:
+    """The phases of a layer's R_Z, in the order that `entangling.phase_at` takes."""
     return w.high[layer, 0], w.high[layer, 1], w.low[layer, 0], w.low[layer, 1]
 
 
+# The entry points are made in a function, so that they have a closure. Numba includes its values in
+# the key of the cache, and the digest of all sources must be in that key (see `compiled`).
 def _compile(sources: str) -> tuple[Any, Any]:
     @entry
     def forward(angles: Any, w: Any, plan: Any) -> None:
@@ -67,7 +81,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
         n_bits = w.trigonometry.shape[2]
         _read_angles(angles, w.trigonometry)
         cosines, sines, phis = w.trigonometry[0], w.trigonometry[1], w.trigonometry[2]
-        # The last R_Z layer is never applied, so its place among the tables is free for these.
+        # The last R_Z layer is never applied, so its tables are free to hold the product state.
         fill_product(w.low[depth - 1, 0], cosines[0], sines[0], 0, LOW)
         fill_product(w.high[depth - 1, 0], cosines[0], sines[0], LOW, n_bits)
         fill_state(w.ket_re, w.ket_im, w.high[depth - 1, 0], w.low[depth - 1, 0])
@@ -104,7 +118,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
 
     @entry
     def backward(observable: Any, w: Any, plan: Any, result: Any) -> None:
-        """Fill ``result``, shape (depth, 2, N), after `forward`; consumes the state."""
+        """Fill ``result``, shape (depth, 2, N), after `forward`. The state is used up."""
         sources  # noqa: B018
         depth, _, n_qubits = result.shape
         n_bits = w.trigonometry.shape[2]
@@ -130,7 +144,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
             unrotate_layer(w.ket_re, w.bra_re, n_bits, cosines[layer], sines[layer], by_bit)
             unrotate_layer(w.ket_im, w.bra_im, n_bits, cosines[layer], sines[layer], by_bit)
             p = plan.of_layer[layer - 1]
-            # The ring's CNOT was the last of the layer, so it is the first to be undone.
+            # The closing CNOT of a ring was the last one of its layer, so it is undone first.
             if plan.ring[p] != 0:
                 for part in (w.ket_re, w.ket_im, w.bra_re, w.bra_im):
                     close_ring(part, plan.ring[p])
@@ -145,7 +159,8 @@ def _compile(sources: str) -> tuple[Any, Any]:
                 w.scratch_low,
             )
             phase_gradient(w.sums, w.scratch_low, n_bits, w.gradient[layer - 1, 1])
-        # The first layer's state is real: the imaginary part of λ adds nothing to its gradient.
+        # The state after the first layer is real, so the imaginary part of λ adds nothing to the
+        # gradient of that layer.
         product_gradient(
             w.bra_re,
             w.high[depth - 1, 0],
@@ -154,7 +169,7 @@ def _compile(sources: str) -> tuple[Any, Any]:
             w.scratch_low,
             w.gradient[0, 0],
         )
-        # Passes count bits and callers count qubits, from opposite ends of the index.
+        # Passes count bits from the low end of the index; callers count qubits from its high end.
         for layer in range(depth):
             for kind in range(2):
                 for qubit in range(n_qubits):

@@ -12,11 +12,12 @@ from qhn.core.errors import InvalidValueError
 
 __all__ = ["Engine", "layer_bytes", "probabilities"]
 
-# A register never has fewer index bits: kernels work on blocks of 128 amplitudes. The bits above
-# the qubits of a smaller circuit stay in state 0.
+# Kernels work on blocks of 128 amplitudes, so a register has at least seven index bits. For a
+# smaller circuit the bits above its qubits stay in state 0.
 _MIN_BITS = 7
-# Arrays whose lengths are powers of two compete for the same cache sets if they also begin at the
-# same one; each is shifted by this many doubles against the one before.
+# Equal places of several arrays fall into the same sets of the processor's cache, and displace each
+# other there, if the distance between the arrays is a power of two. So each array begins this many
+# doubles (nine cache lines) later than a power of two after the one before.
 _SKEW = 72
 _CACHE_LINE = 64
 
@@ -24,13 +25,14 @@ _CACHE_LINE = 64
 class Engine:
     """Exact simulation of one ansatz in double precision, on one thread.
 
-    All memory of size 2^N is allocated here: five arrays of 2^N doubles for ψ, λ and q, less than
-    half of one, and two tables of 2^(N−7) + 128 doubles for each layer (one array more for every
-    64 layers). Nothing of that size is allocated later, unless an observable has to be copied
-    because it is not contiguous or not float64.
+    All memory of size 2^N is allocated when the engine is made: five arrays of 2^N doubles (real
+    and imaginary parts of the state ψ and of the adjoint state λ, and the distribution q), less
+    than half an array of scratch space, and for each layer two tables of 2^(N−7) + 128 doubles,
+    that is one array more for every 64 layers. Nothing of that size is allocated later, unless an
+    observable has to be copied because it is not contiguous or not float64.
 
-    The first engine of a process loads the compiled code from disk, or on a machine's first use
-    compiles it, which takes some seconds.
+    The first engine of a process loads the compiled code from the disk. On the first use on a
+    machine it compiles that code instead, which takes some seconds.
 
     Example:
         >>> engine = Engine(Ansatz.brickwork(n_qubits=2, depth=1))
@@ -39,7 +41,8 @@ class Engine:
     """
 
     def __init__(self, ansatz: Ansatz) -> None:
-        # Numba takes a fifth of a second to import, and configurations need no engine.
+        # Numba takes a fifth of a second to import. Planning a sweep imports this module as well,
+        # but makes no engine.
         from qhn.core.engine.circuit import Workspace, backward, forward
         from qhn.core.engine.permutation import plan_permutations
 
@@ -66,24 +69,26 @@ class Engine:
             gradient=np.zeros((depth, 2, n_bits)),
         )
         self._angles = np.zeros(ansatz.parameter_shape)
+        # The bits above the qubits are the highest ones, so the outcomes in which all of them are 0
+        # come first.
         self._probabilities = q[: 2**n_qubits]
         self._padded = None if n_bits == n_qubits else np.zeros(size)
         self._has_angles = False
         self._state_is_fresh = False
 
     def probabilities(self, parameters: FloatArray) -> FloatArray:
-        """q_θ(σ) = |⟨σ|ψ(θ)⟩|².
+        """The distribution of outcomes, q_θ(σ) = |⟨σ|ψ(θ)⟩|².
 
         Args:
             parameters: angles in radians, shape ``(depth, 2, N)``. An angle that is not finite
                 makes every probability NaN.
 
         Returns:
-            Shape ``(2^N,)``: a view of an internal buffer, valid until the next call of this
-            method.
+            Array of shape ``(2^N,)``. It is a view of an internal buffer, which the next call of
+            this method overwrites.
 
         Raises:
-            InvalidValueError: if the shape is another one.
+            InvalidValueError: if ``parameters`` have another shape.
         """
         parameters = np.asarray(parameters, dtype=np.float64)
         if parameters.shape != self.ansatz.parameter_shape:
@@ -97,16 +102,19 @@ class Engine:
         return self._probabilities
 
     def gradient(self, observable: FloatArray) -> FloatArray:
-        """∂/∂θ Σ_σ O(σ) q_θ(σ), O held fixed, at the last parameters of `probabilities`.
+        """The gradient ∂/∂θ Σ_σ O(σ) q_θ(σ) of an expectation value, with O held fixed.
+
+        It is taken at the parameters that `probabilities` was last called with.
 
         Args:
             observable: O, shape ``(2^N,)``.
 
         Returns:
-            Shape ``(depth, 2, N)``, a new array.
+            A new array of shape ``(depth, 2, N)``.
 
         Raises:
-            InvalidValueError: if the shape is another one, or no distribution was asked for yet.
+            InvalidValueError: if ``observable`` has another shape, or if `probabilities` was not
+                called before.
         """
         observable = np.asarray(observable, dtype=np.float64)
         if observable.shape != self._probabilities.shape:
@@ -119,7 +127,8 @@ class Engine:
                 "`probabilities` must be called before `gradient`: it sets the parameters"
             )
         if not self._state_is_fresh:
-            # The pass back consumes the state, so a second gradient runs the circuit again.
+            # The reverse pass undoes the circuit on the state itself, so a second gradient at the
+            # same angles has to run the circuit again.
             self._evolve()
         self._state_is_fresh = False
         result = np.empty(self.ansatz.parameter_shape)
@@ -131,7 +140,11 @@ class Engine:
         self._state_is_fresh = True
 
     def _prepared(self, observable: FloatArray) -> FloatArray:
-        """The observable over the whole register; bits above the qubits are never 1."""
+        """The observable on the whole register, read-only.
+
+        For a padded register the entries beyond 2^N stay 0, since the bits above the qubits are
+        never 1.
+        """
         if self._padded is None:
             return readonly(observable)
         self._padded[: observable.size] = observable
@@ -139,7 +152,10 @@ class Engine:
 
 
 def layer_bytes(n_qubits: int) -> int:
-    """Memory of an engine for each layer, in bytes: its tables, angles and gradients."""
+    """Memory that an engine takes for each layer of its circuit, in bytes.
+
+    It holds the tables of the layer, its angles and its gradients.
+    """
     n_bits = max(n_qubits, _MIN_BITS)
     tables = 2 * ((1 << n_bits - _MIN_BITS) + (1 << _MIN_BITS))
     return 8 * (tables + 7 * n_bits)
@@ -148,15 +164,17 @@ def layer_bytes(n_qubits: int) -> int:
 def probabilities(ansatz: Ansatz, parameters: FloatArray) -> FloatArray:
     """The distribution of one circuit as a new array; see `Engine.probabilities`.
 
-    For more than one set of parameters keep an `Engine`, which allocates its memory once.
+    Make an `Engine` instead if you have more than one set of parameters: it allocates its memory
+    only once.
     """
     return Engine(ansatz).probabilities(parameters).copy()
 
 
 def _skewed(count: int, size: int) -> list[FloatArray]:
-    """Zeroed arrays in one block, each on a cache line of its own set."""
+    """Arrays of zeros in one block of memory, each of which begins in a cache set of its own."""
     step = size + _SKEW
     line = _CACHE_LINE // 8
     block: Any = np.zeros(count * step + line)
+    # The number of doubles from the start of the block to the first whole cache line.
     first = -(block.ctypes.data // 8) % line
     return [block[first + k * step : first + k * step + size] for k in range(count)]

@@ -1,7 +1,9 @@
-"""A layer of R_Z and the CNOTs after it, in one pass over the state; and the way back.
+"""A layer of R_Z and the CNOTs after it, in one pass over the state, and the inverse of that pass.
 
-The phases multiply an amplitude before it is moved, or on the way back after it has returned.
-Plans of the moves come from `permutation`, tables of phases from `tables`.
+CNOTs permute the amplitudes, and R_Z multiplies each of them by a phase. The phase multiplies an
+amplitude before it is moved; in the inverse pass, after it has been moved back. `permutation` plans
+the moves, and `tables` fills the tables of phases. Vectors hold eight amplitudes each; a vector's
+number is the index of its first amplitude divided by eight.
 """
 
 from __future__ import annotations
@@ -28,8 +30,11 @@ from qhn.core.simd.vectors import (
 
 @inlined
 def enter_elements(elements: Any, vector_number: int, v: Any) -> Any:
-    """CNOTs on element bits, for a vector that has arrived at ``vector_number``."""
-    # The control of this CNOT is bit 3 of the index, the lowest bit of the vector's number.
+    """Apply the CNOTs on element bits to a vector that has been moved to ``vector_number``.
+
+    ``elements`` says which of the CNOTs from bit 3 to 2, 2 to 1 and 1 to 0 the layer has.
+    """
+    # Bit 3 of the index, the control of the first CNOT, is the lowest bit of the vector's number.
     if elements[0] != 0 and vector_number & 1:
         v = flip_bit2(v)
     if elements[1] != 0:
@@ -41,7 +46,7 @@ def enter_elements(elements: Any, vector_number: int, v: Any) -> Any:
 
 @inlined
 def leave_elements(elements: Any, vector_number: int, v: Any) -> Any:
-    """The inverse of `enter_elements`."""
+    """The inverse of `enter_elements`: the same CNOTs in the opposite order."""
     if elements[2] != 0:
         v = cnot_bit1_bit0(v)
     if elements[1] != 0:
@@ -53,8 +58,8 @@ def leave_elements(elements: Any, vector_number: int, v: Any) -> Any:
 
 @kernel
 def close_ring(x: Any, bit: int) -> None:
-    """CNOT from bit 0 to ``bit``, its own inverse."""
-    # A ring of three qubits: both bits lie inside the vector.
+    """The CNOT from bit 0 to ``bit`` that closes a ring. It is its own inverse."""
+    # In a ring of three qubits both bits lie inside a vector.
     if bit < 3:
         for start in range(0, x.size, 8):
             store(x, start, cnot_bit0_bit2(load(x, start)))
@@ -63,15 +68,19 @@ def close_ring(x: Any, bit: int) -> None:
     for block in range(0, x.size, 2 * stride):
         for start in range(block, block + stride, 8):
             a, b = load(x, start), load(x, start + stride)
+            # Bit 0 is 1 in the odd elements: these change places, the even ones stay.
             store(x, start, interleave(a, b))
             store(x, start + stride, interleave(b, a))
 
 
 @inlined
 def phase_at(phases: Any, vector_number: int) -> Any:
-    """The eight phases of a vector: the low table times one entry of the high one."""
+    """The eight phases of a vector, as real and imaginary parts.
+
+    They are eight entries of the low table times one entry of the high table.
+    """
     high_real, high_imaginary, low_real, low_imaginary = phases
-    # The low table's 128 entries are the phases of 16 vectors in a row.
+    # The 128 entries of the low table belong to 16 consecutive vectors.
     high, low = vector_number >> 4, (vector_number & 15) * 8
     a, b = spread(high_real[high]), spread(high_imaginary[high])
     c, d = load(low_real, low), load(low_imaginary, low)
@@ -80,21 +89,26 @@ def phase_at(phases: Any, vector_number: int) -> Any:
 
 @inlined
 def turn(phase: Any, re: Any, im: Any) -> Any:
-    """Phase · amplitude."""
+    """The product of phases and amplitudes."""
     c, s = phase
     return multiply_subtract(s, im, multiply(c, re)), multiply_add(s, re, multiply(c, im))
 
 
 @inlined
 def turn_back(phase: Any, re: Any, im: Any) -> Any:
-    """Conjugate phase · amplitude."""
+    """The product of conjugate phases and amplitudes."""
     c, s = phase
     return multiply_add(s, im, multiply(c, re)), multiply_subtract(s, re, multiply(c, im))
 
 
 @kernel
 def entangle(re: Any, im: Any, phases: Any, cycles: Any, lengths: Any, elements: Any) -> None:
-    """R_Z on all qubits, then the CNOTs of a plan (but for a ring's last one)."""
+    """R_Z on all qubits, then the CNOTs of a plan, except for the one that closes a ring.
+
+    ``cycles``, ``lengths`` and ``elements`` are one plan of `permutation.Permutations`.
+    """
+    # The flags are read once: the compiler cannot know that the writes below leave ``elements`` as
+    # it is, and would read them again in every round.
     flags = elements[0], elements[1], elements[2]
     position = 0
     for row in range(lengths.shape[0]):
@@ -105,8 +119,8 @@ def entangle(re: Any, im: Any, phases: Any, cycles: Any, lengths: Any, elements:
             a, b = load(re, source * 8), load(im, source * 8)
             for step in range(1, length):
                 target = cycles[position + step]
-                # What lies at the target is read before it is overwritten: no second array is
-                # needed.
+                # The vector at the target is read before it is overwritten, and is moved next. So
+                # the permutation needs no second array.
                 next_a, next_b = load(re, target * 8), load(im, target * 8)
                 a, b = turn(phase_at(phases, source), a, b)
                 store(re, target * 8, enter_elements(flags, target, a))
@@ -122,7 +136,11 @@ def entangle(re: Any, im: Any, phases: Any, cycles: Any, lengths: Any, elements:
 def _return(
     ket: Any, bra: Any, phases: Any, sums: Any, elements: Any, moved: Any, target: int, source: int
 ) -> Any:
-    """Put four vectors that lay at ``source`` back to ``target``; their share of Im⟨λ|…|ψ⟩."""
+    """Move the four vectors (re and im of ψ and λ) at ``source`` back to ``target``.
+
+    Returns z = Im λ*ψ of these eight amplitudes, computed when the CNOTs have been undone and R_Z
+    has not, and writes the sum of z to ``sums[target]``.
+    """
     a = leave_elements(elements, source, moved[0])
     b = leave_elements(elements, source, moved[1])
     c = leave_elements(elements, source, moved[2])
@@ -132,6 +150,7 @@ def _return(
     phase = phase_at(phases, target)
     a, b = turn_back(phase, a, b)
     c, d = turn_back(phase, c, d)
+    # R_Z multiplies ψ and λ by the same phases, so z would be the same after it is undone.
     store(ket[0], target * 8, a)
     store(ket[1], target * 8, b)
     store(bra[0], target * 8, c)
@@ -156,10 +175,11 @@ def disentangle(
     sums: Any,
     element_sums: Any,
 ) -> None:
-    """Undo `entangle` on ψ and λ, summing z(x) = Im λ*(x)ψ(x) at the R_Z layer.
+    """Undo `entangle` on ψ and λ, and sum up z(x) = Im λ*(x)ψ(x) at the R_Z layer.
 
-    ``sums[v]`` becomes the sum of z over the elements of vector v, ``element_sums`` that over
-    vectors.
+    ``sums[v]`` becomes the sum of z over the eight elements of vector v, and ``element_sums[e]``
+    the sum of z over all vectors at element e. `phase_gradient` makes the gradients of the R_Z
+    angles from these two.
     """
     flags = elements[0], elements[1], elements[2]
     over_vectors = spread(0.0)
@@ -168,7 +188,7 @@ def disentangle(
         length = lengths[row, 1]
         for _ in range(lengths[row, 0]):
             target = cycles[position]
-            # Its place is overwritten first and its content is needed last.
+            # The first place of a cycle is overwritten first, but its content is moved last.
             first = _load(ket, bra, target)
             for step in range(1, length):
                 source = cycles[position + step]
@@ -184,8 +204,13 @@ def disentangle(
 
 @kernel
 def phase_gradient(sums: Any, element_sums: Any, n_bits: int, gradient: Any) -> None:
-    """R_Z gradients Σ_x (−1)^{x_b} z(x) from the sums of `disentangle`; overwrites ``sums``."""
+    """R_Z gradients Σ_x (−1)^{x_b} z(x) of every bit b, from the sums of `disentangle`.
+
+    ``sums`` is overwritten.
+    """
     size = sums.size
+    # The highest bit comes first. When a bit is done, its two halves are added, so that each bit
+    # needs half as many additions as the one before.
     for bit in range(n_bits - 1, 2, -1):
         size //= 2
         difference = 0.0

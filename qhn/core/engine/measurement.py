@@ -1,7 +1,7 @@
-"""From amplitudes to probabilities, and from an observable to λ = Oψ.
+"""From amplitudes to probabilities, and from an observable O to the adjoint state λ = Oψ.
 
-CNOTs that follow all rotations only move probabilities, so they are applied to q and O here and
-never to the state.
+CNOTs after the last rotations only permute the probabilities. So they are applied to q and to O
+here, and never to the state.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ def measure(re: Any, im: Any, q: Any) -> None:
 def measure_entangled(
     re: Any, im: Any, q: Any, cycles: Any, lengths: Any, elements: Any, ring: int
 ) -> None:
-    """q of the state after a plan's CNOTs."""
+    """The distribution q of the state ψ after the CNOTs of a plan have acted on it."""
     flags = elements[0], elements[1], elements[2]
     position = 0
     for row in range(lengths.shape[0]):
         length = lengths[row, 1]
         for _ in range(lengths[row, 0]):
-            # The state stays where it is: the pass back starts from it, and moves the observable.
+            # The state itself is not moved: the reverse pass starts from it as it is, with an
+            # observable that is moved instead.
             for step in range(length):
                 source = cycles[position + step]
                 target = cycles[position + (step + 1 if step + 1 < length else 0)]
@@ -56,8 +57,9 @@ def weigh(ket: Any, bra: Any, observable: Any) -> None:
 def weigh_entangled(
     ket: Any, bra: Any, observable: Any, cycles: Any, lengths: Any, elements: Any, ring: int
 ) -> None:
-    """λ before a plan's CNOTs, for an observable after them."""
+    """λ = Oψ before the CNOTs of a plan, for an observable that is given after them."""
     flags = elements[0], elements[1], elements[2]
+    # The bit of the index that a ring's last CNOT flips, where that bit lies above the elements.
     partner = (1 << ring) if ring >= 3 else 0
     position = 0
     for row in range(lengths.shape[0]):
@@ -67,12 +69,13 @@ def weigh_entangled(
                 source = cycles[position + step]
                 target = cycles[position + (step + 1 if step + 1 < length else 0)]
                 weight = load(observable, target * 8)
-                # A ring's CNOT takes the odd elements from the vector across its highest bit: they
-                # are read there, which spares a second array for the moved observable.
+                # The last CNOT of a ring exchanges the odd elements of two vectors that differ in
+                # the highest bit. They are read from the other vector at once, so that no second
+                # array is needed for the observable.
                 if ring >= 3:
                     weight = interleave(weight, load(observable, target * 8 ^ partner))
                 elif ring != 0:
-                    # A ring of three qubits: its highest bit lies inside the vector.
+                    # In a ring of three qubits the highest bit lies inside the vector.
                     weight = cnot_bit0_bit2(weight)
                 weight = leave_elements(flags, target, weight)
                 store(bra[0], source * 8, multiply(weight, load(ket[0], source * 8)))

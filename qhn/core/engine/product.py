@@ -1,7 +1,7 @@
-"""The first rotation layer: it meets |0…0⟩, so it makes a product state, with real amplitudes.
+"""The first layer of R_Y, which turns |0…0⟩ into a product state with real amplitudes.
 
-ψ(x) = A(x >> 7) · B(x & 127), with A and B filled by `tables.fill_product`. The R_Z of that layer
-come with the next entangling pass.
+ψ(x) = A(x >> 7) · B(x & 127), where `tables.fill_product` fills A and B. The R_Z gates of the same
+layer are applied in the entangling pass that follows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from qhn.core.simd.vectors import load, multiply, multiply_add, spread, store, t
 
 @kernel
 def fill_state(re: Any, im: Any, high: Any, low: Any) -> None:
-    """The product state of two tables."""
-    # R_Y is real, and so is what it makes of |0…0⟩.
+    """Fill the state with the product of the tables A (``high``) and B (``low``)."""
+    # R_Y is a real matrix, so its action on |0…0⟩ gives real amplitudes.
     zero = spread(0.0)
     for a in range(high.size):
         factor = spread(high[a])
@@ -29,10 +29,10 @@ def fill_state(re: Any, im: Any, high: Any, low: Any) -> None:
 def product_gradient(
     bra: Any, high: Any, low: Any, by_high: Any, by_low: Any, gradient: Any
 ) -> None:
-    """R_Y gradients of the first layer, from the real part of λ alone.
+    """R_Y gradients of the first layer, from the real part of the adjoint state λ alone.
 
-    λ is first summed against each of the two tables; what remains are sums over small tables.
-    ``by_high`` and ``by_low`` are scratch of the sizes of ``high`` and ``low``.
+    λ is summed against each of the two tables in one pass. From there on only sums over small
+    tables remain. ``by_high`` and ``by_low`` are scratch of the sizes of ``high`` and ``low``.
     """
     by_low[:] = 0.0
     for a in range(high.size):
@@ -43,13 +43,18 @@ def product_gradient(
             along = multiply_add(vector, load(low, b), along)
             store(by_low, b, multiply_add(vector, factor, load(by_low, b)))
         by_high[a] = total(along)
+    # A derivative by the angle of one bit changes one of the two tables only: the other one has
+    # been summed over already.
     bit = _table_gradient(low, by_low, gradient, 0)
     _table_gradient(high, by_high, gradient, bit)
 
 
 @kernel
 def _table_gradient(table: Any, dual: Any, gradient: Any, bit: int) -> Any:
-    """Σ (dual₁ table₀ − dual₀ table₁) over pairs, for each bit of a table's index."""
+    """Σ (dual₁ table₀ − dual₀ table₁) over pairs of entries, for each bit of a table's index.
+
+    Writes to ``gradient`` from ``bit`` on, and returns the bit after the last one.
+    """
     stride = 1
     while stride < table.size:
         sum_ = 0.0

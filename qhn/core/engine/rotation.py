@@ -1,9 +1,9 @@
 """A layer of R_Y on every qubit, applied to a real array.
 
-R_Y is real, so it acts on the real and on the imaginary part of a state apart. Bits 0 to 5 of the
-index are rotated in one pass over blocks of 64 doubles, the higher ones three at a time, so that
-the eight vectors of a group stay in registers. ``cosines[b]`` and ``sines[b]`` belong to half the
-angle of the qubit at bit b.
+R_Y is a real matrix, so it acts on the real and on the imaginary part of a state separately. Bits 0
+to 5 of the index are rotated in one pass over blocks of 64 doubles, and the higher bits three at a
+time. In every pass the eight vectors that belong together stay in registers. ``cosines[b]`` and
+``sines[b]`` are cos θ/2 and sin θ/2 of the qubit at bit b.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ from qhn.core.simd.vectors import (
 
 @inlined
 def rotate_elements(c: Any, s: Any, vector: Any, flipped: Any) -> Any:
-    """R_Y on a element bit, given the vector with that bit flipped and the sine signed by it."""
+    """R_Y on one element bit.
+
+    ``flipped`` is the vector with that bit flipped. ``s`` is the sine, negative where the bit is 0.
+    """
     return multiply_add(s, flipped, multiply(c, vector))
 
 
@@ -57,10 +60,11 @@ def rotate_low(x: Any, cosines: Any, sines: Any) -> None:
     """R_Y on bits 0 to 5."""
     c0, c1, c2 = spread(cosines[0]), spread(cosines[1]), spread(cosines[2])
     c3, c4, c5 = spread(cosines[3]), spread(cosines[4]), spread(cosines[5])
-    # R_Y subtracts where a bit is 0 and adds where it is 1: the sine carries the sign.
+    # R_Y maps (a, b) to (c·a − s·b, c·b + s·a): the term of the other amplitude is subtracted where
+    # the bit is 0 and added where it is 1. The sine carries this sign.
     s0, s1, s2 = signed_bit0(sines[0]), signed_bit1(sines[1]), signed_bit2(sines[2])
     s3, s4, s5 = spread(sines[3]), spread(sines[4]), spread(sines[5])
-    # Bits 0 to 2 lie inside a vector, bits 3 to 5 number the eight vectors of a block.
+    # Bits 0 to 2 lie inside a vector, and bits 3 to 5 are the number of a vector in its block.
     for start in range(0, x.size, 64):
         v = load8(x, start, 8)
         v = (
@@ -84,7 +88,8 @@ def rotate_three(x: Any, bit: int, cosines: Any, sines: Any) -> None:
     c0, c1, c2 = spread(cosines[bit]), spread(cosines[bit + 1]), spread(cosines[bit + 2])
     s0, s1, s2 = spread(sines[bit]), spread(sines[bit + 1]), spread(sines[bit + 2])
     for block in range(0, x.size, 8 * stride):
-        # Each of the eight vectors moves on by one at a time: eight streams, all read in order.
+        # The inner loop goes through memory in eight parallel streams, each of them in order, which
+        # is what a processor can prefetch.
         for start in range(block, block + stride, 8):
             v = load8(x, start, stride)
             v = rotate8_bit2(c2, s2, rotate8_bit1(c1, s1, rotate8_bit0(c0, s0, v)))

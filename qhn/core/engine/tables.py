@@ -1,8 +1,8 @@
-"""Small tables over the bits of an index, from which states and phases are multiplied together.
+"""Small tables over the bits of an index, whose products are product states and phases.
 
-A layer's R_Z are one diagonal, exp(−i/2 Σ_b φ_b (−1)^{x_b}), and the first rotation layer makes a
-product state: both are an outer product of a table over bits 0 to 6 (128 entries) and one over
-the bits above.
+The R_Z gates of a layer are one diagonal matrix, exp(−i/2 Σ_b φ_b (−1)^{x_b}), and the first
+rotation layer makes a product state. Both are the outer product of a table over bits 0 to 6 (128
+entries) and a table over the bits above.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ LOW_SIZE = 1 << LOW
 
 @kernel
 def fill_product(table: Any, cosines: Any, sines: Any, first: int, last: int) -> None:
-    """``table[j] = Π_b (sines[b] if j_b else cosines[b])``, bits first … last − 1."""
+    """``table[j] = Π_b (sines[b] if j_b else cosines[b])``, where b runs from first to last − 1.
+
+    Bit b of the register is bit b − first of j.
+    """
     table[0] = 1.0
     size = 1
     for bit in range(first, last):
         for j in range(size):
-            # The upper half first: it is made of the lower one as it was before this bit.
+            # The upper half is filled first, from the lower half as it was before this bit.
             table[size + j] = table[j] * sines[bit]
             table[j] *= cosines[bit]
         size *= 2
@@ -32,7 +35,8 @@ def fill_product(table: Any, cosines: Any, sines: Any, first: int, last: int) ->
 
 @kernel
 def fill_phases(real: Any, imaginary: Any, angles: Any, first: int, last: int) -> None:
-    """``exp(−i/2 Σ_b angles[b] (−1)^{j_b})``, bits first … last − 1, in two arrays."""
+    """``exp(−i/2 Σ_b angles[b] (−1)^{j_b})`` in two arrays, where b runs from first to last − 1."""
+    # Only entry 0 and the factor of each bit need sines. All other entries are products of these.
     whole = 0.0
     for bit in range(first, last):
         whole += angles[bit]
@@ -40,7 +44,7 @@ def fill_phases(real: Any, imaginary: Any, angles: Any, first: int, last: int) -
     imaginary[0] = -np.sin(whole / 2)
     size = 1
     for bit in range(first, last):
-        # Bit 0 → 1 turns exp(−iφ/2) into exp(+iφ/2).
+        # A bit that changes from 0 to 1 turns exp(−iφ/2) into exp(+iφ/2): a factor of exp(iφ).
         c, s = np.cos(angles[bit]), np.sin(angles[bit])
         for j in range(size):
             real[size + j] = real[j] * c - imaginary[j] * s

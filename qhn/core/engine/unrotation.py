@@ -1,9 +1,10 @@
-"""A layer of R_Y undone on two states at once, with the gradients of its angles.
+"""The inverse of a layer of R_Y, applied to ψ and λ at once, and the gradients of its angles.
 
-R_Y(θ) = exp(−iθY/2) adds Im⟨λ|Y|ψ⟩ = Σ (λ₁ψ₀ − λ₀ψ₁) to the gradient, summed over pairs of
-amplitudes that differ in its qubit, and over real and imaginary parts apart. The layer's gates
-commute, so each sum may be taken before or after any of them is undone, as long as both states
-are at the same point: a group is loaded once, summed and rotated back in registers.
+The derivative by the angle of R_Y(θ) = exp(−iθY/2) is Im⟨λ|Y|ψ⟩ = Σ (λ₁ψ₀ − λ₀ψ₁). The sum runs
+over all pairs of amplitudes that differ in the qubit of the gate, for the real and the imaginary
+parts separately. The gates of a layer commute, so a sum may be taken before or after any of them is
+undone, as long as the same gates are undone on both states. So each group of amplitudes is loaded
+once, and is summed and rotated back in registers.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ from qhn.core.simd.vectors import (
 
 @kernel
 def unrotate_elements(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: Any) -> None:
-    """Bits 0 to 2. Bits above them are left to the other passes."""
-    # Bits 3 to 5 do not join this pass, as they do in `rotate_low`: two states of eight vectors,
-    # six sums and twelve factors would not fit into 32 registers.
+    """Undo R_Y on the element bits 0 to 2, and add their gradients."""
+    # `rotate_low` also does bits 3 to 5 in its pass. Here two states of eight vectors, six sums and
+    # twelve factors would not fit into 32 registers.
     c0, c1, c2 = spread(cosines[0]), spread(cosines[1]), spread(cosines[2])
-    # The inverse of a rotation is that by the opposite angle.
+    # The inverse of a rotation is the rotation by the opposite angle.
     s0, s1, s2 = signed_bit0(-sines[0]), signed_bit1(-sines[1]), signed_bit2(-sines[2])
     sum0 = sum1 = sum2 = spread(0.0)
     for start in range(0, ket.size, 8):
@@ -70,7 +71,8 @@ def unrotate_elements(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: An
         k, b = rotate_elements(c2, s2, k, flipped), rotate_elements(c2, s2, b, flip_bit2(b))
         store(ket, start, k)
         store(bra, start, b)
-    # λ₁ψ₀ counts with a plus and λ₀ψ₁ with a minus: the sign is given once, to the sums.
+    # λ₁ψ₀ is added and λ₀ψ₁ is subtracted. The signs are applied once, to the sums, rather than in
+    # every step of the loop.
     gradient[0] += total(multiply(signed_bit0(1.0), sum0))
     gradient[1] += total(multiply(signed_bit1(1.0), sum1))
     gradient[2] += total(multiply(signed_bit2(1.0), sum2))
@@ -78,13 +80,13 @@ def unrotate_elements(ket: Any, bra: Any, cosines: Any, sines: Any, gradient: An
 
 @inlined
 def unrotate8(c0: Any, s0: Any, c1: Any, s1: Any, c2: Any, s2: Any, v: Any) -> Any:
-    """R_Y on the three bits of eight vectors."""
+    """R_Y on all three bits of the numbers of eight vectors."""
     return rotate8_bit2(c2, s2, rotate8_bit1(c1, s1, rotate8_bit0(c0, s0, v)))
 
 
 @kernel
 def unrotate_three(ket: Any, bra: Any, bit: int, cosines: Any, sines: Any, gradient: Any) -> None:
-    """Bits ``bit`` to ``bit + 2``, all above the element bits."""
+    """Undo R_Y on bits ``bit`` to ``bit + 2`` above the element bits, and add their gradients."""
     stride = 1 << bit
     c0, c1, c2 = spread(cosines[bit]), spread(cosines[bit + 1]), spread(cosines[bit + 2])
     s0, s1, s2 = spread(-sines[bit]), spread(-sines[bit + 1]), spread(-sines[bit + 2])
@@ -104,7 +106,7 @@ def unrotate_three(ket: Any, bra: Any, bit: int, cosines: Any, sines: Any, gradi
 
 @kernel
 def unrotate_two(ket: Any, bra: Any, bit: int, cosines: Any, sines: Any, gradient: Any) -> None:
-    """Bits ``bit`` and ``bit + 1``."""
+    """Undo R_Y on bits ``bit`` and ``bit + 1``, and add their gradients."""
     stride = 1 << bit
     c0, c1 = spread(cosines[bit]), spread(cosines[bit + 1])
     s0, s1 = spread(-sines[bit]), spread(-sines[bit + 1])
@@ -122,7 +124,7 @@ def unrotate_two(ket: Any, bra: Any, bit: int, cosines: Any, sines: Any, gradien
 
 @kernel
 def unrotate_one(ket: Any, bra: Any, bit: int, cosines: Any, sines: Any, gradient: Any) -> None:
-    """One bit."""
+    """Undo R_Y on one bit, and add its gradient."""
     stride = 1 << bit
     c, s = spread(cosines[bit]), spread(-sines[bit])
     sum0 = spread(0.0)
@@ -139,7 +141,7 @@ def unrotate_one(ket: Any, bra: Any, bit: int, cosines: Any, sines: Any, gradien
 def unrotate_layer(
     ket: Any, bra: Any, n_bits: int, cosines: Any, sines: Any, gradient: Any
 ) -> None:
-    """All ``n_bits`` bits; adds to ``gradient[b]`` for the qubit at bit b."""
+    """Undo R_Y on all ``n_bits`` bits, and add to ``gradient[b]`` for the qubit at bit b."""
     unrotate_elements(ket, bra, cosines, sines, gradient)
     bit = 3
     while n_bits - bit >= 3:

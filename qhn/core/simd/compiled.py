@@ -1,10 +1,11 @@
 """How every kernel of the package is compiled: once per machine, then read from the disk cache.
 
-The cache lies in ``__pycache__`` beside each file, or where that cannot be written in the user's
-cache folder, or where ``NUMBA_CACHE_DIR`` says. Numba keys it by processor and by the time stamp of
-the file that holds a function, and does not see that a function it calls, in another file, has
-changed. `SOURCES` closes that gap: a digest of all files with compiled code, which entry points
-hold in their closure, and a closure's values are part of the key.
+The cache is in ``__pycache__`` beside each source file, or in the user's cache folder if that one
+cannot be written, or in the folder that ``NUMBA_CACHE_DIR`` names. Numba's cache key contains the
+processor and the time stamp of the file in which a function is defined. It does not notice when
+another file changes whose functions are called. `SOURCES` closes this gap: it is a digest of all
+files with compiled code. Every entry point holds it in its closure, and the values in a closure are
+part of Numba's key.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from numba.core.caching import FunctionCache
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# No fast math: the order of additions is then fixed by the source, on every call.
+# No fast math: it would let the compiler reorder additions, and results would no longer be the same
+# bit for bit. The NumPy error model divides by 0 without a check in every loop. Without Python's
+# global lock, other threads of the process go on while a kernel runs.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _IMPORTED = b"from qhn.core.simd"
 
 
 def _digest() -> str:
-    """Of every file of core that has compiled code: those in this folder and all that import it."""
+    """SHA-256 of all files with compiled code: those of this folder and all that import them."""
     here = Path(__file__).parent
     texts = {path: path.read_bytes() for path in sorted(here.parent.rglob("*.py"))}
     used = (text for path, text in texts.items() if path.parent == here or _IMPORTED in text)
@@ -38,33 +41,41 @@ SOURCES = _digest()
 
 
 def inlined(function: F) -> F:
-    """A building block, compiled into its callers, where its vectors stay in registers."""
+    """Compile a building block into each of its callers, so that its vectors stay in registers."""
     return cast(F, numba.njit(function, forceinline=True, **_OPTIONS))
 
 
 def kernel(function: F) -> F:
-    """A pass over the state, called by other compiled code only."""
+    """Compile a pass over an array that only other compiled code calls."""
     return cast(F, numba.njit(function, **_OPTIONS))
 
 
 def entry(function: F) -> F:
-    """An entry point from Python, cached on disk. It must hold `SOURCES` in its closure."""
+    """Compile a function that Python calls, and cache it on disk.
+
+    The function must hold `SOURCES` in its closure; see the description of this module.
+    """
     dispatcher = numba.njit(function, **_OPTIONS)
+    # Numba's classes have no type hints; as `Any` they pass the strict type checker.
     light_cache: Any = _LightCache
-    # Where no folder can be written, every process compiles for itself.
+    # The assignment is what `njit(cache=True)` does with Numba's own kind of cache. Numba raises
+    # RuntimeError where it can write to no cache folder; each process then compiles for itself.
     with contextlib.suppress(RuntimeError):
         dispatcher._cache = light_cache(function)
     return cast(F, dispatcher)
 
 
 class _LightCache(FunctionCache):
-    """A cache that does not load Numba's whole library of operations before it loads a function.
+    """A cache that loads compiled functions without importing Numba's whole library of operations.
 
-    That takes 0.3 s, and only compiling needs it, which loads it when it comes to that: what is
-    in the cache is machine code, and needs no more than Numba's memory management.
+    That import takes 0.3 s. Only the compiler needs it, and imports it by itself if a function is
+    not in the cache. A cached function is machine code, which needs Numba's memory management and
+    nothing else.
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # The same as the method that it replaces, but for its first line: that one calls
+        # `target_context.refresh()`, which registers (and so imports) every operation of Numba.
         runtime: Any = numba.core.runtime
         runtime.rtsys.initialize(target_context)
         guard: Any = self._guard_against_spurious_io_errors

@@ -1,7 +1,8 @@
 """The natural logarithm of eight doubles at once, to about one unit in the last place.
 
-x = 2^e · m with m in [√½, √2), and ln m = 2 artanh s = 2 (s + s³/3 + s⁵/5 + …), s = (m−1)/(m+1).
-As |s| < 0.172, eleven terms of the series reach double precision.
+A double x is split into x = 2^e · m with m in [√½, √2), so ln x = e ln 2 + ln m. With
+s = (m−1)/(m+1), ln m = 2 artanh s = 2 (s + s³/3 + s⁵/5 + …). Since |s| < 0.172, eleven terms after
+the first reach double precision.
 """
 
 from __future__ import annotations
@@ -26,27 +27,33 @@ from qhn.core.simd.vectors import (
     vector8,
 )
 
-SMALLEST = 2.0**-1022  # the smallest normal double, which zero is taken for
-# ln 2 as a sum: the first part has 32 bits, so that its product with an exponent is exact.
+SMALLEST = 2.0**-1022  # the smallest normal double, which takes the place of zero
+# ln 2 is the sum of two parts. The first has only 32 significant bits, so that its product with
+# the exponent of a double (11 bits) is exact.
 _LN2_HIGH = math.floor(math.log(2.0) * 2.0**32) / 2.0**32
 _LN2_LOW = 1.9082149292705877e-10
 _SERIES = tuple(1.0 / (2 * k + 1) for k in range(1, 12))
+# The 64 bits of a double, read as an integer: bits 52 to 62 are its exponent, the lower ones its
+# mantissa.
 _SQRT_HALF_BITS = struct.unpack("<q", struct.pack("<d", math.sqrt(0.5)))[0]
 _INTEGERS = ir.VectorType(ir.IntType(64), 8)
 
 
 def _repeated(value: int) -> Any:
+    """A constant vector of eight equal 64-bit integers."""
     return ir.Constant(_INTEGERS, [ir.Constant(ir.IntType(64), value)] * 8)
 
 
 def _exponent_bits(builder: Any, bits: Any) -> Any:
-    """Floor of log₂(x / √½), from the bits of a positive double."""
+    """Floor of log₂(x / √½) as an integer, from the bits of positive doubles x."""
+    # Positive doubles are ordered as their bits are. So this difference is the exponent of x,
+    # less one wherever the mantissa of x is below that of √½.
     return builder.ashr(builder.sub(bits, _repeated(_SQRT_HALF_BITS)), _repeated(52))
 
 
 @operation
 def exponent(typing: Any, vector: Any) -> Any:
-    """E of x = 2^e · m, m in [√½, √2), as a double; for positive normal doubles."""
+    """The exponent e in x = 2^e · m with m in [√½, √2), as a double; x is positive and normal."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         e = _exponent_bits(builder, builder.bitcast(args[0], _INTEGERS))
@@ -57,10 +64,11 @@ def exponent(typing: Any, vector: Any) -> Any:
 
 @operation
 def mantissa(typing: Any, vector: Any) -> Any:
-    """M of x = 2^e · m, m in [√½, √2)."""
+    """The factor m in x = 2^e · m with m in [√½, √2); x is positive and normal."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bits = builder.bitcast(args[0], _INTEGERS)
+        # To subtract e from the exponent's bits is to divide x by 2^e.
         scale = builder.shl(_exponent_bits(builder, bits), _repeated(52))
         return builder.bitcast(builder.sub(bits, scale), LLVM_VECTOR)
 
@@ -69,13 +77,14 @@ def mantissa(typing: Any, vector: Any) -> Any:
 
 @inlined
 def logarithm(x: Any) -> Any:
-    """Ln x for eight doubles x >= 0; ln 0 is taken as ln 2^−1022 = −708.4."""
+    """ln x of eight doubles x >= 0. ln 0 is taken to be ln 2^−1022 = −708.4, so it is finite."""
     x = maximum(x, spread(SMALLEST))
     e, m = exponent(x), mantissa(x)
     one = spread(1.0)
     s = divide(subtract(m, one), add(m, one))
     z = multiply(s, s)
-    # From the smallest term up, so that none is lost to the rounding of larger ones.
+    # Horner's scheme begins with the smallest term, so that no term is lost in the rounding of
+    # larger ones.
     series = spread(_SERIES[10])
     series = multiply_add(series, z, spread(_SERIES[9]))
     series = multiply_add(series, z, spread(_SERIES[8]))
@@ -88,6 +97,7 @@ def logarithm(x: Any) -> Any:
     series = multiply_add(series, z, spread(_SERIES[1]))
     series = multiply_add(series, z, spread(_SERIES[0]))
     twice = add(s, s)
-    # The long part of e · ln 2 is exact and comes last; what is short is summed before it.
+    # The large part of e · ln 2 is exact and is added last, after the sum of all small parts: the
+    # result is rounded once at its own size.
     small = multiply_add(e, spread(_LN2_LOW), multiply(multiply(twice, z), series))
     return multiply_add(e, spread(_LN2_HIGH), add(twice, small))

@@ -1,21 +1,22 @@
-"""Which processor the numbers come from.
+"""The name of the processor that computes the results.
 
-Results are reproducible bit for bit on one kind of processor: another one may have other vector
-instructions, with which the compiler rounds in another order. So each result says what it was
-computed on.
+Results are reproducible bit for bit on one kind of processor. Another kind may have other vector
+instructions, for example no fused multiply-add, and then results are rounded differently. For this
+reason each result states on which processor it was computed.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
-# Of the hundreds of features that a processor has, those that decide how doubles are added up.
+# A processor has hundreds of features. These are the ones that decide how doubles are added up.
 _FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512dq", "avx512vl", "neon", "sve")
 
 
 @cache
 def processor_text() -> str:
     """The processor's name and its vector features, such as ``znver4 avx avx2 fma sse4.2``."""
+    # llvmlite takes a moment to import, and only results need it.
     from llvmlite import binding
 
     there = binding.get_host_cpu_features()

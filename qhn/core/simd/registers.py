@@ -1,6 +1,8 @@
-"""Groups of two, four and eight vectors at a stride, and R_Y on the bits that number them.
+"""Groups of two, four or eight vectors at a stride, and R_Y on the bits of their number.
 
-A group is a tuple: vector k lies at ``start + k · stride``. Bit j of k stands for one qubit.
+A group is a tuple of vectors of eight doubles. Vector k of a group is read from ``start + k ·
+stride`` of an array. Bit j of the number k belongs to one qubit, so R_Y on this qubit combines
+pairs of vectors whose numbers differ in bit j.
 """
 
 from __future__ import annotations
@@ -10,67 +12,71 @@ from typing import Any
 from qhn.core.simd.compiled import inlined
 from qhn.core.simd.vectors import load, multiply, multiply_add, multiply_subtract, store
 
+# Everything here is written out for two, four and eight vectors, because Numba resolves an element
+# of a tuple while it compiles only if the index is a constant. A variable index would become a
+# branch at every access.
+
 
 @inlined
 def load2(x: Any, start: Any, stride: Any) -> Any:
-    """Two vectors, read."""
+    """Read two vectors."""
     return load(x, start), load(x, start + stride)
 
 
 @inlined
 def load4(x: Any, start: Any, stride: Any) -> Any:
-    """Four vectors, read."""
+    """Read four vectors."""
     return load2(x, start, stride) + load2(x, start + 2 * stride, stride)
 
 
 @inlined
 def load8(x: Any, start: Any, stride: Any) -> Any:
-    """Eight vectors, read."""
+    """Read eight vectors."""
     return load4(x, start, stride) + load4(x, start + 4 * stride, stride)
 
 
 @inlined
 def store2(x: Any, start: Any, stride: Any, group: Any) -> None:
-    """Two vectors, written."""
+    """Write two vectors."""
     store(x, start, group[0])
     store(x, start + stride, group[1])
 
 
 @inlined
 def store4(x: Any, start: Any, stride: Any, group: Any) -> None:
-    """Four vectors, written."""
+    """Write four vectors."""
     store2(x, start, stride, group[:2])
     store2(x, start + 2 * stride, stride, group[2:])
 
 
 @inlined
 def store8(x: Any, start: Any, stride: Any, group: Any) -> None:
-    """Eight vectors, written."""
+    """Write eight vectors."""
     store4(x, start, stride, group[:4])
     store4(x, start + 4 * stride, stride, group[4:])
 
 
 @inlined
 def rotate(c: Any, s: Any, a: Any, b: Any) -> Any:
-    """R_Y on two vectors: (c·a − s·b, c·b + s·a)."""
+    """R_Y(θ) on two vectors: (c·a − s·b, c·b + s·a), where c = cos θ/2 and s = sin θ/2."""
     return multiply_subtract(s, b, multiply(c, a)), multiply_add(s, a, multiply(c, b))
 
 
 @inlined
 def rotate2(c: Any, s: Any, v: Any) -> Any:
-    """R_Y on the one bit of a pair."""
+    """R_Y on the only bit of a pair of vectors."""
     return rotate(c, s, v[0], v[1])
 
 
 @inlined
 def rotate4_bit0(c: Any, s: Any, v: Any) -> Any:
-    """R_Y on bit 0 of four."""
+    """R_Y on bit 0 of the numbers of four vectors."""
     return rotate2(c, s, v[:2]) + rotate2(c, s, v[2:])
 
 
 @inlined
 def rotate4_bit1(c: Any, s: Any, v: Any) -> Any:
-    """R_Y on bit 1 of four."""
+    """R_Y on bit 1 of the numbers of four vectors."""
     a0, b0 = rotate(c, s, v[0], v[2])
     a1, b1 = rotate(c, s, v[1], v[3])
     return a0, a1, b0, b1
@@ -78,19 +84,19 @@ def rotate4_bit1(c: Any, s: Any, v: Any) -> Any:
 
 @inlined
 def rotate8_bit0(c: Any, s: Any, v: Any) -> Any:
-    """R_Y on bit 0 of eight."""
+    """R_Y on bit 0 of the numbers of eight vectors."""
     return rotate4_bit0(c, s, v[:4]) + rotate4_bit0(c, s, v[4:])
 
 
 @inlined
 def rotate8_bit1(c: Any, s: Any, v: Any) -> Any:
-    """R_Y on bit 1 of eight."""
+    """R_Y on bit 1 of the numbers of eight vectors."""
     return rotate4_bit1(c, s, v[:4]) + rotate4_bit1(c, s, v[4:])
 
 
 @inlined
 def rotate8_bit2(c: Any, s: Any, v: Any) -> Any:
-    """R_Y on bit 2 of eight."""
+    """R_Y on bit 2 of the numbers of eight vectors."""
     a0, b0 = rotate(c, s, v[0], v[4])
     a1, b1 = rotate(c, s, v[1], v[5])
     a2, b2 = rotate(c, s, v[2], v[6])
@@ -100,36 +106,36 @@ def rotate8_bit2(c: Any, s: Any, v: Any) -> Any:
 
 @inlined
 def cross(sum_: Any, ket: Any, bra: Any, i: int, j: int) -> Any:
-    """``sum_ + bra_j · ket_i − bra_i · ket_j``: one pair's share of an R_Y gradient."""
+    """``sum_ + bra_j · ket_i − bra_i · ket_j``: what one pair adds to an R_Y gradient."""
     return multiply_add(bra[j], ket[i], multiply_subtract(bra[i], ket[j], sum_))
 
 
 @inlined
 def cross4_bit0(sum_: Any, ket: Any, bra: Any) -> Any:
-    """`cross` over the pairs of bit 0 of four."""
+    """`cross` over the pairs of four vectors whose numbers differ in bit 0."""
     return cross(cross(sum_, ket, bra, 0, 1), ket, bra, 2, 3)
 
 
 @inlined
 def cross4_bit1(sum_: Any, ket: Any, bra: Any) -> Any:
-    """`cross` over the pairs of bit 1 of four."""
+    """`cross` over the pairs of four vectors whose numbers differ in bit 1."""
     return cross(cross(sum_, ket, bra, 0, 2), ket, bra, 1, 3)
 
 
 @inlined
 def cross8_bit0(sum_: Any, ket: Any, bra: Any) -> Any:
-    """`cross` over the pairs of bit 0 of eight."""
+    """`cross` over the pairs of eight vectors whose numbers differ in bit 0."""
     return cross4_bit0(cross4_bit0(sum_, ket[:4], bra[:4]), ket[4:], bra[4:])
 
 
 @inlined
 def cross8_bit1(sum_: Any, ket: Any, bra: Any) -> Any:
-    """`cross` over the pairs of bit 1 of eight."""
+    """`cross` over the pairs of eight vectors whose numbers differ in bit 1."""
     return cross4_bit1(cross4_bit1(sum_, ket[:4], bra[:4]), ket[4:], bra[4:])
 
 
 @inlined
 def cross8_bit2(sum_: Any, ket: Any, bra: Any) -> Any:
-    """`cross` over the pairs of bit 2 of eight."""
+    """`cross` over the pairs of eight vectors whose numbers differ in bit 2."""
     half = cross(cross(sum_, ket, bra, 0, 4), ket, bra, 1, 5)
     return cross(cross(half, ket, bra, 2, 6), ket, bra, 3, 7)
