@@ -1,1 +1,1 @@
-"""The science: circuits, binary networks, objectives and training, in NumPy and Numba alone."""
+"""The science: circuits, binary networks, objectives and training, in NumPy and Numba only."""

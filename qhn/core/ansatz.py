@@ -1,6 +1,6 @@
-"""Variational circuits as data: layers of RY and RZ on every qubit, and CNOTs between them.
+"""Variational circuits as plain data: layers of RY and RZ on every qubit, and CNOTs between them.
 
-The brickwork circuit with CNOTs before the rotations is the published one (arXiv 2301.08292).
+The circuit of arXiv 2301.08292 is the brickwork one with CNOTs before the rotations.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Entangler = Literal["brickwork", "chain", "ring"]
 class Ansatz:
     """A circuit of ``depth`` layers on ``n_qubits`` qubits.
 
-    Each layer holds one RY and then one RZ on every qubit, and the CNOTs of its entangler before
-    the rotations (``entanglers_first``) or after them. Parameters have the shape
-    ``(depth, 2, n_qubits)``: ``[l, 0]`` are the RY angles of layer l, ``[l, 1]`` its RZ angles,
-    in radians.
+    Each layer has one RY and then one RZ on every qubit. The CNOTs of its entangler come before
+    these rotations (``entanglers_first``) or after them. The parameters are angles in radians, in
+    an array of shape ``(depth, 2, n_qubits)``: ``[l, 0]`` are the RY angles of layer l and
+    ``[l, 1]`` its RZ angles.
 
     Raises:
         InvalidValueError: if a field is out of its range.
@@ -58,17 +58,17 @@ class Ansatz:
 
     @classmethod
     def ring(cls, n_qubits: int, depth: int, *, entanglers_first: bool = False) -> Self:
-        """The chain closed by (N−1,0); two qubits have no ring, only the chain."""
+        """The CNOTs of `chain` and then one on (N−1,0); for two qubits the same as `chain`."""
         return cls(n_qubits, depth, "ring", entanglers_first)
 
     @property
     def parameter_shape(self) -> tuple[int, int, int]:
-        """``(depth, 2, n_qubits)``."""
+        """The shape of the angles, ``(depth, 2, n_qubits)``."""
         return (self.depth, 2, self.n_qubits)
 
     @property
     def n_parameters(self) -> int:
-        """Number of angles, 2 · depth · N."""
+        """The number of angles, 2 · depth · N."""
         return 2 * self.depth * self.n_qubits
 
     def cnots(self, layer: int) -> tuple[tuple[int, int], ...]:
@@ -77,6 +77,7 @@ class Ansatz:
             first = (layer + 1) % 2
             return tuple((q, q + 1) for q in range(first, self.n_qubits - 1, 2))
         pairs = tuple((q, q + 1) for q in range(self.n_qubits - 1))
+        # On two qubits, (1,0) would follow (0,1): that is no ring, so it is left out.
         if self.entangler == "ring" and self.n_qubits > 2:
             pairs += ((self.n_qubits - 1, 0),)
         return pairs

@@ -1,4 +1,4 @@
-"""The array types of the package, and how arrays from outside reach compiled code."""
+"""The array types of the package, and how arrays of callers are passed to compiled code."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BitArray = NDArray[np.uint8]
-#: What `numpy.savez` keeps without pickle: how trainers, optimisers and estimators are put away.
+#: Arrays by name, as `numpy.savez` stores them without pickle. Trainers, optimisers and estimators
+#: give their states in this form.
 ArrayState = Mapping[str, NDArray[Any]]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def readonly(array: FloatArray) -> FloatArray:
-    """The array as read-only, contiguous float64; without a copy if it is the latter two.
+    """A read-only view of the array as contiguous float64. It is copied only if it is not that.
 
-    Tables in shared memory are read-only, other inputs are not. Numba sees two types in that and
-    would compile every pass twice, so all inputs go in as read-only.
+    Tables in shared memory are read-only, and other inputs are not. For Numba these are two types
+    of array, and it would compile every pass twice. So all inputs are passed as read-only.
     """
     return frozen(np.asarray(array, dtype=np.float64))
 
 
 def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
-    """The array as read-only and contiguous, of its own type; see `readonly`."""
+    """A read-only, contiguous view of an array of any type; see `readonly`."""
+    # A view of its own, so that the caller's array stays writable.
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Rules that many values share."""
+"""Checks that many kinds of values have in common."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from qhn.core.errors import InvalidValueError
 
 
 def check_count(name: str, value: SupportsIndex, least: int = 1) -> int:
-    """A whole number, as Python's own integer; True and False are none.
+    """Check that a value is a whole number, and return it as a Python integer.
+
+    True and False are refused, although Python counts them as integers.
+
+    Args:
+        name: what messages call the value.
+        value: a Python or NumPy integer.
+        least: the smallest number that is allowed.
 
     Raises:
-        InvalidValueError: if it is not whole, or below ``least``.
+        InvalidValueError: if it is not a whole number, or is below ``least``.
     """
     try:
         if isinstance(value, bool):

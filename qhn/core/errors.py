@@ -6,21 +6,21 @@
     ├── InvalidValueError (ValueError)   a value breaks a rule
     ├── SpecError                        a sweep file has mistakes; all of them are listed
     ├── StoreError                       the store cannot be read or written, or is in use
-    │   ├── DamagedError                 one file of the store cannot be used
-    │   └── NewerFormatError             one file of the store is of a newer qhn
+    │   ├── DamagedError                 a file of the store cannot be used
+    │   └── NewerFormatError             a file of the store was written by a newer qhn
     ├── TrackingError                    the MLflow store cannot be used
-    ├── DivergedError                    a training has come to numbers that are not finite
+    ├── DivergedError                    a training has reached numbers that are not finite
     ├── RayError                         Ray, which runs the trials, cannot be started
-    └── NotFoundError                    no sweep or trial has that name
+    └── NotFoundError                    no sweep or trial has this name
 
-A message states the rule, then the value it got, then the way out.
+Each message states the rule, then the value that was found, then what the reader can do.
 """
 
 from __future__ import annotations
 
 
 class QhnError(Exception):
-    """Root of the tree: the command line prints its message without a traceback."""
+    """The base of all errors of qhn. The command line prints its message without a traceback."""
 
 
 class InvalidValueError(QhnError, ValueError):
@@ -36,16 +36,17 @@ class StoreError(QhnError):
 
 
 class DamagedError(StoreError):
-    """One file of the store cannot be used; whoever trains its trial next sets it aside.
+    """A file of the store cannot be used. The next process that trains its trial sets it aside.
 
     Attributes:
-        key: name of the file in the store.
-        why: what is wrong with it, in words that complete "it must be readable, but".
-        digest: of the content that was found damaged, where there was any to be read.
+        key: the name of the file in the store.
+        why: what is wrong with it, in words that complete "it must be readable, but …".
+        digest: SHA-256 of the damaged content; None if no content could be read.
     """
 
     def __init__(self, key: str, why: str, digest: str | None = None) -> None:
-        # Handed on whole, so that the error can travel between processes.
+        # Pickle rebuilds an error from its arguments. With all three of them it can be sent from
+        # one process to another.
         super().__init__(key, why, digest)
         self.key = key
         self.why = why
@@ -59,21 +60,21 @@ class DamagedError(StoreError):
 
 
 class NewerFormatError(StoreError):
-    """One file of the store was written by a newer version, and is left as it is."""
+    """A file of the store was written by a newer version of qhn. It is left as it is."""
 
 
 class TrackingError(QhnError):
-    """The tracking store cannot be reached or used."""
+    """The MLflow tracking store cannot be reached or used."""
 
 
 class DivergedError(QhnError):
-    """A training has come to numbers that are not finite, from which it cannot come back."""
+    """A training has reached numbers that are not finite, and cannot recover from them."""
 
 
 class RayError(QhnError):
     """Ray, which runs the trials, cannot be started.
 
-    If it stops later it takes this process with it, and `qhn.cli.supervisor` says so.
+    If Ray stops later, it ends the driver's process as well, and `qhn.cli.supervisor` says so.
     """
 
 

@@ -1,8 +1,8 @@
-"""Every metric that a report may hold, declared once: its name, what people call it, its unit.
+"""All metrics that a report may have: their names, titles and units.
 
-The set is open. A history or a result names the metrics that it holds; a metric that it does not
-hold is absent, and reads as NaN. So a metric can be added without making older files unreadable.
-Where a number is estimated, its standard error is reported beside it, as `standard_error` names it.
+More metrics can be added at any time. Each history and each result names the metrics that it has,
+and a metric that it does not have reads as NaN. So older files stay readable. If a metric is an
+estimate, its standard error is reported too, under the name that `standard_error` gives.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: in histories, results and MLflow.
-        title: for tables and figures.
+        name: its name in histories, in results and in MLflow.
+        title: its name in tables and figures.
         unit: ``"nats"``, or empty for a pure number.
-        better: the direction of improvement, ``"neither"`` where there is none.
+        better: the direction of improvement, ``"neither"`` if there is none.
     """
 
     name: str
@@ -45,7 +45,8 @@ def _accuracies() -> tuple[Metric, ...]:
 
 
 ACCURACIES = _accuracies()
-#: In the order in which reports give them. Append; the order of a stored history is its own.
+#: All metrics, in the order in which reports give them. Add new ones at the end: `ORIGINAL_NAMES`
+#: counts from the beginning. A stored history keeps its own order.
 METRICS: tuple[Metric, ...] = (
     Metric("objective", "objective", "nats", "down"),
     Metric("lambda", "λ", "", "neither"),
@@ -56,10 +57,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("gradient_norm", "norm of the gradient", "", "neither"),
     *ACCURACIES,
 )
-#: What a sweep is followed by while it runs: how good sampled networks are on unseen data.
+#: The metric that is shown while a sweep runs: how good sampled networks are on unseen data.
 HEADLINE = "test_accuracy_expected"
 BY_NAME = {metric.name: metric for metric in METRICS}
-#: The metrics of version f0fdd86. `results_digest` is over these alone, whatever is added.
+#: The metrics of version f0fdd86. `results_digest` is taken over these only, so that it stays the
+#: same when metrics are added.
 ORIGINAL_NAMES = tuple(metric.name for metric in METRICS[:15])
 
 

@@ -1,7 +1,8 @@
-"""Independent random streams from one seed, one for each purpose.
+"""Independent random streams from one seed, one stream for each purpose.
 
-A stream depends on the seed, its purpose and (where a purpose draws anew at each step) the step,
-never on what was drawn before. So a resumed trial needs no generator state to go on bit for bit.
+A stream depends on the seed and on its purpose, and on the step if the purpose draws anew at each
+step. It never depends on what was drawn before. So a resumed trial continues bit for bit without a
+stored generator state.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from qhn.core.checks import check_count
 
 
 class Purpose(IntEnum):
-    """What a stream is for. Values are part of every result: append, never renumber."""
+    """What a stream is used for. The numbers decide every result: append, but never renumber."""
 
     INITIAL_ANGLES = 0
     TRAIN_DATA = 1
@@ -25,11 +26,19 @@ class Purpose(IntEnum):
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
-    """The random generator of one purpose (and, for example, one step) under a seed.
+    """The random generator for a seed, a purpose and, for example, a step.
+
+    Args:
+        seed: a whole number from 0 on.
+        purpose: what the numbers are used for.
+        index: further whole numbers that select a stream, such as the step.
 
     Raises:
-        InvalidValueError: if the seed is not a whole number, or negative.
+        InvalidValueError: if the seed is not a whole number, or is negative.
     """
     entropy = check_count("seed", seed, least=0)
+    # A spawn key selects one of many independent streams of the same seed. If the numbers were
+    # added to the seed instead, neighbouring seeds would share streams.
     sequence = np.random.SeedSequence(entropy, spawn_key=(int(purpose), *index))
+    # Named explicitly, because NumPy may change the generator behind `default_rng`.
     return np.random.Generator(np.random.PCG64(sequence))

@@ -1,6 +1,6 @@
-"""Fill the cache of compiled code: for images, and before many processes start at once.
+"""Compile everything and fill the cache of compiled code: ``python -m qhn.core.warmup``.
 
-python -m qhn.core.warmup
+Run it when an image is built, or before many processes start at once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from qhn.core.objectives.objective import Objective
 
 
 def compile_all() -> float:
-    """Compile every entry point that is not in the cache yet.
+    """Compile every entry point that is not in the cache yet, and load all of them.
 
     Returns:
-        Seconds it took: some tens on a machine's first use, below one later.
+        The seconds that it took: some tens on the first use of a machine, less than one later.
     """
     start = time.perf_counter()
+    # Numba compiles a function when it is called. Six qubits are 64 outcomes, the fewest for which
+    # the objectives use compiled code.
     ansatz = Ansatz.brickwork(n_qubits=6, depth=2)
     engine = Engine(ansatz)
     q = engine.probabilities(np.ones(ansatz.parameter_shape))

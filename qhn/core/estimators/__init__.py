@@ -1,1 +1,1 @@
-"""How value and gradient of an objective are had at given angles."""
+"""Estimators, which give the value and the gradient of an objective at given angles."""

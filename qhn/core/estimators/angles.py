@@ -1,4 +1,4 @@
-"""A trial's angles: where they start, and how they come back from a checkpoint."""
+"""The angles of a trial: how they start, and how they are restored from a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from qhn.core.seeds import Purpose, stream
 
 
 def initial_angles(ansatz: Ansatz, seed: int) -> FloatArray:
-    """Where a trial starts: angles uniform in [0, 2π), shape ``(depth, 2, N)``.
+    """The angles at which a trial starts: uniform in [0, 2π), shape ``(depth, 2, N)``.
 
     Raises:
-        InvalidValueError: if the seed is not a whole number, or negative.
+        InvalidValueError: if the seed is not a whole number, or is negative.
     """
     rng = stream(seed, Purpose.INITIAL_ANGLES)
     angles: FloatArray = rng.uniform(0.0, 2.0 * np.pi, ansatz.parameter_shape)
@@ -25,10 +25,15 @@ def initial_angles(ansatz: Ansatz, seed: int) -> FloatArray:
 
 
 def restored_angles(name: str, array: NDArray[Any], ansatz: Ansatz) -> FloatArray:
-    """A copy of angles that were put away.
+    """Check angles from a checkpoint, and return a copy of them.
+
+    Args:
+        name: what messages call the array.
+        array: the angles, shape ``(depth, 2, N)``, float64.
+        ansatz: the circuit that they are for.
 
     Raises:
-        InvalidValueError: if they are of another circuit.
+        InvalidValueError: if their shape or type shows that they belong to another circuit.
     """
     shape = ansatz.parameter_shape
     if array.shape != shape or array.dtype != np.float64:

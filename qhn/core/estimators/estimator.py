@@ -1,7 +1,7 @@
-"""The seam between trainer and device: what a trainer asks, whatever it is trained on.
+"""The protocol between a trainer and a device: what a trainer asks for, on any device.
 
-An estimator knows the problem, the objective and one device. A trainer knows an estimator alone:
-whether numbers are exact or come from samples is none of its business.
+An estimator knows the problem, the objective and one device. A trainer knows only an estimator. It
+does not know whether the numbers are exact or estimated from samples.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import ArrayState, FloatArray
 
 
-@dataclass(slots=True)  # frozen would double what making one costs, at every step
+@dataclass(slots=True)  # one is made at every step, and frozen ones take twice as long to make
 class Evaluation:
-    """An objective at one point of training.
+    """The value and the gradient of an objective at given angles.
 
     Attributes:
-        value: of the objective, per datum, in nats.
-        gradient: by the angles, in radians, of their shape.
-        standard_errors: ``"objective"`` of the value and ``"gradient_norm"``, the largest of any
-            component of the gradient. None where the numbers are exact.
+        value: the value of the objective per datum, in nats.
+        gradient: its derivatives by the angles (in radians), shape ``(depth, 2, N)``.
+        standard_errors: under ``"objective"`` the standard error of the value, and under
+            ``"gradient_norm"`` the largest one of any component of the gradient. None if the
+            numbers are exact.
     """
 
     value: float
@@ -31,7 +32,15 @@ class Evaluation:
 
 
 class TopString(NamedTuple):
-    """One outcome of a trained circuit: a network, how likely it is and how good."""
+    """One probable outcome of a trained circuit, which is a network.
+
+    Attributes:
+        bits: the outcome as text, qubit 0 first.
+        probability: its probability under q_θ.
+        nll: mean negative log-likelihood of the network on the training points, in nats.
+        train_accuracy: its accuracy on the training points.
+        test_accuracy: its accuracy on the test points.
+    """
 
     bits: str
     probability: float
@@ -42,14 +51,14 @@ class TopString(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """What failure signatures are measured against.
+    """The quantities of a problem that failure signatures are compared with.
 
     Attributes:
-        gradient: the largest gradient norm that the nll term alone could have at any angles,
-            (max nll − min nll) / 2 · √(number of parameters): a derivative is half the difference
-            of two expectations (parameter shift).
-        prior_entropy: N ln 2, in nats.
-        chance: expected train accuracy of the uniform prior.
+        gradient: the largest norm that the gradient of the nll term can have at any angles. By the
+            parameter-shift rule, a derivative is half the difference of two expectation values, so
+            this is (max nll − min nll) / 2 · √(number of parameters).
+        prior_entropy: the entropy of the uniform prior, N ln 2, in nats.
+        chance: the expected training accuracy of the uniform prior.
     """
 
     gradient: float
@@ -58,10 +67,10 @@ class Limits:
 
 
 class Estimator(Protocol):
-    """Value, gradient and metrics of one trial.
+    """Gives the value, the gradient and the metrics of one trial.
 
-    Random draws depend on the trial's seed, their purpose and the step alone (see
-    `qhn.core.seeds`), so that an estimator that is restored gives the same numbers.
+    Random draws depend only on the trial's seed, their purpose and the step (see `qhn.core.seeds`).
+    So a restored estimator gives the same numbers as one that was never interrupted.
     """
 
     @property
@@ -70,54 +79,59 @@ class Estimator(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """What this trial's failure signatures are measured against."""
+        """The quantities that this trial's failure signatures are compared with."""
 
     def evaluate(self, parameters: FloatArray, lambda_: float, step: int) -> Evaluation:
-        """The objective and its gradient.
+        """The value and the gradient of the objective.
 
         Args:
             parameters: angles in radians, shape ``(depth, 2, N)``.
             lambda_: λ at this step.
-            step: updates made so far; selects the random draws.
+            step: the number of updates made so far, which selects the random draws.
         """
 
     def measure(self, step: int) -> Mapping[str, float]:
-        """Metrics at the angles of the last `evaluate`, by their names in `qhn.core.metrics`.
+        """The metrics at the angles of the last call of `evaluate`, named as in `qhn.core.metrics`.
 
         They are computed from what the device gave to `evaluate`; the device is not asked again.
-        The objective's value, λ and the gradient's norm are not among them: the trainer adds them.
+        The value of the objective, λ and the norm of the gradient are not among them, because the
+        trainer adds them.
 
         Raises:
-            InvalidValueError: if nothing was evaluated since `top_strings` or `restore`.
+            InvalidValueError: if `evaluate` was not called since the last `top_strings` or
+                `restore`.
         """
 
     def top_strings(self, k: int) -> list[TopString]:
-        """The k likeliest outcomes at the last `measure`, likeliest first.
+        """The k most probable outcomes at the last call of `measure`, the most probable first.
 
-        Before the first one they are those of the initial angles, if the device can give them at
-        no price, else none. Ties go to the lower index. There are none at angles that are not
-        finite.
+        Before the first call of `measure` they are the outcomes at the initial angles if the device
+        can give them free of charge, and else none. On a tie the lower index comes first. At angles
+        that are not finite there are none.
 
         Raises:
-            InvalidValueError: if k is not whole, or below 1.
+            InvalidValueError: if k is not a whole number from 1 on.
         """
 
     def state(self) -> ArrayState:
-        """What it remembers, as copies; always under the same names."""
+        """Copies of all that the estimator remembers, always under the same names."""
 
     def restore(self, state: ArrayState) -> None:
-        """Go on from what `state` gave.
+        """Continue from what `state` gave.
 
         Raises:
-            InvalidValueError: if it cannot be such a state; then the estimator is as it was.
+            InvalidValueError: if it cannot be such a state. The estimator is unchanged then.
         """
 
 
 class Simulator(Protocol):
-    """What exact training needs of a device: the whole of q_θ, and gradients."""
+    """What exact training needs from a device: the whole distribution q_θ, and gradients."""
 
     def probabilities(self, parameters: FloatArray) -> FloatArray:
-        """q_θ, shape ``(2^N,)``, valid until the next call."""
+        """The distribution q_θ, shape ``(2^N,)``, valid until the next call."""
 
     def gradient(self, observable: FloatArray) -> FloatArray:
-        """d/dθ Σ_σ O(σ) q_θ(σ) at the last angles, O held fixed, in the shape of the angles."""
+        """d/dθ Σ_σ O(σ) q_θ(σ) with O held fixed, at the angles of the last `probabilities`.
+
+        Its shape is that of the angles, ``(depth, 2, N)``.
+        """

@@ -1,4 +1,4 @@
-"""Exact numbers: the whole distribution in one pass, and its gradient in a pass back."""
+"""The exact estimator: the whole distribution in one pass, and the gradient in a reverse pass."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from qhn.core.seeds import Purpose, stream
 if TYPE_CHECKING:
     from qhn.core.objectives.objective import Objective
 
-# Where all networks are equally good, gradients are rounding errors of this size.
+# If all networks are equally good, the gradient is 0 except for rounding errors of this relative
+# size.
 _ROUNDING = 1e-12
 _STATE_KEYS = ("reported_parameters",)
 
 
 class ExactEstimator:
-    """See `Estimator`: everything follows from q_θ, and nothing has an error but rounding.
+    """An `Estimator` that computes everything from q_θ, exact up to rounding.
 
     Args:
-        problem: data and tables.
-        ansatz: the circuit; its number of qubits is the network's number of bits.
-        objective: what is minimised, on the problem's table.
-        simulator: q_θ and its gradients for this ansatz.
-        seed: the trial's, of prior samples and reported samples.
+        problem: data and loss table.
+        ansatz: the circuit. It has as many qubits as the network has bits.
+        objective: the objective to minimise, made with the table of the problem.
+        simulator: gives q_θ and its gradients for this ansatz.
+        seed: the trial's seed, for prior samples and for the samples of reports.
         best_of: k of the metric ``best_of_k``.
 
     Raises:
-        InvalidValueError: if sizes do not fit, or a count is not whole or below 1.
+        InvalidValueError: if the sizes do not fit, or ``best_of`` is not a whole number from 1 on.
     """
 
     def __init__(
@@ -67,7 +68,8 @@ class ExactEstimator:
         self._evaluator = Evaluator(problem)
         self._evaluated = initial_angles(ansatz, seed)
         self._reported = self._evaluated.copy()
-        # A view of the simulator's buffer, None as soon as that holds another distribution.
+        # A view of the simulator's buffer. It is None when the buffer may hold another
+        # distribution.
         self._q: FloatArray | None = None
 
     def evaluate(self, parameters: FloatArray, lambda_: float, step: int) -> Evaluation:
@@ -77,14 +79,16 @@ class ExactEstimator:
         prior = None if count is None else self._prior(step, count)
         value, observable = self._objective.value_and_observable(q, lambda_, prior)
         gradient = self._simulator.gradient(observable)
-        # The caller moves its angles in place, and `measure` must still know these.
+        # A copy, since the trainer updates its angles in place, and the next report must remember
+        # these ones.
         self._evaluated[...] = parameters
         self._q = q
         return Evaluation(value, gradient, None)
 
     def _prior(self, step: int, count: int) -> IntArray:
-        """Indices of a step's prior strings."""
-        # A stream for each step: a resumed trial draws the same without having drawn before.
+        """The indices of the prior strings of a step, shape ``(count,)``."""
+        # Each step has its own stream, so that a resumed trial draws the same strings without
+        # drawing those of all earlier steps.
         rng = stream(self._seed, Purpose.PRIOR_SAMPLES, step)
         indices: IntArray = rng.integers(1 << self.ansatz.n_qubits, size=count, dtype=np.int64)
         return indices
@@ -96,7 +100,8 @@ class ExactEstimator:
             raise InvalidValueError(
                 "`evaluate` must be called before `measure`: it sets the angles"
             )
-        # The observable's buffer is free now: the gradient, which needed it, has been taken.
+        # This overwrites the buffer of the observable, which is not needed any more: `evaluate` has
+        # computed the gradient already.
         terms = self._objective.terms(q)
         rng = stream(self._seed, Purpose.BEST_OF_K, step)
         metrics = {
@@ -112,11 +117,14 @@ class ExactEstimator:
     def top_strings(self, k: int) -> list[TopString]:
         """See `Estimator.top_strings`."""
         check_count("k", k)
-        # Asking for q anew costs one pass, keeping that of every report an array of size 2^N.
+        # q is computed again, which costs one pass. Keeping the q of the last report would cost an
+        # array of size 2^N.
         q = self._simulator.probabilities(self._reported)
         self._q = None
         k = min(k, len(q))
-        # Everything as probable as the k-th, so that a tie is cut by index and not by chance.
+        # All outcomes that are at least as probable as the k-th one. `partition` alone would choose
+        # among equally probable ones by chance; the stable sort below takes the lowest indices.
+        # Comparisons with NaN are false, so that there are no candidates if q is NaN.
         least = np.partition(q, len(q) - k)[len(q) - k]
         candidates = np.flatnonzero(q >= least)
         order = candidates[np.argsort(-q[candidates], kind="stable")][:k]
@@ -149,7 +157,7 @@ class ExactEstimator:
 
 
 def limits_of(problem: Problem, ansatz: Ansatz) -> Limits:
-    """The limits of one problem and circuit, from the problem's tables."""
+    """The limits for a problem and a circuit, computed from the tables of the problem."""
     spread = float(problem.nll.max() - problem.nll.min())
     largest = float(np.abs(problem.nll).max())
     return Limits(

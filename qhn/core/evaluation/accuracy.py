@@ -1,4 +1,4 @@
-"""How good a distribution over networks is: accuracies of its mean, mode, average and samples."""
+"""How good a distribution over networks is: its accuracy, read in four ways."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from qhn.core.evaluation.problem import Problem, keeps_probabilities
 from qhn.core.metrics import ACCURACIES
 from qhn.core.networks import BinaryNetwork
 
-# Classes whose probabilities add up to less than this are left out of the posterior average.
+# Improbable classes are left out of the posterior average. Together they have less than this
+# probability.
 _SKIPPED_MASS = 1e-6
-# An average this close to 1/2 is a tie, label 0 (as a logit within `TIE_MARGIN` of 0 is). Where a
-# posterior is symmetric the average is 1/2, but each class probability is kept as a float32, off
-# by up to 2^−25, and so may be their mean; sums in float64 add far less. Twice that is the margin.
+# An average as close to 1/2 as this is a tie, which counts as label 0 (as a logit within
+# `TIE_MARGIN` of 0 does). A symmetric posterior has the average 1/2. But each class probability is
+# stored as a float32 with an error of up to 2^−25, so their mean may have that error too. The
+# errors of sums in float64 are far smaller. The margin is twice the error.
 _TIE_MARGIN = 2.0**-24
 _BLOCK_ELEMENTS = 2**15
 
 
 class Evaluator:
-    """Measures distributions over one problem's networks; no array of size 2^N is allocated.
+    """Measures distributions over the networks of one problem.
 
-    All sums run in an order that the source fixes, without BLAS, so that a measurement does not
-    depend on the number of threads.
+    It allocates no array of size 2^N. The order of all sums is fixed by the source, and none of
+    them uses BLAS, so that a measurement does not depend on the number of threads.
     """
 
     def __init__(self, problem: Problem) -> None:
-        # Numba takes a fifth of a second to import, and configurations need no metrics.
+        # Numba takes a fifth of a second to import. Planning a sweep imports this module as well,
+        # but measures nothing.
         from qhn.core.evaluation import passes
 
         self._passes = passes
@@ -46,26 +49,30 @@ class Evaluator:
         )
 
     def accuracies(self, q: FloatArray, best_of: int, rng: np.random.Generator) -> dict[str, float]:
-        """Train and test accuracy in four readings of a distribution.
+        """Training and test accuracy of a distribution, read in four ways.
 
-        * ``expected``: Σ_σ q(σ) accuracy(σ), the mean over sampled networks;
-        * ``mode``: that of the most probable network (the lowest index on a tie);
-        * ``average``: that of the prediction P(y = 1 | x) = Σ_σ q(σ) P(y = 1 | x, σ) > 1/2,
-          label 0 where it is 1/2 up to rounding;
-        * ``best_of_k``: that of the sample with the lowest training loss among ``best_of``.
+        * ``expected``: Σ_σ q(σ) accuracy(σ), the mean over sampled networks.
+        * ``mode``: the accuracy of the most probable network (of the lowest index on a tie).
+        * ``average``: the accuracy of the posterior-averaged prediction. It is label 1 where
+          Σ_σ q(σ) P(y = 1 | x, σ) > 1/2, and label 0 where the sum is 1/2 up to rounding.
+        * ``best_of_k``: the accuracy of the best of k samples, by training loss.
 
-        All of them are NaN if q is, as it is when training has diverged.
+        All of them are NaN if q is NaN, as it is after a training has diverged.
 
         Args:
-            q: shape ``(2^N,)``.
-            best_of: number of samples k, at least 1.
-            rng: draws the samples.
+            q: the distribution, shape ``(2^N,)``.
+            best_of: the number of samples k, at least 1.
+            rng: the random generator that draws the samples.
+
+        Returns:
+            The accuracies by the names of `qhn.core.metrics.ACCURACIES`, each between 0 and 1.
 
         Raises:
-            InvalidValueError: if q has another shape, or k is below 1.
+            InvalidValueError: if q has another shape, or if k is not a whole number from 1 on.
         """
         problem = self._problem
-        self._checked(q)  # and left as it is: argmax would copy a read-only array
+        # The result, a read-only view, is not used: `argmax` would copy a read-only array.
+        self._checked(q)
         expected = float(np.einsum("i,i->", q, problem.train_accuracy))
         if math.isnan(expected):
             return {metric.name: math.nan for metric in ACCURACIES}
@@ -85,18 +92,23 @@ class Evaluator:
         }
 
     def best_sample(self, q: FloatArray, k: int, rng: np.random.Generator) -> int:
-        """Index of the lowest training loss among k samples from q (the lowest index on a tie)."""
+        """The index of the sample with the lowest training loss among k samples from q.
+
+        On a tie it is the sample with the lowest index.
+        """
+        # `draw` goes through q once, so it takes its uniform numbers in ascending order. Samples
+        # are then in ascending order too, and `argmin` takes the lowest index on a tie.
         samples = np.empty(check_count("k", k), dtype=np.int64)
         self._passes.draw(self._checked(q), readonly(np.sort(rng.random(k))), samples)
         return int(samples[np.argmin(self._problem.nll[samples])])
 
     def average(self, q: FloatArray) -> FloatArray:
-        """Posterior-averaged P(y = 1 | x) at the training and then the test points.
+        """The posterior average of P(y = 1 | x) at the training points and then the test points.
 
-        Networks that hold less than 10⁻⁶ of the probability together are left out.
+        Improbable networks are left out, which together hold less than 10⁻⁶ of the probability.
 
         Returns:
-            Shape ``(n_train + n_test,)``, an internal buffer valid until the next call.
+            Shape ``(n_train + n_test,)``: an internal buffer, which the next call overwrites.
         """
         weights, average = self._weights, self._average
         self._passes.class_weights(self._checked(q), self._class_of, weights)
@@ -106,12 +118,13 @@ class Evaluator:
             self._passes.weighted_rows(readonly(weights), rows, cutoff, average)
         else:
             self._average_anew(cutoff)
+        # The weights that were kept add up to a little less than 1.
         kept = np.where(weights > cutoff, weights, 0.0)
         average /= kept.sum()
         return average
 
     def _checked(self, q: FloatArray) -> FloatArray:
-        # Compiled passes check no bounds.
+        # Compiled code does not check bounds.
         if q.shape != self._class_of.shape:
             raise InvalidValueError(
                 f"q must have the shape (2^N,) = {self._class_of.shape}, but got {q.shape}"
@@ -119,7 +132,7 @@ class Evaluator:
         return readonly(q)
 
     def _average_anew(self, cutoff: float) -> None:
-        """The weighted rows, from logits: for families whose probabilities are not kept."""
+        """Fill the average from logits, for problems whose class probabilities are not kept."""
         problem = self._problem
         points = np.vstack([problem.dataset.x_train, problem.dataset.x_test])
         logits = problem.network.evaluator(points)
@@ -131,22 +144,25 @@ class Evaluator:
             block = chosen[start : start + rows]
             z = logits(problem.representatives[block])
             likely = 1.0 / (1.0 + np.exp(-np.clip(z, -700.0, 700.0)))
+            # As float32, like the probabilities that other problems keep, so that the same compiled
+            # pass serves both.
             weights, kept = readonly(self._weights[block]), frozen(likely.astype(np.float32))
             self._passes.weighted_rows(weights, kept, 0.0, part)
             self._average += part
 
 
 def report_bytes(network: BinaryNetwork, train: int, test: int, best_of: int) -> int:
-    """Memory that `Evaluator.accuracies` takes at most beside the problem, in bytes.
+    """The most memory that `Evaluator.accuracies` takes besides the problem, in bytes.
 
     Args:
-        network: the family.
-        train: number of training points.
-        test: number of test points.
-        best_of: number of samples k.
+        network: the family of networks.
+        train: the number of training points.
+        test: the number of test points.
+        best_of: the number of samples k.
     """
     n_points = train + test
-    # Weights by class and those kept; average and predictions by point; numbers and samples drawn.
+    # For each class its weight and the weight that is kept, with temporaries; for each point the
+    # average and the prediction; for each sample its uniform number and its index.
     always = 25 * network.n_classes + 16 * n_points + 40 * best_of
     if keeps_probabilities(network, train, test):
         return always

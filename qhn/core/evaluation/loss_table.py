@@ -1,7 +1,8 @@
-"""Loss and accuracy of all 2^N networks of a family on given points, in blocks.
+"""Loss and accuracy of all 2^N networks of a family on given points.
 
-A table is computed once and shared by every trial that needs it. Networks that differ by a
-permutation of hidden units are evaluated once, so their entries are equal to the last bit.
+A table is computed once, block by block, and shared by every trial that needs it. Networks that
+differ only by a permutation of hidden units are evaluated once, so their entries are equal to the
+last bit.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ from qhn.core.networks import BinaryNetwork, IndexArray
 
 Progress = Callable[[float], None]
 
-# Logits of one block: 256 KiB, so that a block and its temporaries stay in a core's own cache.
+# Number of logits in one block. They take 256 KiB, so that a block and its temporaries stay in the
+# cache of one core.
 _BLOCK_ELEMENTS = 2**15
-# Some networks have logit 0 at every point (hidden units cancel), up to rounding that would
-# differ between networks of one function: within this margin a logit counts as 0, label 0.
+# The hidden units of some networks cancel, so that their logit is 0 at every point except for
+# rounding errors, which differ between networks that are mathematically the same. A logit within
+# this margin counts as 0, and gives label 0.
 TIE_MARGIN = 1e-12
 
 
 class Scores(NamedTuple):
-    """What networks score on one set of points, each of shape ``(networks,)``.
+    """The scores of networks on one set of points; both arrays have the shape ``(networks,)``.
 
     Attributes:
-        nll: mean negative Bernoulli log-likelihood, natural logarithm.
-        accuracy: share of points whose label is predicted: 1 if the logit is above `TIE_MARGIN`.
+        nll: the mean negative Bernoulli log-likelihood, in nats.
+        accuracy: the share of points whose label is predicted correctly. A network predicts label 1
+            if its logit is above `TIE_MARGIN`.
     """
 
     nll: FloatArray
@@ -40,21 +44,22 @@ class Scores(NamedTuple):
 def loss_table(
     network: BinaryNetwork, x: ArrayLike, y: ArrayLike, progress: Progress | None = None
 ) -> FloatArray:
-    """Mean negative Bernoulli log-likelihood of every network.
+    """The mean negative Bernoulli log-likelihood of every network of a family.
 
-    nll(σ) = (1/n) Σ_i [softplus(z_σ(x_i)) − y_i z_σ(x_i)], z the logit.
+    nll(σ) = (1/n) Σ_i [softplus(z_σ(x_i)) − y_i z_σ(x_i)], where z_σ is the logit of network σ.
 
     Args:
-        network: the family, from `qhn.core.networks`.
+        network: the family of networks, from `qhn.core.networks`.
         x: inputs, shape ``(n, d)``.
         y: labels 0 or 1, shape ``(n,)``.
-        progress: called now and then with the finished fraction, at last with 1.0.
+        progress: called from time to time with the finished fraction, and at the end with 1.0.
 
     Returns:
-        Shape ``(2^N,)``, by basis-state index.
+        Losses in nats, shape ``(2^N,)``, in the order of basis-state indices.
 
     Raises:
-        InvalidValueError: wrong shapes, no points, NaN or infinity, labels other than 0 and 1.
+        InvalidValueError: if a shape is wrong, if there are no points, if a coordinate is NaN or
+            infinite, or if a label is not 0 or 1.
 
     Example:
         >>> from qhn.core import networks
@@ -69,10 +74,10 @@ def loss_table(
 def check_points(
     network: BinaryNetwork, x: ArrayLike, y: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    """Inputs and labels as float arrays.
+    """Inputs and labels as arrays of floats.
 
     Raises:
-        InvalidValueError: wrong shapes, no points, NaN or infinity, labels other than 0 and 1.
+        InvalidValueError: as `loss_table`.
     """
     points, labels = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != network.n_inputs or len(points) == 0:
@@ -104,15 +109,15 @@ def evaluate(
     probabilities: NDArray[np.float32] | None = None,
     progress: Progress | None = None,
 ) -> Scores:
-    """Score the given networks, and keep their class probabilities if a place for them is given.
+    """Score the given networks.
 
     Args:
-        network: the family.
+        network: the family of networks.
         representatives: indices of the networks, shape ``(C,)``.
         x: inputs, shape ``(n, d)``.
         y: labels 0 or 1, shape ``(n,)``.
-        probabilities: where P(y = 1 | x, σ) is written, shape ``(C, n)``.
-        progress: called now and then with the finished fraction, at last with 1.0.
+        probabilities: an array of shape ``(C, n)`` that is filled with P(y = 1 | x, σ), or None.
+        progress: called from time to time with the finished fraction, and at the end with 1.0.
 
     Raises:
         InvalidValueError: as `loss_table`.
@@ -141,12 +146,13 @@ def score_blocks(
     """Score networks block by block, so that memory does not grow with their number.
 
     Args:
-        logits: of a block of networks at every point, shape ``(rows, n)``; overwritten.
-        count: number of networks.
-        rows: networks of a block.
+        logits: a function from a slice of networks to their logits at every point, shape
+            ``(networks of the slice, n)``. Its result is overwritten.
+        count: the number of networks.
+        rows: the number of networks in a block.
         labels: 0 or 1, shape ``(n,)``.
-        probabilities: as `evaluate`.
-        progress: as `evaluate`.
+        probabilities: as in `evaluate`.
+        progress: as in `evaluate`.
     """
     positive = labels == 1
     towards_loss = 1.0 - 2.0 * labels
@@ -155,16 +161,19 @@ def score_blocks(
     for start in range(0, count, rows):
         block = slice(start, min(start + rows, count))
         z = logits(block)
+        # exp(−|z|) is never larger than 1, so it cannot overflow. Class probabilities and losses
+        # are both made from it.
         small = np.abs(z)
         np.exp(np.negative(small, out=small), out=small)
         above = z > TIE_MARGIN
         if probabilities is not None:
-            # σ(|z|), mirrored where z is negative: never an overflow.
+            # The sigmoid of |z|. Where z is negative, its sigmoid is 1 minus that.
             likely = 1.0 / (1.0 + small)
             np.subtract(1.0, likely, out=likely, where=z < 0)
             probabilities[block] = likely
         scores.accuracy[block] = np.count_nonzero(above == positive, axis=1) / len(labels)
-        # softplus(s) = max(s, 0) + log1p(exp(−|s|)) with s = −z for label 1, z for label 0.
+        # The loss of a point is softplus(s) = max(s, 0) + log1p(exp(−|s|)), where s = −z for label
+        # 1 and s = z for label 0.
         z *= towards_loss
         np.maximum(z, 0.0, out=z)
         z += np.log1p(small, out=small)
@@ -181,8 +190,8 @@ def _block_rows(points: int) -> int:
 
 
 def evaluation_bytes(network: BinaryNetwork, points: int) -> int:
-    """Memory that `evaluate` takes at most beside its arguments and scores, in bytes."""
+    """The most memory that `evaluate` takes besides its arguments and results, in bytes."""
     rows = min(_block_rows(points), network.n_classes)
-    # A block of logits with its temporaries; labels and signs.
+    # A block of logits with four temporaries of its size; below, labels and signs of the points.
     blocks = 8 * rows * points * 5
     return network.evaluator_bytes(points) + blocks + 16 * points

@@ -1,6 +1,6 @@
-"""Passes over a distribution q that measure it: probabilities of classes, averages and samples.
+"""Compiled passes that measure a distribution q: class probabilities, averages and samples.
 
-Entry points from Python. Sums run in the order that the source fixes.
+Python calls them. The order of every sum is fixed by the source.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from qhn.core.simd.compiled import SOURCES, entry
 def _compile(sources: str) -> tuple[Any, Any, Any]:
     @entry
     def class_weights(q: Any, class_of: Any, weights: Any) -> None:
-        """Probability of each class of equal networks; ``class_of`` is the class of each."""
+        """Fill ``weights`` with the probability of each class; ``class_of[σ]`` is σ's class."""
         sources  # noqa: B018  (part of the cache key)
         weights[:] = 0.0
         for index in range(len(q)):
@@ -21,7 +21,7 @@ def _compile(sources: str) -> tuple[Any, Any, Any]:
 
     @entry
     def weighted_rows(weights: Any, rows: Any, cutoff: float, total: Any) -> None:
-        """Σ_c weights[c] · rows[c] over the weights above the cutoff, row after row."""
+        """Fill ``total`` with Σ_c weights[c] · rows[c] over all weights above the cutoff."""
         sources  # noqa: B018
         total[:] = 0.0
         for c in range(len(weights)):
@@ -32,12 +32,16 @@ def _compile(sources: str) -> tuple[Any, Any, Any]:
 
     @entry
     def draw(q: Any, uniform: Any, samples: Any) -> None:
-        """Outcomes of ascending uniform numbers by the inverse of the cumulative distribution."""
+        """Draw ``samples`` from q by the inverse of its cumulative distribution.
+
+        ``uniform`` holds numbers in [0, 1) in ascending order.
+        """
         sources  # noqa: B018
         total = 0.0
         for index in range(len(q)):
             total += q[index]
-        # Rounding may carry a number past the end; NaN probabilities do the same.
+        # If rounding puts a number past the end, or if probabilities are NaN, the last outcome is
+        # the sample.
         samples[:] = len(q) - 1
         drawn = 0
         cumulative = 0.0

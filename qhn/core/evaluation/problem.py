@@ -1,4 +1,4 @@
-"""A problem: one dataset, one family of networks, and the tables that all its trials share."""
+"""A problem: a dataset, a family of networks, and the tables that all trials on them share."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ from qhn.core.data.datasets import Dataset
 from qhn.core.evaluation.loss_table import Progress, evaluate, evaluation_bytes
 from qhn.core.networks import BinaryNetwork
 
-# Beyond this size the class probabilities are worked out anew for each report instead of kept.
+# Class probabilities that would take more memory than this are not kept. They are computed again
+# for each report.
 MAX_KEPT_BYTES = 512 * 2**20
 _SMALL_OBJECTS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Plain read-only arrays, so that it travels through shared memory without a copy.
+    """The points, the networks and their tables, made by `build_problem`.
+
+    All arrays are plain and read-only, so that processes can share them in memory without a copy.
 
     Attributes:
         dataset: the points.
-        network: the family of networks; its N bits are the circuit's N qubits.
-        nll: mean negative log-likelihood on the training points, shape ``(2^N,)``.
-        train_accuracy: share of training points predicted right, shape ``(2^N,)``.
-        test_accuracy: the same on the test points.
-        representatives: one network of each class of equal networks, shape ``(C,)``.
+        network: the family of networks. Its N bits are the N qubits of the circuit.
+        nll: mean negative log-likelihood of each network on the training points, in nats, shape
+            ``(2^N,)``.
+        train_accuracy: the share of training points that each network predicts correctly, shape
+            ``(2^N,)``.
+        test_accuracy: the same for the test points.
+        representatives: the index of one network of each class of equal networks, shape ``(C,)``.
         class_of: the class of each network, shape ``(2^N,)``.
-        class_probabilities: P(y = 1 | x) of each class at the training points and then the test
-            points, shape ``(C, n_train + n_test)``, float32; None where it would be too large.
+        class_probabilities: P(y = 1 | x) of each class at the training points and then at the test
+            points, shape ``(C, n_train + n_test)``, float32; None if it would be too large.
     """
 
     dataset: Dataset
@@ -44,27 +49,27 @@ class Problem:
 
     @property
     def n_qubits(self) -> int:
-        """N, the number of binary parameters of the network."""
+        """N, the number of binary parameters of a network."""
         return self.network.n_qubits
 
     @property
     def n_train(self) -> int:
-        """Number of training points n, the divisor of λ."""
+        """The number n of training points, by which objectives divide λ."""
         return len(self.dataset.y_train)
 
 
 def build_problem(
     dataset: Dataset, network: BinaryNetwork, progress: Progress | None = None
 ) -> Problem:
-    """Evaluate every network on every point of the dataset, whose arrays become read-only.
+    """Evaluate every network on every point of a dataset. The dataset's arrays become read-only.
 
     Args:
-        dataset: from `qhn.core.data.datasets`.
-        network: a family whose number of inputs is the dataset's.
-        progress: called now and then with the finished fraction, at last with 1.0.
+        dataset: the points, from `qhn.core.data.datasets`.
+        network: a family of networks with as many inputs as the dataset.
+        progress: called from time to time with the finished fraction, and at the end with 1.0.
 
     Raises:
-        InvalidValueError: the points do not fit the network, or are not finite.
+        InvalidValueError: if the points do not fit the network, or are not finite.
     """
     classes = network.classes()
     train, test = len(dataset.y_train), len(dataset.y_test)
@@ -103,6 +108,8 @@ def build_problem(
         class_of=classes.class_of,
         class_probabilities=kept,
     )
+    # Arrays in Ray's shared memory are read-only. Those of this process become so too, so that code
+    # that writes to them fails in both cases.
     for holder in (problem, dataset):
         for field in fields(holder):
             value = getattr(holder, field.name)
@@ -116,24 +123,26 @@ def _probability_bytes(network: BinaryNetwork, train: int, test: int) -> int:
 
 
 def keeps_probabilities(network: BinaryNetwork, train: int, test: int) -> bool:
-    """Whether a problem keeps its class probabilities."""
+    """Whether a problem of this size keeps its class probabilities."""
     return _probability_bytes(network, train, test) <= MAX_KEPT_BYTES
 
 
 def problem_bytes(network: BinaryNetwork, train: int, test: int) -> int:
-    """Memory that `build_problem` takes at most, in bytes, computed without building it.
+    """The most memory that `build_problem` takes, in bytes, computed without building anything.
 
-    Beside few points most of it stays; beside many, what evaluating them takes is given back.
+    With few points, the problem itself keeps most of it. With many points, most of it is needed
+    only while they are evaluated.
 
     Args:
-        network: the family.
-        train: number of training points.
-        test: number of test points.
+        network: the family of networks.
+        train: the number of training points.
+        test: the number of test points.
     """
     keeps = keeps_probabilities(network, train, test)
     kept = _probability_bytes(network, train, test) if keeps else 0
     points = 8 * (train + test) * (network.n_inputs + 1)
-    # Scores and representatives of each class; three float tables and the class of each network.
+    # For each class two scores on each split and its representative, 8 bytes each. For each network
+    # its class (4 bytes), and in the end three tables of doubles as well (28 bytes in all).
     classes = kept + 40 * network.n_classes
     evaluating = classes + (4 << network.n_qubits) + evaluation_bytes(network, max(train, test))
     gathering = classes + (28 << network.n_qubits)

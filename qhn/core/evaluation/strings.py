@@ -1,7 +1,8 @@
-"""Loss and accuracy of given bit strings, without a table of all 2^N.
+"""Loss and accuracy of given bit strings, without a table of all 2^N networks.
 
-What a device samples is a handful of strings, and from some twenty bits on a table of all of them
-does not fit. The rules are those of `loss_table`: the same loss, and label 0 on a tie.
+A device that samples gives only a few strings, and a table of all networks no longer fits into
+memory for much more than twenty bits. Loss and accuracy are defined as in `loss_table`; a tie
+gives label 0.
 """
 
 from __future__ import annotations
@@ -12,23 +13,25 @@ from qhn.core.arrays import BitArray
 from qhn.core.evaluation.loss_table import Scores, check_points, score_blocks
 from qhn.core.networks import BinaryNetwork
 
-# Numbers of one block: with its temporaries a few MiB, whatever the number of strings.
+# How many numbers one block has. With its temporaries it takes a few MiB, however many strings
+# there are.
 _BLOCK_ELEMENTS = 2**16
 
 
 def score_strings(network: BinaryNetwork, bits: BitArray, x: ArrayLike, y: ArrayLike) -> Scores:
-    """Mean negative log-likelihood and accuracy of each string.
+    """The mean negative log-likelihood and the accuracy of each string, for any N.
 
-    Equal to the numbers of `loss_table` and `build_problem` up to rounding, for any N.
+    Up to rounding they equal the numbers of `loss_table` and `build_problem`.
 
     Args:
-        network: the family, from `qhn.core.networks`.
-        bits: outcomes σ, shape ``(S, N)``, 0 or 1; column i is qubit i. S may be 0.
+        network: the family of networks, from `qhn.core.networks`.
+        bits: outcomes σ, shape ``(S, N)``, with the values 0 and 1. Column i is qubit i. S may be
+            0.
         x: inputs, shape ``(n, d)``.
         y: labels 0 or 1, shape ``(n,)``.
 
     Raises:
-        InvalidValueError: as `loss_table`, or if ``bits`` has another shape or other values.
+        InvalidValueError: as `loss_table`, and if ``bits`` has another shape or other values.
 
     Example:
         >>> from qhn.core import networks

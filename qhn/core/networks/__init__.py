@@ -1,8 +1,8 @@
-"""Binary networks: every weight is −1 or +1, so a bit string of N outcomes is a whole network.
+"""Binary networks: every weight is −1 or +1, so a string of N measured bits is a whole network.
 
-A network reads the bits σ of a basis-state index as weights w = 2σ − 1 (see `qhn.core.bits`) and
-gives a logit for each input; label 1 if the logit is positive. Layouts are those of the published
-code of arXiv 2301.08292.
+A network reads the bits σ of a basis-state index as weights w = 2σ − 1 (see `qhn.core.bits`). It
+gives a logit for each input, and predicts label 1 if the logit is positive. The order of weights
+within a bit string (the layout) is that of the published code of arXiv 2301.08292.
 """
 
 from __future__ import annotations

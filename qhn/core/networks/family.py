@@ -1,4 +1,4 @@
-"""What every family of binary networks gives, and what the families share."""
+"""The protocol of all families of binary networks, and the functions that the families share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from qhn.core.arrays import BitArray, FloatArray, IntArray
 from qhn.core.errors import InvalidValueError
 
-#: Basis-state indices: each is one network.
+#: Basis-state indices, each of which is one network.
 IndexArray = IntArray
 LogitFunction = Callable[[IndexArray], FloatArray]
 
 
 class Classes(NamedTuple):
-    """Networks grouped by a symmetry under which their function is the same.
+    """All networks of a family, grouped into classes that compute the same function by symmetry.
 
     Attributes:
-        representatives: one index per class, ascending, shape ``(C,)``.
-        class_of: the class of each of the 2^N networks, shape ``(2^N,)``, int32.
+        representatives: the index of one network of each class, ascending, shape ``(C,)``.
+        class_of: the number of the class of each of the 2^N networks, shape ``(2^N,)``, int32.
     """
 
     representatives: IndexArray
@@ -29,7 +29,7 @@ class Classes(NamedTuple):
 
 
 class BinaryNetwork(Protocol):
-    """What tables and metrics need to know of a family of binary networks."""
+    """What loss tables and metrics need to know about a family of binary networks."""
 
     kind: ClassVar[str]
 
@@ -39,37 +39,65 @@ class BinaryNetwork(Protocol):
 
     @property
     def n_qubits(self) -> int:
-        """Number of binary parameters N, one qubit each."""
+        """Number of binary parameters N. Each of them is one qubit."""
 
     @property
     def n_classes(self) -> int:
-        """How many classes `classes` gives, computed without making them."""
+        """The number of classes that `classes` gives, computed without making them."""
 
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
-        """Logits of the networks ``indices`` at the points ``x``: shape ``(len(indices), n)``."""
+        """The logits of networks at points.
+
+        Args:
+            indices: basis-state indices of the networks, shape ``(m,)``.
+            x: points, shape ``(n, d)``.
+
+        Returns:
+            Logits, shape ``(m, n)``.
+
+        Raises:
+            InvalidValueError: if an index is out of range, or the shape of an array is wrong.
+        """
 
     def logits_of_bits(self, bits: BitArray, x: FloatArray) -> FloatArray:
-        """Logits of the networks ``bits``, shape ``(S, N)``, at the points ``x``: ``(S, n)``.
+        """The logits of networks that are given as bit strings, for networks of any size.
 
-        For networks of any size: a string of more than 63 bits has no index.
+        A string of more than 63 bits has no index that fits into an integer.
+
+        Args:
+            bits: one network per row, shape ``(S, N)``, with the values 0 and 1.
+            x: points, shape ``(n, d)``.
+
+        Returns:
+            Logits, shape ``(S, n)``.
+
+        Raises:
+            InvalidValueError: if an array has another shape, or if a bit is not 0 or 1.
         """
 
     def evaluator(self, x: FloatArray) -> LogitFunction:
-        """The function from indices to logits at fixed points; what they share is computed once."""
+        """A function from indices to logits at the points ``x``, shape ``(n, d)``.
+
+        It computes once what many networks have in common. It does not check its indices.
+        """
 
     def evaluator_bytes(self, points: int) -> int:
-        """Memory that `evaluator` takes at most while it is made, in bytes."""
+        """The most memory that `evaluator` takes while it is made, in bytes."""
 
     def classes(self) -> Classes:
-        """All 2^N networks, grouped by permutation of interchangeable parts."""
+        """All 2^N networks in classes, whose members differ by a permutation of equal parts."""
 
     @property
     def classes_bytes(self) -> int:
-        """Memory that `classes` takes at most, in bytes."""
+        """The most memory that `classes` takes, in bytes."""
 
 
 def as_points(x: ArrayLike, n_inputs: int) -> FloatArray:
-    """The points as floats, shape ``(points, n_inputs)``; another shape is refused."""
+    """The points as floats, shape ``(points, n_inputs)``.
+
+    Raises:
+        InvalidValueError: if they have another shape.
+    """
     points = np.asarray(x, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != n_inputs:
         raise InvalidValueError(
@@ -80,7 +108,11 @@ def as_points(x: ArrayLike, n_inputs: int) -> FloatArray:
 
 
 def as_indices(indices: ArrayLike, n_qubits: int) -> IndexArray:
-    """Indices as int64, one-dimensional and in [0, 2^N); others are refused."""
+    """Indices in [0, 2^N) as a one-dimensional array of int64.
+
+    Raises:
+        InvalidValueError: if an index is no integer or out of range, or the shape is another one.
+    """
     array = np.atleast_1d(np.asarray(indices))
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
         raise InvalidValueError(
@@ -96,7 +128,11 @@ def as_indices(indices: ArrayLike, n_qubits: int) -> IndexArray:
 
 
 def as_weights(bits: ArrayLike, n_qubits: int) -> FloatArray:
-    """The weights 2σ − 1 of bit strings σ, shape ``(S, N)``; another shape or value is refused."""
+    """The weights 2σ − 1 of bit strings σ, shape ``(S, N)``.
+
+    Raises:
+        InvalidValueError: if the bits have another shape, or are not the integers 0 and 1.
+    """
     array = np.asarray(bits)
     if array.ndim != 2 or array.shape[1] != n_qubits or array.dtype.kind not in "ui":
         raise InvalidValueError(
@@ -110,11 +146,9 @@ def as_weights(bits: ArrayLike, n_qubits: int) -> FloatArray:
 
 
 def weighted_sums(weights: FloatArray, terms: FloatArray) -> FloatArray:
-    """Σ_i weights[s, i] · terms[i, p], shape ``(strings, points)``.
-
-    Without BLAS, whose order of additions, and with it the last digits, depends on the number of
-    threads and on how many strings are asked for at once.
-    """
+    """The sums Σ_i weights[s, i] · terms[i, p], shape ``(strings, points)``."""
+    # This is a matrix product, but BLAS must not compute it: the order of its additions depends on
+    # the number of threads and on the number of strings, and with it the last digits of the result.
     total = np.zeros((len(weights), terms.shape[1]))
     for weight, term in zip(weights.T, terms, strict=True):
         total += weight[:, None] * term
@@ -122,9 +156,11 @@ def weighted_sums(weights: FloatArray, terms: FloatArray) -> FloatArray:
 
 
 def signed_sums(terms: FloatArray) -> LogitFunction:
-    """All Σ_i ±terms[i], addressed by the signs as an integer (first term: highest bit, 1 is +).
+    """All sums Σ_i ±terms[i], each of which is addressed by its signs.
 
-    The terms are cut into two halves whose sums are tabulated, so that a sum costs one addition.
+    The signs are the bits of an integer, the code of a sum. The first term has the highest bit, and
+    a bit of 1 is a plus. All sums of the first half of the terms are tabulated, and all sums of the
+    second half, so that every sum costs one addition.
 
     Args:
         terms: shape ``(bits, points)``.
@@ -134,6 +170,7 @@ def signed_sums(terms: FloatArray) -> LogitFunction:
     """
 
     def table(part: FloatArray) -> FloatArray:
+        # Each further term doubles the table. Its bit becomes the lowest one of the row number.
         sums = np.zeros((1, part.shape[1]))
         for term in part:
             sums = np.stack([sums - term, sums + term], axis=1).reshape(-1, part.shape[1])
@@ -152,9 +189,10 @@ def signed_sums(terms: FloatArray) -> LogitFunction:
 
 
 def signed_sums_bytes(bits: int, points: int) -> int:
-    """Memory that `signed_sums` takes at most, its terms included, in bytes."""
+    """The most memory that `signed_sums` takes, its terms included, in bytes."""
     low_bits = _low_bits(bits)
-    # While the last table is doubled, two and a half times its size.
+    # While the second table is doubled for the last time, its old and new versions and the sums
+    # that become the new one are there: less than three times its final size.
     rows = (1 << bits - low_bits) + (3 << low_bits)
     return 8 * points * (rows + bits + 1)
 

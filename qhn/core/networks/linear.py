@@ -24,7 +24,13 @@ from qhn.core.networks.family import (
 
 @dataclass(frozen=True)
 class Logistic:
-    """Binary logistic regression: logit = Σ_i W_i x_i + b, layout W (d), b (1), N = d + 1."""
+    """Binary logistic regression: logit = Σ_i W_i x_i + b, with N = d + 1.
+
+    Layout of the bits: W (d), b (1).
+
+    Raises:
+        InvalidValueError: if ``n_inputs`` is not a whole number from 1 on.
+    """
 
     kind: ClassVar[str] = "logistic"
     n_inputs: int
@@ -34,39 +40,40 @@ class Logistic:
 
     @property
     def n_qubits(self) -> int:
-        """``d + 1``."""
+        """N = d + 1."""
         return self.n_inputs + 1
 
     @property
     def n_classes(self) -> int:
-        """``2^N``: no two weight settings are interchangeable."""
+        """2^N, since each network is a class of its own."""
         return 1 << self.n_qubits
 
     def logits(self, indices: ArrayLike, x: FloatArray) -> FloatArray:
-        """Logits, shape ``(len(indices), len(x))``."""
+        """See `BinaryNetwork.logits`."""
         return self.evaluator(x)(as_indices(indices, self.n_qubits))
 
     def logits_of_bits(self, bits: BitArray, x: FloatArray) -> FloatArray:
         """See `BinaryNetwork.logits_of_bits`."""
         points = as_points(x, self.n_inputs)
+        # A last input that is always 1 makes the bias a weight like the others.
         terms = np.vstack([points.T, np.ones(len(points))])
         return weighted_sums(as_weights(bits, self.n_qubits), terms)
 
     def evaluator(self, x: FloatArray) -> LogitFunction:
-        """The function from indices to logits at the points x."""
+        """See `BinaryNetwork.evaluator`."""
         points = as_points(x, self.n_inputs)
         return signed_sums(np.vstack([points.T, np.ones(len(points))]))
 
     def evaluator_bytes(self, points: int) -> int:
-        """Tables of signed sums."""
+        """See `BinaryNetwork.evaluator_bytes`."""
         return signed_sums_bytes(self.n_inputs + 1, points)
 
     def classes(self) -> Classes:
-        """No two weight settings are interchangeable: every network is a class of its own."""
+        """No weights are interchangeable, so every network is a class of its own."""
         every = np.arange(2**self.n_qubits)
         return Classes(every, every.astype(np.int32))
 
     @property
     def classes_bytes(self) -> int:
-        """Every index in two integer types."""
+        """See `BinaryNetwork.classes_bytes`: each index as int64 and as int32."""
         return 12 << self.n_qubits

@@ -1,1 +1,1 @@
-"""What training minimises, and the parts that it is made of."""
+"""The objectives that training minimises, and the parts that they are made of."""

@@ -1,4 +1,4 @@
-"""Bandwidth h of the Gaussian kernel, given as a number or as a rule in the number of qubits."""
+"""The bandwidth h of the Gaussian kernel: a number, or a rule in the number of qubits."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ RULES: tuple[BandwidthRule, ...] = get_args(BandwidthRule)
 def bandwidth(h: float | str, n_qubits: int) -> float:
     """The bandwidth h of ``k(σ, σ') = exp(−‖σ − σ'‖² / (2h²))`` as a number.
 
+    The rule ``"median"`` is the median heuristic for uniform strings. Two independent uniform
+    strings differ in a binomially distributed number of bits, and ‖σ − σ'‖² is this number. Its
+    median is N/2 (for odd N, the mean of the two medians), so h = sqrt(N/2).
+
     Args:
-        h: a positive number, returned as it is, or a rule in N: ``"n/4"``, ``"sqrt(n)"``, or
-            ``"median"``, the median heuristic. Two independent uniform strings differ in
-            Binomial(N, 1/2) places, ‖σ − σ'‖² is that number, its median is N/2 (for odd N the
-            middle of the two medians), so h = sqrt(N/2).
+        h: a positive number, which is returned as it is, or one of the rules ``"n/4"``,
+            ``"sqrt(n)"`` and ``"median"``.
         n_qubits: N.
 
     Returns:
         h > 0, in units of the Euclidean distance between bit strings.
 
     Raises:
-        InvalidValueError: if h is not a positive finite number or one of the rules.
+        InvalidValueError: if h is neither a positive finite number nor one of the rules, or if
+            N is below 1.
 
     Example:
         >>> bandwidth("n/4", 14)

@@ -1,7 +1,7 @@
-"""Passes over a distribution q: its terms and the derivatives of an objective by q.
+"""Compiled passes over a distribution q: the terms of an objective and its derivatives by q.
 
-Entry points from Python, for at least 64 outcomes. ``nll`` is read only, as shared tables are, and
-``weight`` is λ/n.
+Python calls them, for distributions of at least 64 outcomes. ``nll`` is a read-only array, as
+tables in shared memory are, and ``weight`` is λ/n. `reference` has the same functions in NumPy.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from qhn.core.simd.vectors import add, load, multiply, multiply_add, spread, sto
 def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
     @entry
     def expectation(q: Any, table: Any) -> Any:
-        """Σ q·table."""
+        """The expectation value Σ q·table."""
         sources  # noqa: B018  (part of the cache key)
-        # Two sums, because one alone would wait for each addition to finish before the next.
+        # There are two sums because each addition to a sum has to wait for the one before. With two
+        # of them, the processor can work on both at the same time.
         sum0 = sum1 = spread(0.0)
         for i in range(0, q.size, 16):
             sum0 = multiply_add(load(q, i), load(table, i), sum0)
@@ -28,10 +29,11 @@ def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
 
     @entry
     def relative_entropy(q: Any, nll: Any, weight: float, out: Any) -> Any:
-        """(Σ q·nll, KL(q‖u)), and ``out = nll + weight · (ln(q/u) + 1)``."""
+        """Return (Σ q·nll, KL(q‖u)), and fill ``out = nll + weight · (ln(q/u) + 1)``."""
         sources  # noqa: B018
         outcomes, scale, one = spread(float(q.size)), spread(weight), spread(1.0)
-        # Value and derivative in one pass: q and nll come from memory once.
+        # Values and derivatives are computed in one pass, so that q and nll are read from memory
+        # once. u is 1/2^N, so q/u is q · 2^N.
         losses = divergence = spread(0.0)
         for i in range(0, q.size, 8):
             p, loss = load(q, i), load(nll, i)
@@ -43,17 +45,18 @@ def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
 
     @entry
     def discrepancy(q: Any, nll: Any, prior: Any, weight: float, c: float, out: Any) -> Any:
-        """(Σ q·nll, MMD²(q, r)), and ``out = nll + weight · 2K(q − r)``.
+        """Return (Σ q·nll, MMD²(q, r)), and fill ``out = nll + weight · 2K(q − r)``.
 
-        r is the uniform distribution if ``prior`` is empty, else that of the strings in it, whose
-        own term of MMD² then leaves out the pairs of a string with itself.
+        r is the uniform distribution if ``prior`` is empty, and else the empirical distribution of
+        the strings in ``prior``. In the second case the term of MMD² that compares these strings
+        with each other leaves out the pairs of a string with itself, which makes it unbiased.
         """
         sources  # noqa: B018
         uniform = 0.0 if prior.size else 1.0 / q.size
         correction = 0.0
         if prior.size:
-            # K is linear: one product K(q − r) gives both MMD² and its derivative. The sum below is
-            # over q alone, so what r adds to (q − r)ᵀ K (q − r) is taken off string by string.
+            # One product K(q − r) gives both MMD² = (q − r)ᵀ K (q − r) and its derivative. The loop
+            # below sums qᵀ K (q − r) only, so −rᵀ K (q − r) is summed here, over the few strings.
             out[:] = q
             for string in prior:
                 out[string] -= 1.0 / prior.size
@@ -74,7 +77,7 @@ def _compile(sources: str) -> tuple[Any, Any, Any, Any]:
 
     @entry
     def kernel_product(x: Any, c: float, out: Any) -> None:
-        """``out = Kx``."""
+        """Fill ``out = Kx``."""
         sources  # noqa: B018
         apply_gaussian(x, 0.0, c, out)
 

@@ -1,9 +1,9 @@
-"""The Gaussian kernel over bit strings, applied to a vector of 2^N doubles.
+"""The matrix K of the Gaussian kernel on bit strings, applied to a vector of 2^N doubles.
 
-k(σ, σ') = c^(number of differing bits), so K is the tensor product of N matrices [[1, c], [c, 1]]
-and Kx takes one multiply-add per bit and entry. Bits are taken in the same groups as in
-`rotation`: six in a first pass over blocks of 64, then three at a time. The first pass may read
-another array than it writes.
+k(σ, σ') = c^(number of differing bits), so K is the tensor product of N matrices [[1, c], [c, 1]],
+and Kx takes one multiply-add for each bit and entry. The bits are done in the same groups as in
+`rotation`: six of them in a first pass over blocks of 64 doubles, and then three in each pass. The
+first pass may read from one array and write to another.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from qhn.core.simd.vectors import (
 
 @inlined
 def mix(c: Any, a: Any, b: Any) -> Any:
-    """[[1, c], [c, 1]] on two vectors."""
+    """The matrix [[1, c], [c, 1]] applied to a pair of vectors."""
     return multiply_add(c, b, a), multiply_add(c, a, b)
 
 
 @inlined
 def mix4(c: Any, v: Any) -> Any:
-    """Both bits of four vectors."""
+    """`mix` on both bits of the numbers of four vectors."""
     a, b = mix(c, v[0], v[1])
     d, e = mix(c, v[2], v[3])
     a, d = mix(c, a, d)
@@ -44,7 +44,7 @@ def mix4(c: Any, v: Any) -> Any:
 
 @inlined
 def mix8(c: Any, v: Any) -> Any:
-    """All three bits of eight vectors."""
+    """`mix` on all three bits of the numbers of eight vectors."""
     low, high = mix4(c, v[:4]), mix4(c, v[4:])
     a0, b0 = mix(c, low[0], high[0])
     a1, b1 = mix(c, low[1], high[1])
@@ -55,7 +55,8 @@ def mix8(c: Any, v: Any) -> Any:
 
 @inlined
 def mix_elements(c: Any, v: Any) -> Any:
-    """The three element bits of one vector."""
+    """`mix` on the three element bits of one vector."""
+    # The same matrix for a bit inside a vector: each element plus c times its neighbour.
     v = multiply_add(c, flip_bit0(v), v)
     v = multiply_add(c, flip_bit1(v), v)
     return multiply_add(c, flip_bit2(v), v)
@@ -63,13 +64,13 @@ def mix_elements(c: Any, v: Any) -> Any:
 
 @inlined
 def load_shifted(x: Any, start: Any, shift: Any, c: Any) -> Any:
-    """x − shift with its elements mixed."""
+    """Load x − shift, with its element bits mixed."""
     return mix_elements(c, subtract(load(x, start), shift))
 
 
 @kernel
 def mix_low(x: Any, shift: float, c: float, out: Any) -> None:
-    """Bits 0 to 5 of x − shift, written to ``out``."""
+    """Mix bits 0 to 5 of x − shift, and write the result to ``out``."""
     factor, offset = spread(c), spread(shift)
     for start in range(0, x.size, 64):
         v = (
@@ -87,7 +88,9 @@ def mix_low(x: Any, shift: float, c: float, out: Any) -> None:
 
 @kernel
 def apply_gaussian(x: Any, shift: float, c: float, out: Any) -> None:
-    """``out = K (x − shift)`` for at least 64 entries; ``out`` may be ``x``."""
+    """Fill ``out = K (x − shift)``, for at least 64 entries. ``out`` may be ``x``."""
+    # The shift is subtracted from x before K is applied, and not afterwards: where x is close to
+    # the shift, the difference of two large results would have few correct digits.
     mix_low(x, shift, c, out)
     factor = spread(c)
     stride = 64
@@ -107,9 +110,14 @@ def apply_gaussian(x: Any, shift: float, c: float, out: Any) -> None:
 
 @kernel
 def off_diagonal(strings: Any, c: float) -> Any:
-    """What turns Σ_jl k(j, l) / m² into its unbiased form, over the pairs j ≠ l of m strings."""
+    """The difference Σ_{j≠l} k(j, l) / (m(m − 1)) − Σ_jl k(j, l) / m² over m strings.
+
+    Added to MMD², it replaces the biased mean over all pairs by the unbiased one over the pairs of
+    different strings.
+    """
     m = strings.size
-    # Counted by distance as whole numbers: no rounding, whatever the order of the strings.
+    # Pairs are counted by their distance. These are whole numbers, so the result does not depend on
+    # the order of the strings.
     counts = np.zeros(65, np.int64)
     for j in range(m):
         for other in range(j):

@@ -1,8 +1,8 @@
 """The Gaussian kernel on bit strings, and the maximum mean discrepancy to the uniform prior.
 
-k(σ, σ') = exp(−‖σ − σ'‖² / (2h²)) is a product over bits: K is the tensor product of N matrices
-[[1, c], [c, 1]], c = exp(−1/(2h²)). With u uniform, MMD²(q, u) = (q − u)ᵀ K (q − u)
-(arXiv 2506.05888; Gretton et al., JMLR 13, 2012).
+k(σ, σ') = exp(−‖σ − σ'‖² / (2h²)) is a product over bits. So its matrix K is the tensor product of
+N matrices [[1, c], [c, 1]] with c = exp(−1/(2h²)). With the uniform distribution u, MMD²(q, u) = (q
+− u)ᵀ K (q − u) (Gretton et al., JMLR 13, 2012; for hypernetworks arXiv 2506.05888).
 """
 
 from __future__ import annotations
@@ -18,21 +18,25 @@ COMPILED_SIZE = 64  # compiled passes work on blocks of this many outcomes
 
 
 def correlation(h: float) -> float:
-    """c = exp(−1/(2h²)), the kernel of two strings that differ in one bit."""
+    """c = exp(−1/(2h²)), the value of the kernel for two strings that differ in one bit.
+
+    Raises:
+        InvalidValueError: if h is not a positive finite number.
+    """
     if not (math.isfinite(h) and h > 0):
         raise InvalidValueError(f"`h > 0` must hold and h be finite, but got h={h}")
     squared = h * h
-    # Where h² is too small for a double, so is exp(−1/(2h²)) by far.
+    # If h² is so small that it is rounded to 0, exp(−1/(2h²)) is 0 as a double long before.
     return math.exp(-0.5 / squared) if squared > 0 else 0.0
 
 
 def kernel_apply(q: FloatArray, h: float, out: FloatArray) -> FloatArray:
-    """``out = K q``, in O(N 2^N).
+    """Fill ``out = K q`` in a time of O(N 2^N).
 
     Args:
-        q: shape ``(2^N,)``.
-        h: bandwidth.
-        out: shape ``(2^N,)``, contiguous float64; may be ``q``.
+        q: a vector of shape ``(2^N,)``.
+        h: the bandwidth.
+        out: a contiguous array of float64, shape ``(2^N,)``. It may be ``q`` itself.
 
     Returns:
         ``out``.
@@ -61,10 +65,18 @@ def kernel_apply(q: FloatArray, h: float, out: FloatArray) -> FloatArray:
 
 
 def mmd2(q: FloatArray, h: float) -> float:
-    """MMD²(q, u) against the uniform distribution, in closed form.
+    """MMD²(q, u) to the uniform distribution u, in closed form.
 
-    The difference q − u is taken first, so that no digits cancel when q is close to u.
-    Allocates one array of 2^N doubles; training uses `Objective`, which keeps its own.
+    It allocates one array of 2^N doubles. Training uses `Objective`, which keeps its own.
+
+    Args:
+        q: a distribution, shape ``(2^N,)``.
+        h: the bandwidth.
+
+    Raises:
+        InvalidValueError: if h is not a positive finite number, or q has another shape.
     """
+    # The difference q − u is taken first. Of the three terms qᵀKq − 2 qᵀKu + uᵀKu, nearly all
+    # digits would cancel when q is close to u.
     difference = np.asarray(q, dtype=np.float64) - 1.0 / np.size(q)
     return float(difference @ kernel_apply(difference, h, np.empty_like(difference)))

@@ -1,12 +1,14 @@
-"""What is minimised: MLE, ELBO and SELBO, with all their terms and derivatives by q.
+"""The three objectives MLE, ELBO and SELBO, with all their terms and derivatives by q.
 
-Per datum, with n training points, u uniform over 2^N strings and λ >= 0 (arXiv 2506.05888):
+With n training points, the uniform distribution u over 2^N strings and λ >= 0, each objective is
+minimised per datum (arXiv 2506.05888):
 
 - MLE:   F = Σ q·nll
 - ELBO:  F = Σ q·nll + (λ/n) KL(q‖u), where KL = N ln 2 − H[q]
-- SELBO: F = Σ q·nll + (λ/n) MMD²(q, u), Gaussian kernel of bandwidth h
+- SELBO: F = Σ q·nll + (λ/n) MMD²(q, u), with a Gaussian kernel of bandwidth h
 
-The gradient of F over circuit parameters is that of the expectation of ∂F/∂q, held fixed.
+The gradient of F by the circuit's angles is the gradient of the expectation value of the observable
+∂F/∂q, held fixed.
 """
 
 from __future__ import annotations
@@ -33,14 +35,14 @@ _NO_STRINGS: IntArray = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of every objective at one distribution, in natural logarithms.
+    """The terms of all objectives at one distribution q.
 
     Attributes:
-        nll: Σ q·nll, mean negative log-likelihood per datum.
-        kl: KL(q‖u).
-        mmd2: MMD²(q, u) at the objective's own bandwidth h (N/4 for MLE and ELBO unless given),
-            so values of different h are different quantities.
-        entropy: H[q].
+        nll: Σ q·nll, the expected negative log-likelihood per datum, in nats.
+        kl: KL(q‖u), in nats.
+        mmd2: MMD²(q, u) at the bandwidth h of the objective, which is N/4 unless it is given.
+            Values for different h are different quantities.
+        entropy: H[q], in nats.
     """
 
     nll: float
@@ -50,19 +52,19 @@ class Terms:
 
 
 class Objective:
-    """One objective over distributions on 2^N strings, with its buffer.
+    """One objective of distributions on 2^N strings, with a buffer for its derivatives.
 
     Args:
         name: ``"mle"``, ``"elbo"`` or ``"selbo"``.
-        nll: mean negative log-likelihood of each network, shape ``(2^N,)``; contiguous doubles
-            are not copied.
-        n_points: n, number of training points.
-        bandwidth: h, a number; N/4 if not given.
-        prior_samples: m, with which SELBO estimates MMD² from m prior strings, without bias;
-            the closed form if not given.
+        nll: mean negative log-likelihood of each network in nats, shape ``(2^N,)``. Contiguous
+            arrays of float64 are not copied.
+        n_points: n, the number of training points.
+        bandwidth: h, a positive number; N/4 if it is not given.
+        prior_samples: m >= 2, if SELBO is to estimate MMD² without bias from m strings of the
+            prior. If it is not given, MMD² has its closed form, which has no variance.
 
     Raises:
-        InvalidValueError: if a value breaks its rule.
+        InvalidValueError: if a value is out of its range, or ``nll`` has another shape.
     """
 
     def __init__(
@@ -107,31 +109,32 @@ class Objective:
         bandwidth: float | None = None,
         prior_samples: int | None = None,
     ) -> Self:
-        """The objective on a problem's table, with n its number of training points.
+        """The objective for a problem: with its table, and with its number of training points as n.
 
         Raises:
-            InvalidValueError: if a value breaks its rule.
+            InvalidValueError: if a value is out of its range.
         """
         return cls(name, problem.nll, problem.n_train, bandwidth, prior_samples)
 
     def value_and_observable(
         self, q: FloatArray, lambda_: float, prior: IntArray | None = None
     ) -> tuple[float, FloatArray]:
-        """F(q) and ∂F/∂q.
+        """The value F(q) and the derivatives ∂F/∂q.
 
         Args:
-            q: distribution, shape ``(2^N,)``.
-            lambda_: λ; MLE does not use it.
-            prior: m indices of strings drawn from the prior, if SELBO samples it.
+            q: a distribution, shape ``(2^N,)``.
+            lambda_: λ. MLE does not use it.
+            prior: the indices of m strings drawn from the prior, if SELBO samples it.
 
         Returns:
-            F and its derivatives, shape ``(2^N,)``: read-only for MLE, else the objective's one
-            buffer, valid until the next call of this method or of `terms`. Where q is 0, the
-            derivative of q·ln q is taken at the smallest double, so it is finite.
+            F and its derivatives, shape ``(2^N,)``. For MLE the derivatives are the read-only
+            table. Otherwise they are the only buffer of this object, which the next call of this
+            method or of `terms` overwrites. Where q is 0, the derivative of q·ln q is taken at the
+            smallest double, so it is finite.
 
         Raises:
-            InvalidValueError: if q has another shape, or ``prior`` is missing, has another
-                length than m, or holds anything but integers in range.
+            InvalidValueError: if q has another shape, or if ``prior`` is missing, has another
+                length than m, or holds anything but integers in [0, 2^N).
         """
         q = self._checked(q)
         weight = lambda_ / self.n_points
@@ -144,8 +147,15 @@ class Objective:
         return nll + weight * mmd2, self._buffer
 
     def terms(self, q: FloatArray) -> Terms:
-        """All terms, exactly, whatever the objective; overwrites the buffer of ∂F/∂q."""
+        """All terms at q, shape ``(2^N,)``: exact, and the same for every objective.
+
+        The buffer of ∂F/∂q is overwritten.
+
+        Raises:
+            InvalidValueError: if q has another shape.
+        """
         q = self._checked(q)
+        # A weight of 0 leaves only the terms. The derivatives that the passes write are not used.
         nll, kl = self._passes.relative_entropy(q, self.nll, 0.0, self._buffer)
         _, mmd2 = self._discrepancy(q, _NO_STRINGS, 0.0)
         return Terms(nll=nll, kl=kl, mmd2=mmd2, entropy=self.n_qubits * math.log(2.0) - kl)
@@ -158,7 +168,7 @@ class Objective:
 
     def _checked(self, q: FloatArray) -> FloatArray:
         q = readonly(q)
-        # Compiled passes check no bounds.
+        # Compiled code does not check bounds.
         if q.shape != self.nll.shape:
             raise InvalidValueError(
                 f"q must have the shape (2^N,) = {self.nll.shape}, but got {q.shape}"
@@ -184,7 +194,9 @@ class Objective:
 
 
 def _passes(size: int) -> Any:
-    """Compiled passes over q, or for very few outcomes the NumPy ones of the same names."""
+    """The compiled passes over q, or for few outcomes the NumPy functions of the same names."""
+    # The module is imported by name here, because `divergences` imports Numba: a fifth of a second
+    # that nobody needs who only reads a sweep file.
     compiled = size >= COMPILED_SIZE
     return importlib.import_module(
         "qhn.core.objectives.divergences" if compiled else "qhn.core.objectives.reference"

@@ -1,4 +1,7 @@
-"""The passes of `divergences` in plain NumPy: to be read, to test against, and for few outcomes."""
+"""The passes of `divergences` in plain NumPy, for fewer than 64 outcomes.
+
+They also show what the compiled passes compute, and are what these are tested against.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ _SMALLEST = 2.0**-1022
 
 
 def expectation(q: FloatArray, table: FloatArray) -> float:
-    """Σ q·table."""
+    """The expectation value Σ q·table."""
     return float(q @ table)
 
 
 def relative_entropy(
     q: FloatArray, nll: FloatArray, weight: float, out: FloatArray
 ) -> tuple[float, float]:
-    """(Σ q·nll, KL(q‖u)), and ``out = nll + weight · (ln(q/u) + 1)``."""
+    """Return (Σ q·nll, KL(q‖u)), and fill ``out = nll + weight · (ln(q/u) + 1)``."""
     ratio = np.log(np.maximum(q * q.size, _SMALLEST))
     out[...] = nll + weight * (ratio + 1.0)
     return float(q @ nll), float(q @ ratio)
@@ -26,10 +29,11 @@ def relative_entropy(
 def discrepancy(
     q: FloatArray, nll: FloatArray, prior: IntArray, weight: float, c: float, out: FloatArray
 ) -> tuple[float, float]:
-    """(Σ q·nll, MMD²(q, r)), and ``out = nll + weight · 2K(q − r)``.
+    """Return (Σ q·nll, MMD²(q, r)), and fill ``out = nll + weight · 2K(q − r)``.
 
-    r is uniform if ``prior`` is empty, else the distribution of the strings in it; the term of
-    two of these strings is then the mean over pairs of different ones, so that MMD² is unbiased.
+    r is the uniform distribution if ``prior`` is empty, and else the empirical distribution of the
+    strings in ``prior``. In the second case the term that compares these strings with each other is
+    the mean over pairs of different strings, so that MMD² is unbiased.
     """
     m = prior.size
     counts = np.bincount(prior, minlength=q.size).astype(np.float64)
@@ -37,6 +41,8 @@ def discrepancy(
     mixed = kernel_product(q - other, c)
     mmd2 = float((q - other) @ mixed)
     if m:
+        # `mmd2` contains the mean over all m² pairs. It is replaced by the mean over the m(m − 1)
+        # pairs of different strings; the kernel of a string with itself is 1.
         pairs = float(counts @ kernel_product(counts, c))
         mmd2 += (pairs - m) / (m * (m - 1)) - pairs / m**2
     out[...] = nll + weight * 2.0 * mixed
@@ -44,7 +50,7 @@ def discrepancy(
 
 
 def kernel_product(x: FloatArray, c: float) -> FloatArray:
-    """Kx, bit by bit: entries whose bit is flipped come with the factor c."""
+    """Kx, computed bit by bit: to each entry, c times the entry with that bit flipped is added."""
     index = np.arange(x.size)
     stride = 1
     while stride < x.size:

@@ -1,11 +1,11 @@
-"""How λ changes over training, as plain data.
+"""Schedules: how λ changes during training, as plain data.
 
-Every schedule has ``at(step, total_steps)``, the value at a step in [0, total_steps]. In what
-follows t = step / total_steps. `SCHEDULES` lists all of them: whoever reads, names or builds a
-schedule takes its kind and its fields from there.
+Every schedule has a method ``at(step, total_steps)``, which gives the value at a step in
+[0, total_steps]. In the formulas below t = step / total_steps. `SCHEDULES` lists all schedules. All
+code that reads, names or builds a schedule takes its kind and its fields from there.
 
-Decay from strong to weak is what halved the spread over seeds in our measurements; constant λ is
-the paper's choice (arXiv 2506.05888).
+In our measurements a decay from a large to a small λ halved the spread over seeds. The paper uses a
+constant λ (arXiv 2506.05888).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Protocol
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 
-#: How a label writes a float, for example to four digits.
-Number = Callable[[float], str]
+#: A function that writes a float for a label, for example with four digits.
+FormatNumber = Callable[[float], str]
 
 
 class Schedule(Protocol):
@@ -34,17 +34,17 @@ class Schedule(Protocol):
     def at(self, step: int, total_steps: int) -> float:
         """The value at ``step`` of ``total_steps``."""
 
-    def label(self, number: Number) -> str:
-        """A short name for tables and legends, ASCII, its floats written by ``number``."""
+    def label(self, number: FormatNumber) -> str:
+        """A short ASCII name for tables and legends, in which ``number`` writes the floats."""
 
 
 def _fraction(step: int, total_steps: int, over: float = 1.0) -> float:
-    """Part of the first ``over`` of training that has passed, in [0, 1]."""
+    """How much of the first part of training (``over``, as a fraction) has passed, in [0, 1]."""
     return min(1.0, step / (over * total_steps)) if total_steps > 0 else 1.0
 
 
 def _check(schedule: object) -> None:
-    """Finite, not negative, and ``over`` in (0, 1]."""
+    """Check that all fields are finite and not negative, and that ``over`` is in (0, 1]."""
     for field in fields(schedule):  # type: ignore[arg-type]
         value = getattr(schedule, field.name)
         if not (math.isfinite(value) and value >= 0):
@@ -69,14 +69,14 @@ class Constant:
         """``value``."""
         return self.value
 
-    def label(self, number: Number) -> str:
-        """Such as ``1``."""
+    def label(self, number: FormatNumber) -> str:
+        """A label such as ``1``."""
         return number(self.value)
 
 
 @dataclass(frozen=True)
 class Warmup:
-    """Linear from ``start`` to ``value`` over the first ``over`` of training, then constant."""
+    """Linear from ``start`` to ``value`` in the first part ``over`` of training, then constant."""
 
     kind: ClassVar[str] = "warmup"
     value: float
@@ -91,16 +91,16 @@ class Warmup:
         passed = _fraction(step, total_steps, self.over)
         return (1.0 - passed) * self.start + passed * self.value
 
-    def label(self, number: Number) -> str:
-        """Such as ``warmup:0->1``."""
+    def label(self, number: FormatNumber) -> str:
+        """A label such as ``warmup:0->1``."""
         return f"warmup:{number(self.start)}->{number(self.value)}"
 
 
 @dataclass(frozen=True)
 class Exponential:
-    """Geometric from ``start`` to ``end`` over the first part ``over`` of training, then constant.
+    """Exponential from ``start`` to ``end`` in the first part ``over`` of training, then constant.
 
-    Both ends must be positive.
+    Both values must be positive.
     """
 
     kind: ClassVar[str] = "exponential"
@@ -120,11 +120,12 @@ class Exponential:
     def at(self, step: int, total_steps: int) -> float:
         """``start · (end / start)^min(1, t / over)``."""
         passed = _fraction(step, total_steps, self.over)
-        # One power of each end: both are met exactly, and no quotient can overflow.
+        # A power of each value instead of a power of their quotient: `start` and `end` are reached
+        # exactly, and the quotient cannot overflow.
         return float(self.start ** (1.0 - passed) * self.end**passed)
 
-    def label(self, number: Number) -> str:
-        """Such as ``30->0.3``."""
+    def label(self, number: FormatNumber) -> str:
+        """A label such as ``30->0.3``."""
         return f"{number(self.start)}->{number(self.end)}"
 
 
@@ -144,14 +145,14 @@ class Cosine:
         passed = (1.0 - math.cos(math.pi * _fraction(step, total_steps))) / 2.0
         return (1.0 - passed) * self.start + passed * self.end
 
-    def label(self, number: Number) -> str:
-        """Such as ``cosine:10->0``."""
+    def label(self, number: FormatNumber) -> str:
+        """A label such as ``cosine:10->0``."""
         return f"cosine:{number(self.start)}->{number(self.end)}"
 
 
 @dataclass(frozen=True)
 class Cyclic:
-    """``cycles`` whole cosine waves: ``low`` at both ends of each cycle, ``high`` in its middle."""
+    """``cycles`` whole cosine waves, each from ``low`` up to ``high`` and back to ``low``."""
 
     kind: ClassVar[str] = "cyclic"
     low: float
@@ -172,23 +173,23 @@ class Cyclic:
         passed = (1.0 - math.cos(angle)) / 2.0
         return (1.0 - passed) * self.low + passed * self.high
 
-    def label(self, number: Number) -> str:
-        """Such as ``cyclic:0.1-3x4``."""
+    def label(self, number: FormatNumber) -> str:
+        """A label such as ``cyclic:0.1-3x4``."""
         return f"cyclic:{number(self.low)}-{number(self.high)}x{self.cycles}"
 
 
-#: Every schedule by its kind. Order is that of messages that list the kinds.
+#: Every schedule by its kind. Messages list the kinds in this order.
 SCHEDULES: dict[str, type[Schedule]] = {
     schedule.kind: schedule for schedule in (Constant, Warmup, Exponential, Cosine, Cyclic)
 }
 
 
 def make_schedule(kind: str, **values: float) -> Schedule:
-    """The schedule of one kind with the given fields.
+    """Make a schedule of one kind with the given fields.
 
     Raises:
-        InvalidValueError: if there is no such kind, it has no such field, or a value breaks a
-            rule.
+        InvalidValueError: if there is no such kind, if it has no such field, or if a value is out
+            of its range.
 
     Example:
         >>> make_schedule("cosine", start=10.0, end=0.0).at(125, 250)

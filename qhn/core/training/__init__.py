@@ -1,1 +1,1 @@
-"""Gradient descent: the trainer, its optimisers, its history and what that shows."""
+"""Gradient descent: the trainer, its optimisers, its history, and the diagnosis of failures."""

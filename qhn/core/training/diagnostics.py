@@ -1,4 +1,4 @@
-"""Failure signatures read from a trial's history, each with the step at which it appeared."""
+"""Failure signatures in the history of a trial, each with the step at which it appeared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from qhn.core.estimators.estimator import Limits
 from qhn.core.training.history import History
 
-#: In the order in which they are reported. Append: results of before hold the others.
+#: All signatures, in the order in which they are reported. Add new ones, but never rename any:
+#: stored results contain these names.
 FLAGS = (
     "exploding-gradient",
     "collapse-to-prior",
@@ -28,7 +29,7 @@ STRING_PROBABILITY = 0.99
 
 
 class Flag(NamedTuple):
-    """A failure signature and the step of the first report that shows it."""
+    """A failure signature, and the step of the first report that shows it."""
 
     name: str
     step: int
@@ -37,32 +38,35 @@ class Flag(NamedTuple):
 def diagnose(history: History, limits: Limits) -> list[Flag]:
     """The signatures that a history shows, in the order of `FLAGS`.
 
-    A gradient is called flat below 10⁻³ of ``limits.gradient``. Of 100 random brickwork circuits
-    each, the flattest with one to eight layers began at 3·10⁻³ (14 to 18 qubits). Random states,
-    which deep circuits approach, have 5·10⁻⁴ at 17 qubits and 3·10⁻⁴ at 18, but 1.1·10⁻³ to
-    1.6·10⁻³ at 14: circuits of that size have no start that is called a plateau. A report is at
-    chance if its expected train accuracy is within 0.05 of chance.
+    A gradient is called flat if its norm is below 10⁻³ of ``limits.gradient``. Measured for random
+    angles of brickwork circuits with one to eight layers on 14 to 18 qubits, the flattest of 100
+    circuits of each size has 3·10⁻³. Random states, which deep circuits approach, have 5·10⁻⁴ at 17
+    qubits and 3·10⁻⁴ at 18, but 1.1·10⁻³ to 1.6·10⁻³ at 14. So no circuit of 14 qubits starts on
+    what is called a plateau here. A report is at chance if its expected training accuracy differs
+    from chance by at most 0.05.
 
-    * ``exploding-gradient``: at any report, a gradient that is not finite or longer than the nll
-      term alone could make it: the regulariser drives the training, λ is too large. At random
-      starts on moons (14 qubits, two layers, n = 100) that takes λ = 600 with KL, 10,000 with MMD²
-      at h = 2. A small h does not: the norm of MMD²'s gradient falls from 0.095 at h = 2 to 0.006
-      at h = 0.2, where the kernel tells strings apart but not how far.
-    * ``collapse-to-prior``: an entropy of at least 0.98 N ln 2; or training came to rest at
-      chance under a regulariser (λ > 0): flat after having had a slope, with an entropy of at
-      least half of N ln 2. MMD² is satisfied long before the entropy is full: SELBO with λ = 1000
-      on moons rests at chance with 0.66 N ln 2, ELBO with λ = 10 with 0.92.
-    * ``barren-plateau``: flat and at chance at every report from the first on, with an entropy
-      below 0.98 N ln 2: there never was a slope to follow.
-    * ``collapse-to-string``: an entropy of at most h(0.99) = −0.99 ln 0.99 − 0.01 ln 0.01 =
-      0.056 nats, that of a string of probability 0.99 and one other. Some string then has at
-      least e^−0.056 = 0.945.
-    * ``diverged``: at any report, an objective or a gradient that is not finite. No later report
-      can be better: angles that are not finite stay so.
+    * ``exploding-gradient``: the gradient of any report is not finite, or larger than the nll term
+      alone could make it. The regulariser dominates the training, because λ is too large. For
+      random angles on moons (14 qubits, two layers, n = 100) this needs λ = 600 with KL, and 10,000
+      with MMD² at h = 2. A small h does not cause it: the norm of the gradient of MMD² falls from
+      0.095 at h = 2 to 0.006 at h = 0.2, where the kernel shows that strings differ but not by how
+      much.
+    * ``collapse-to-prior``: the entropy is at least 0.98 N ln 2; or the training has come to rest
+      at chance with a regulariser (λ > 0). The latter means that the gradient is flat now but was
+      not before, and that the entropy is at least half of N ln 2. MMD² becomes small long before
+      the entropy is full: on moons, SELBO with λ = 1000 rests at chance with an entropy of 0.66 N
+      ln 2, and ELBO with λ = 10 with 0.92 N ln 2.
+    * ``barren-plateau``: all reports from the first on are flat and at chance, with an entropy
+      below 0.98 N ln 2. There never was a slope to follow.
+    * ``collapse-to-string``: the entropy is at most −0.99 ln 0.99 − 0.01 ln 0.01 = 0.056 nats, the
+      entropy of two strings of which one has the probability 0.99. Some string then has a
+      probability of at least e^−0.056 = 0.945.
+    * ``diverged``: the objective or the gradient of any report is not finite. No later report can
+      be better, because angles that are not finite remain so.
 
-    The three between the first and the last must hold at the latest report, and carry the first
-    step of the unbroken stretch of reports that leads to it. A metric that the history does not
-    hold shows nothing.
+    The second, third and fourth signature must be present at the latest report. Their step is the
+    first one of the unbroken series of reports that leads to it. A metric that the history does not
+    have shows nothing.
     """
     if not len(history):
         return []
@@ -73,8 +77,9 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
     flat = norm < FLAT_GRADIENT_SHARE * limits.gradient
     idle = flat & (np.abs(accuracy - limits.chance) <= CHANCE_MARGIN)
     at_rest = idle & ~np.logical_and.accumulate(flat)
-    # An absent metric reads as NaN, which would pass for one that is not finite.
+    # An absent metric reads as NaN. It must not be mistaken for a metric that is not finite.
     held = {name: name in history.names for name in ("gradient_norm", "objective")}
+    # A negated `<=` and not `>`, so that a norm of NaN counts, too.
     exploding = ~(norm <= limits.gradient) & held["gradient_norm"]
     diverged = np.zeros(len(history), dtype=np.bool_)
     for name in (name for name, there in held.items() if there):
@@ -95,12 +100,12 @@ def _string_entropy() -> float:
 
 
 def _first(shown: NDArray[np.bool_]) -> int | None:
-    """The first row that shows it; None if there is none."""
+    """The first row that is True; None if there is none."""
     return int(shown.argmax()) if shown.any() else None
 
 
 def _stretch(shown: NDArray[np.bool_]) -> int | None:
-    """The first row of the unbroken stretch that reaches the last row; None if there is none."""
+    """The first row of the unbroken series of True that reaches the last row; None if none does."""
     if not shown[-1]:
         return None
     gaps = np.flatnonzero(~shown)

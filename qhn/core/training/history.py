@@ -1,7 +1,7 @@
-"""What a trial reported, row by row: step, time and metrics, kept as numbers with named columns.
+"""The reports of a trial: a table of numbers with one row for each report.
 
-The set of metrics is open (see `qhn.core.metrics`). A history names its columns where it is put
-down, so that one written by another version, with more metrics or fewer, is read as what it is.
+The columns are the step, the time and the metrics. Different versions may have different metrics
+(see `qhn.core.metrics`), so a stored history names its columns.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from qhn.core.errors import InvalidValueError
 from qhn.core.metrics import BY_NAME, ORIGINAL_NAMES
 
 _KEYS = ("step", "timestamp_ms")
-#: Version f0fdd86 put histories down without names: these were their columns.
+#: Version f0fdd86 stored histories without the names of columns. These were their columns.
 _ORIGINAL_COLUMNS = (*_KEYS, *ORIGINAL_NAMES)
 
 
 class History:
     """The reports of one trial in the order of their steps.
 
-    A row is a step (parameter updates made before it), the time at which it was first made
-    (milliseconds since 1970) and the value of each of `names`. The first row sets the names.
+    A row holds a step (the number of parameter updates before it), the time at which it was first
+    reported (milliseconds since 1970) and the value of each metric of `names`. The first row
+    decides the names.
     """
 
     def __init__(self) -> None:
@@ -37,23 +38,28 @@ class History:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The metrics that every row holds; none before the first row."""
+        """The metrics that every row has. There are none before the first row."""
         return self._names
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of `to_array`: step, time and then the metrics."""
+        """The names of the columns of `to_array`: step, time and then the metrics."""
         return (*_KEYS, *self._names)
 
     def append(self, step: int, timestamp_ms: int, metrics: Mapping[str, float]) -> None:
         """Add a row.
 
-        A history that another version began keeps its columns: metrics that it does not name are
-        left out, and those that it names and this version does not know read NaN from here on.
+        A history that another version began keeps its columns. New metrics that it does not name
+        are left out, and metrics that this version does not know are NaN from this row on.
+
+        Args:
+            step: the number of updates before this report.
+            timestamp_ms: the time of the report, in milliseconds since 1970.
+            metrics: value by name.
 
         Raises:
-            InvalidValueError: if the step is not larger than the last one, or a metric that this
-                version knows and earlier rows hold is missing.
+            InvalidValueError: if the step is not larger than the last one, or if a metric is
+                missing that this version knows and that earlier rows have.
         """
         names = self._names if self._rows else tuple(metrics)
         missing = [name for name in names if name not in metrics and name in BY_NAME]
@@ -66,7 +72,7 @@ class History:
             raise InvalidValueError(
                 f"steps must increase, but step {step} came after {self._rows[-1][0]:.0f}"
             )
-        # NaN stands for what this version does not know; a missing metric that it does was refused.
+        # Only metrics that this version does not know can be missing here. They become NaN.
         values = (float(metrics.get(name, np.nan)) for name in names)
         self._rows.append((float(step), float(timestamp_ms), *values))
         self._names = names
@@ -82,16 +88,16 @@ class History:
         return [int(row[1]) for row in self._rows]
 
     def items(self) -> Iterator[tuple[int, int, dict[str, float]]]:
-        """Step, time in milliseconds and metrics of each row; absent metrics are left out."""
+        """The step, the time in milliseconds since 1970 and the metrics of each row."""
         for row in self._rows:
             yield int(row[0]), int(row[1]), dict(zip(self._names, row[2:], strict=True))
 
     def last(self) -> dict[str, float]:
-        """Metrics of the latest row, empty before the first; absent metrics are left out."""
+        """The metrics of the last row by name; empty if there is no row."""
         return dict(zip(self._names, self._rows[-1][2:], strict=True)) if self._rows else {}
 
     def column(self, name: str) -> FloatArray:
-        """One column over all rows, shape ``(rows,)``; NaN for a metric that is absent.
+        """One column, shape ``(rows,)``. It is NaN if this history does not have the metric.
 
         Raises:
             InvalidValueError: if neither this history nor `qhn.core.metrics` knows the name.
@@ -102,26 +108,27 @@ class History:
                 raise InvalidValueError(
                     f"a column must be one of {', '.join(known)}, but got {name!r}"
                 )
-            # Of another version, which is no mistake; a name that nobody knows is one.
+            # Another version wrote this history, without this metric. That is not a mistake.
             return np.full(len(self), np.nan)
         place = self.columns.index(name)
         return np.array([row[place] for row in self._rows])
 
     def to_array(self) -> FloatArray:
-        """All rows, shape ``(rows, len(columns))``; times below 2^53 are exact."""
+        """All rows as an array of float64, shape ``(rows, len(columns))``."""
+        # Doubles hold whole numbers below 2^53 exactly, and with them steps and milliseconds.
         return np.array(self._rows, dtype=np.float64).reshape(-1, len(self.columns))
 
     @classmethod
     def from_array(cls, array: NDArray[Any], columns: Sequence[str] = _ORIGINAL_COLUMNS) -> History:
-        """The history that `to_array` put down.
+        """The history that `to_array` wrote.
 
         Args:
             array: shape ``(rows, len(columns))``, float64.
-            columns: their names; without them, those of version f0fdd86.
+            columns: the names of the columns. The default is the columns of version f0fdd86.
 
         Raises:
-            InvalidValueError: if shape or columns are not those of a history, or steps are not
-                whole and increasing.
+            InvalidValueError: if the shape or the columns are not those of a history, or if steps
+                are not whole and increasing.
         """
         array, columns = np.asarray(array), tuple(columns)
         if columns[:2] != _KEYS or len(set(columns)) < len(columns):
@@ -153,7 +160,9 @@ class History:
 
     @classmethod
     def from_state(cls, state: ArrayState) -> History:
-        """The history of what `state` gave, among other arrays; also of version f0fdd86.
+        """Read a history from arrays that `state` gave. Other arrays may be among them.
+
+        Arrays of version f0fdd86, which have no ``history_columns``, are read as well.
 
         Raises:
             InvalidValueError: as `from_array`.

@@ -1,4 +1,4 @@
-"""Gradient descent on the circuit's angles, in place, with a state that can be put away.
+"""Optimisers: gradient descent on the circuit's angles, with a state that can be stored.
 
 `OPTIMISERS` lists them by the names that sweep files use.
 """
@@ -15,20 +15,25 @@ from qhn.core.errors import InvalidValueError
 
 
 class Optimiser(Protocol):
-    """One update rule and what it remembers."""
+    """An update rule with its memory."""
 
     def update(self, parameters: FloatArray, gradient: FloatArray) -> None:
-        """Move the parameters one step down the gradient, in place; both of one shape."""
+        """Move the parameters by one step, in place. Both arrays have the same shape."""
 
     def state(self) -> ArrayState:
-        """What it remembers, as copies; empty before the first update."""
+        """Copies of all that the optimiser remembers. They are empty before the first update."""
 
     def restore(self, state: ArrayState, shape: tuple[int, ...], updates: int) -> None:
-        """Go on from what `state` gave after so many updates of parameters of this shape.
+        """Continue from what `state` gave.
+
+        Args:
+            state: the arrays.
+            shape: the shape of the parameters.
+            updates: the number of updates that were made before.
 
         Raises:
-            InvalidValueError: if it cannot be such a state of this kind of optimiser, which then
-                is as it was.
+            InvalidValueError: if it cannot be such a state of this kind of optimiser. The
+                optimiser is unchanged then.
         """
 
 
@@ -45,7 +50,10 @@ def _check_positive(name: str, value: float) -> None:
 def _take(
     state: ArrayState, kind: str, shapes: dict[str, tuple[int, ...]], updates: int
 ) -> dict[str, FloatArray]:
-    """Copies of the arrays, by name; none of an optimiser that never moved."""
+    """Check the arrays of a state, and return copies of them by name.
+
+    An optimiser that has made no update has no arrays.
+    """
     names = tuple(shapes) if updates else ()
     if set(state) != set(names):
         raise InvalidValueError(
@@ -62,10 +70,15 @@ def _take(
 
 
 class Adam:
-    """Adam (Kingma and Ba, arXiv 1412.6980) with bias correction.
+    """Adam with bias correction (Kingma and Ba, arXiv 1412.6980, algorithm 1).
+
+    With the gradient g, the update number t from 1 on and the learning rate η:
 
     m ← β1 m + (1 − β1) g, v ← β2 v + (1 − β2) g²,
     θ ← θ − η · m / (1 − β1^t) / (√(v / (1 − β2^t)) + ε).
+
+    Raises:
+        InvalidValueError: if η or ε is not positive and finite, or if β1 or β2 is not in [0, 1).
     """
 
     def __init__(
@@ -101,7 +114,7 @@ class Adam:
         parameters -= self.learning_rate * mean / (np.sqrt(square) + self.epsilon)
 
     def state(self) -> ArrayState:
-        """Update count and both moments, as copies; empty before the first update."""
+        """Copies of the number of updates and of both moments. Empty before the first update."""
         if self._mean is None or self._square is None:
             return {}
         return {
@@ -121,7 +134,11 @@ class Adam:
 
 
 class SGD:
-    """Gradient descent with heavy-ball momentum: u ← μ u + g, θ ← θ − η u."""
+    """Gradient descent with heavy-ball momentum: u ← μ u + g, θ ← θ − η u.
+
+    Raises:
+        InvalidValueError: if η is not positive and finite, or if μ is not in [0, 1).
+    """
 
     def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0) -> None:
         _check_positive("learning_rate", learning_rate)
@@ -139,7 +156,7 @@ class SGD:
         parameters -= self.learning_rate * self._velocity
 
     def state(self) -> ArrayState:
-        """The velocity, as a copy; empty before the first update."""
+        """A copy of the velocity u. Empty before the first update."""
         return {} if self._velocity is None else {"velocity": self._velocity.copy()}
 
     def restore(self, state: ArrayState, shape: tuple[int, ...], updates: int) -> None:
@@ -147,5 +164,5 @@ class SGD:
         self._velocity = _take(state, "SGD", {"velocity": shape}, updates).get("velocity")
 
 
-#: Every optimiser by its name; each takes a learning rate alone.
+#: Every optimiser by its name. Each can be made from a learning rate alone.
 OPTIMISERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}

@@ -1,4 +1,4 @@
-"""Training one distribution over binary networks, in steps that can be put away and resumed."""
+"""The training of one distribution over binary networks, which can be stored and resumed."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ if TYPE_CHECKING:
     from qhn.core.objectives.objective import Objective
 
 
-# An optimiser names its arrays as it likes; they lie beside those of trainer and estimator.
+# An optimiser chooses the names of its arrays. The prefix separates them from those of the trainer
+# and the estimator, which are stored in the same file.
 _OPTIMISER_PREFIX = "optimiser."
 
 
 def wall_clock_ms() -> int:
-    """Milliseconds since 1970: the clock of trainings to which none is given."""
+    """Milliseconds since 1970, the default clock of a trainer."""
     return int(time.time() * 1000)
 
 
 @dataclass(frozen=True)
 class Report:
-    """One row of the history, as it is made."""
+    """One row of the history: the step, the time (milliseconds since 1970) and the metrics."""
 
     step: int
     timestamp_ms: int
@@ -49,30 +50,31 @@ class Report:
 class Trainer:
     """Gradient descent on an objective of q_θ.
 
-    Step t of T is the state after t parameter updates. Initial angles are uniform in [0, 2π). At
-    steps 0, r, 2r, … and T the trainer reports. Random draws depend on seed, purpose and step
-    alone, so a trainer that is restored goes on bit for bit.
+    Step t of T is the state after t parameter updates. The initial angles are uniform in [0, 2π).
+    The trainer reports at the steps 0, r, 2r, … and T. Random draws depend only on the seed, their
+    purpose and the step, so a restored trainer continues bit for bit.
 
-    The estimator says how value, gradient and metrics are had. For exact training, the short form
-    takes what an `ExactEstimator` is made of in its place.
+    An estimator gives the value, the gradient and the metrics. There are two forms: pass an
+    ``estimator``; or, for exact training, pass ``problem``, ``ansatz``, ``objective``, ``best_of``
+    and ``distribution``, from which the trainer makes an `ExactEstimator`.
 
     Args:
-        schedule: λ by step; None stands for 0 (MLE has no regulariser).
-        optimiser: a fresh one, owned by this trainer from now on.
-        seed: the trial's, of the initial angles; an estimator is given the same.
-        steps: T, number of updates.
-        report_every: r.
-        estimator: of this trial; instead of all that follow.
-        problem: data and tables.
-        ansatz: the circuit; its number of qubits is the network's number of bits.
-        objective: what is minimised.
+        schedule: λ at each step; None means 0 (MLE has no regulariser).
+        optimiser: a new optimiser, which only this trainer may use from now on.
+        seed: the trial's seed, for the initial angles. The estimator must have the same one.
+        steps: T, the number of updates.
+        report_every: r, the number of updates between two reports.
+        estimator: the estimator of this trial.
+        problem: data and loss table.
+        ansatz: the circuit. It has as many qubits as the network has bits.
+        objective: the objective to minimise.
         best_of: k of the metric ``best_of_k``.
-        distribution: q_θ and its gradients for this ansatz.
-        clock: the time of a report, in milliseconds since 1970.
+        distribution: gives q_θ and its gradients for this ansatz, for example an `Engine`.
+        clock: gives the time of a report, in milliseconds since 1970.
 
     Raises:
-        InvalidValueError: if sizes do not fit, counts are not whole or below 1, or the arguments
-            are neither those of one form nor those of the other.
+        InvalidValueError: if the sizes do not fit, if a count is not a whole number from 1 on, or
+            if the arguments are neither those of the first form nor those of the second.
     """
 
     @overload
@@ -144,16 +146,19 @@ class Trainer:
         self._clock = clock
 
     def advance(self) -> Report | None:
-        """Evaluate at the current step, report if a report is due, then update the angles.
+        """Evaluate the objective, report if a report is due at this step, then update the angles.
 
-        At step T there is a report and no update, and the trainer is finished; further calls do
+        At step T there is a report but no update, and the trainer is finished. Further calls do
         nothing.
+
+        Returns:
+            The report; None if none is due at this step.
         """
         if self.finished:
             return None
         lambda_ = 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
         found = self._estimator.evaluate(self.parameters, lambda_, self.step)
-        # Before the update: a report is of the angles that its numbers were found at.
+        # The report comes before the update, because its numbers belong to the angles before it.
         report = self._report(found, lambda_) if self._due(self.step) else None
         if self.step == self.steps:
             self.finished = True
@@ -169,12 +174,14 @@ class Trainer:
         metrics: dict[str, float] = {
             "objective": float(found.value),
             "lambda": float(lambda_),
+            # Not `np.linalg.norm`, which uses BLAS: its sums depend on the number of threads.
             "gradient_norm": float(np.sqrt(np.square(found.gradient).sum())),
             **self._estimator.measure(self.step),
         }
         for name, error in (found.standard_errors or {}).items():
             metrics[standard_error(name)] = float(error)
-        # In the order of the table; what the table does not know comes last.
+        # In the order of `METRICS`. Metrics that are not listed there, such as standard errors,
+        # come last.
         ordered = {name: metrics.pop(name) for name in BY_NAME if name in metrics} | metrics
         report = Report(self.step, self._clock(), ordered)
         self.history.append(report.step, report.timestamp_ms, ordered)
@@ -182,20 +189,25 @@ class Trainer:
 
     @property
     def diverged(self) -> bool:
-        """True once an angle is not finite: from then on every number is NaN."""
-        # All of them: the last layer's R_Z angles have no gradient, and stay finite for ever.
+        """Whether an angle is not finite. From then on every number is NaN."""
+        # One angle decides, not all of them: the R_Z angles of the last layer have no gradient, and
+        # always stay finite.
         return not np.isfinite(self.parameters).all()
 
     def flags(self) -> list[Flag]:
-        """Failure signatures of the history so far."""
+        """The failure signatures of the history so far; see `diagnose`."""
         return diagnose(self.history, self._estimator.limits)
 
     def top_strings(self, k: int) -> list[TopString]:
-        """The k likeliest outcomes at the latest report; see `Estimator.top_strings`."""
+        """The k most probable outcomes at the latest report; see `Estimator.top_strings`.
+
+        Raises:
+            InvalidValueError: if k is not a whole number from 1 on.
+        """
         return self._estimator.top_strings(k)
 
     def state(self) -> ArrayState:
-        """All that is needed to go on, as copies: arrays for `numpy.savez`, without pickle."""
+        """Copies of all that is needed to continue: arrays for `numpy.savez`, without pickle."""
         return {
             "step": np.array(self.step, dtype=np.int64),
             "parameters": self.parameters.copy(),
@@ -205,16 +217,16 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what `state` gave, of a trainer with the same arguments.
+        """Continue from what `state` of a trainer with the same arguments gave.
 
         Raises:
-            InvalidValueError: if arrays are missing or unknown, or do not fit this trainer; then
-                the trainer is as it was.
+            InvalidValueError: if arrays are missing or unknown, or if they do not fit this trainer.
+                The trainer is unchanged then.
         """
         rest = {k: v for k, v in state.items() if not k.startswith(_OPTIMISER_PREFIX)}
         before = self._estimator.state()
         needed = ("step", "parameters", *before, "history")
-        # Version f0fdd86 did not name its columns.
+        # Version f0fdd86 stored histories without the names of columns.
         if set(rest) - {"history_columns"} != set(needed):
             raise InvalidValueError(
                 f"a trainer's state must hold {', '.join(needed)}, "
@@ -222,9 +234,10 @@ class Trainer:
             )
         step = self._restored_step(rest["step"])
         history = History.from_state(rest)
-        # At step T the angles are final, but the report on them may still be due.
+        # At step T the angles are final, but the report on them may still be missing.
         finished = step == self.steps and bool(len(history)) and history.steps[-1] == step
-        # Steps of reports follow from the arguments: a history with others is of another trial.
+        # The arguments decide at which steps there are reports. A history with other steps belongs
+        # to another trial.
         expected = [s for s in range(step + finished) if self._due(s)]
         if history.steps != expected:
             raise InvalidValueError(
@@ -233,13 +246,14 @@ class Trainer:
                 f"but got {_short(history.steps)}"
             )
         parameters = restored_angles("parameters", rest["parameters"], self.ansatz)
-        # What can refuse comes first, so that a refused state leaves everything as it was.
+        # Everything that can be refused is checked before anything of this trainer is changed, so
+        # that a refused state changes nothing.
         memory = {k.removeprefix(_OPTIMISER_PREFIX): v for k, v in state.items() if k not in rest}
         self._estimator.restore({name: rest[name] for name in before})
         try:
             self._optimiser.restore(memory, parameters.shape, step)
         except InvalidValueError:
-            # The estimator has moved already, and a refused state must change nothing.
+            # The estimator has the new state already. It gets its old one back.
             self._estimator.restore(before)
             raise
         self.step, self.finished, self.history = step, finished, history
@@ -263,7 +277,7 @@ def _exact(
     seed: int,
     best_of: int | None,
 ) -> Estimator:
-    """What the short form of a trainer stands for."""
+    """The estimator for the second form of a trainer's arguments."""
     if (
         problem is None
         or ansatz is None
@@ -286,6 +300,7 @@ def _exact(
 
 
 def _short(steps: list[int]) -> str:
+    """A list of steps for a message, with the middle of a long list left out."""
     return (
         str(steps) if len(steps) <= 6 else f"{steps[:3]} … {steps[-2:]}".replace("] … [", ", …, ")
     )
