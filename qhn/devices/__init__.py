@@ -1,4 +1,4 @@
-"""Quantum devices: what each can do, known without opening it, and handles to the open ones."""
+"""Quantum devices: what each can do, which is known before it is opened, and open handles."""
 
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle, SimulatorHandle

@@ -1,4 +1,4 @@
-"""What a device can do, as plain data: a plan asks it before anything is opened or paid for."""
+"""What a device can do, as plain data. A plan reads it before a device is opened or paid for."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import Literal
 
 from qhn.core.errors import InvalidValueError
 
-#: What happens to work that was handed in when the process that did so has died. ``idempotent``:
-#: handing it in again costs nothing; ``findable``: it is found again by the id that it was handed
-#: in with; ``neither``: it is lost, and was paid for.
+#: What becomes of submitted work if the process that submitted it dies. ``idempotent``: the work
+#: can be submitted again at no cost. ``findable``: the job is found again by the id that it was
+#: submitted with. ``neither``: the work is lost, although it was paid for.
 Submission = Literal["idempotent", "findable", "neither"]
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a device gives, and how it takes its work.
+    """What a device can compute, and how work is submitted to it.
 
     Attributes:
-        distribution: whether it gives the whole distribution q_θ, exactly, and its gradient.
+        distribution: whether it computes the whole distribution q_θ, exactly, and its gradient.
         samples: whether it draws bit strings from q_θ.
-        log_q: whether it tells log q_θ(σ) of a given string.
+        log_q: whether it computes log q_θ(σ) for a given string σ.
         reproducible: whether the same random stream gives the same samples.
-        queued: whether work waits in a queue that others use as well.
-        submission: see `Submission`.
-        circuits_per_job: the most circuits that one job takes, None for any number.
+        queued: whether jobs wait in a queue that other people use as well.
+        submission: what becomes of work if the submitting process dies; see `Submission`.
+        circuits_per_job: the largest number of circuits in one job; None if there is no limit.
 
     Raises:
-        InvalidValueError: if it gives nothing, or takes no circuits.
+        InvalidValueError: if the device gives neither a distribution nor samples, or if
+            ``circuits_per_job`` is below 1.
     """
 
     distribution: bool
@@ -51,5 +52,5 @@ class Capabilities:
 
     @property
     def tells_probabilities(self) -> bool:
-        """Whether the probability of a string can be known: divergences of log q need it."""
+        """Whether the device gives the probability of a string, which the KL divergence needs."""
         return self.distribution or self.log_q

@@ -1,4 +1,4 @@
-"""The exact engine as an open device."""
+"""The handle of the device ``exact``: the exact engine as an open device."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from qhn.devices.capabilities import Capabilities
 
 
 class ExactHandle:
-    """Exact simulation on one core: the whole distribution and its gradient, no sampling.
+    """Exact simulation on one core. It computes the whole distribution and does not sample.
 
     Args:
         ansatz: the circuit.
-        capabilities: of the device that this handle opens.
+        capabilities: the capabilities of the device that opens this handle.
     """
 
     name = "exact"
@@ -42,8 +42,9 @@ class ExactHandle:
         return self._open_engine.gradient(observable)
 
     def close(self) -> None:
-        """Free the engine's buffers."""
-        # Its states are 2^N numbers each: the next trial of this process may need the room.
+        """Free the buffers of the engine."""
+        # Each of its states has 2^N numbers, and the next trial of this process may need the
+        # memory.
         self._engine = None
 
     def __enter__(self) -> Self:

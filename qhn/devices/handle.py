@@ -1,4 +1,4 @@
-"""The protocols of open devices: what a trial may ask of the handle that it is lent."""
+"""The protocols of open devices: what a trial may ask of the handle that it gets."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from qhn.devices.capabilities import Capabilities
 
 @runtime_checkable
 class DeviceHandle(Protocol):
-    """One open device, bound to one circuit. What it can do besides is in its capabilities.
+    """An open device for one circuit. Its capabilities say which further methods it has.
 
-    A handle serves one trial after another, and a trial may move to another process and go on
-    there. So a handle must not hold a random stream: its state would depend on who asked before.
-    Whatever draws takes its stream with each call, made from the trial's seed, the purpose and the
-    step (`qhn.core.seeds`). A handle that samples is to follow a protocol ``SamplingHandle`` with
-    ``samples(parameters, shots, rng)``: bit strings drawn from q_θ, shape ``(shots, N)``, where
-    ``rng`` is a `numpy.random.Generator` that belongs to this call alone.
+    A handle serves one trial after another, and a trial may continue in another process. So a
+    handle must not hold a random stream, because the state of that stream would depend on the
+    trials before. A method that draws takes a random stream with each call, which is made from the
+    trial's seed, the purpose and the step (see `qhn.core.seeds`). There is no handle yet that
+    samples. It shall follow a protocol ``SamplingHandle`` with the method ``samples(parameters,
+    shots, rng)``, which gives bit strings drawn from q_θ, shape ``(shots, N)``; ``rng`` is a
+    `numpy.random.Generator` that is made for this call.
 
     Attributes:
-        name: the device's name in a sweep file.
-        capabilities: what it can do, the same as before it was opened.
+        name: the name of the device in a sweep file.
+        capabilities: what the device can do, the same as before it was opened.
         ansatz: the circuit that it runs.
     """
 
@@ -32,7 +33,7 @@ class DeviceHandle(Protocol):
     ansatz: Ansatz
 
     def close(self) -> None:
-        """Give back what the handle holds; closing twice is allowed."""
+        """Release everything that the handle holds. It may be called more than once."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -47,12 +48,16 @@ class DeviceHandle(Protocol):
 
 @runtime_checkable
 class SimulatorHandle(DeviceHandle, Protocol):
-    """A handle whose capabilities have ``distribution``: nothing is drawn, nothing is random."""
+    """A handle of a device that computes the whole distribution. Nothing in it is random."""
 
     def probabilities(self, parameters: FloatArray) -> FloatArray:
-        """q_θ, shape ``(2^N,)``, at angles in radians of shape ``(depth, 2, N)``.
+        """The distribution q_θ, shape ``(2^N,)``.
 
-        The array may be a buffer of the handle, valid until the next call.
+        Args:
+            parameters: angles in radians, shape ``(depth, 2, N)``.
+
+        Returns:
+            An array that may be a buffer of the handle. It is valid until the next call.
 
         Raises:
             InvalidValueError: if the handle was closed.
@@ -60,11 +65,15 @@ class SimulatorHandle(DeviceHandle, Protocol):
         ...
 
     def gradient(self, observable: FloatArray) -> FloatArray:
-        """d/dθ Σ_σ O(σ) q_θ(σ) with O held fixed, shape ``(depth, 2, N)``.
+        """The gradient d/dθ Σ_σ O(σ) q_θ(σ) with O held fixed, shape ``(depth, 2, N)``.
 
-        Taken at the parameters of the last call of `probabilities`.
+        It is taken at the parameters of the last call of `probabilities`.
+
+        Args:
+            observable: O, shape ``(2^N,)``.
 
         Raises:
-            InvalidValueError: if the handle was closed.
+            InvalidValueError: if the handle was closed, or if `probabilities` was not called
+                before.
         """
         ...

@@ -1,7 +1,8 @@
-"""Every device that a configuration may name: its options, its capabilities, and how to open it.
+"""All devices that a configuration may name: their options, their capabilities, how to open them.
 
-A device is plain data until it is opened. So a sweep can be planned where the device is not, and
-libraries such as Numba, PennyLane or Qiskit load only in the process that opens one.
+A device is plain data until it is opened. So a sweep can be planned on a machine that cannot reach
+the device, and libraries such as Numba, PennyLane or Qiskit are imported only by the process that
+opens one.
 """
 
 from __future__ import annotations
@@ -19,34 +20,34 @@ from qhn.devices.handle import DeviceHandle
 class Device(Protocol):
     """A device as a configuration describes it: a frozen dataclass whose fields are its options.
 
-    An option that is added later defaults to None and means today's behaviour then, since options
-    are part of a trial's identity. What only concerns where, when and at what price circuits run
-    is no option.
+    Options are part of a trial's identity. So an option that is added later must default to None,
+    and None must mean what was done before. Settings that only decide where, when and at what price
+    circuits run must not be options.
 
     Attributes:
-        kind: the device's name in sweep files, a key of `DEVICES`.
+        kind: the name of the device in sweep files, a key of `DEVICES`.
     """
 
     kind: ClassVar[str]
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do with these options."""
+        """What the device can do with these options."""
 
     def open(self, ansatz: Ansatz) -> DeviceHandle:
-        """An open handle for one circuit, which the caller closes."""
+        """Open the device for one circuit. The caller closes the handle."""
 
 
 @dataclass(frozen=True)
 class Exact:
     """Exact simulation of all 2^N probabilities on one core."""
 
-    # No options: there is nothing to choose about an exact number.
+    # There are no options, since there is nothing to choose about an exact number.
     kind: ClassVar[str] = "exact"
 
     @property
     def capabilities(self) -> Capabilities:
-        """The whole distribution; what is interrupted is computed again and costs nothing."""
+        """It gives the whole distribution. Interrupted work is computed again, at no cost."""
         return Capabilities(
             distribution=True,
             samples=False,
@@ -58,7 +59,7 @@ class Exact:
 
     def open(self, ansatz: Ansatz) -> DeviceHandle:
         """See `Device.open`."""
-        # Compiled code loads only where a device is opened, never where a sweep is planned.
+        # Compiled code is loaded where a device is opened, and never where a sweep is planned.
         from qhn.devices.exact import ExactHandle
 
         return ExactHandle(ansatz, self.capabilities)
@@ -69,11 +70,15 @@ DEVICES: dict[str, type[Device]] = {Exact.kind: Exact}
 
 
 def make_device(name: str, **options: Any) -> Device:
-    """The device of a name, not opened.
+    """Make the device with a name, without opening it.
+
+    Args:
+        name: a key of `DEVICES`.
+        options: the options of this device, by name.
 
     Raises:
-        InvalidValueError: if no device has that name, it has no such option, or a value breaks
-            its rule.
+        InvalidValueError: if no device has this name, if the device has no such option, or if a
+            value is out of its range.
 
     Example:
         >>> make_device("exact").capabilities.distribution
@@ -81,7 +86,7 @@ def make_device(name: str, **options: Any) -> Device:
     """
     if name not in DEVICES:
         raise InvalidValueError(f"a device must be one of {', '.join(DEVICES)}, but got {name!r}")
-    # A protocol cannot say that what follows it is a dataclass.
+    # A protocol cannot express that every device is a dataclass, so the type checker must not look.
     device: Any = DEVICES[name]
     allowed = [field.name for field in dataclasses.fields(device)]
     if unknown := sorted(set(options) - set(allowed)):

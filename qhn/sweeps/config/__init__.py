@@ -1,1 +1,1 @@
-"""What one trial is: its configuration, its identity, and what core builds from it."""
+"""The configuration of a trial, its identity, and the objects of core that are built from it."""

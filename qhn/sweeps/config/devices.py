@@ -1,7 +1,7 @@
-"""The devices that a configuration may name: those of `qhn.devices`, with their options.
+"""The configuration of devices: one model for each device of `qhn.devices`, with its options.
 
-Which model a device has is looked up in the registry when a configuration is read, so that a
-device that is registered later, by a plugin or a test, can be configured like any other.
+The model is looked up in the registry of devices when a configuration is read. So a device that is
+registered later, by a plugin or a test, can be configured like all others.
 """
 
 from __future__ import annotations
@@ -25,30 +25,32 @@ def _known(name: Any) -> Any:
     if isinstance(name, str) and name in DEVICES:
         return name
     expected = " or ".join(repr(known) for known in DEVICES)
+    # The error that pydantic raises for a `Literal`. A type cannot be used here, because it would
+    # list the devices of the moment in which this module was imported.
     raise PydanticKnownError("literal_error", {"expected": expected})
 
 
 class DeviceConfig(Part):
-    """Where circuits run; the model of each device has the options of that device besides."""
+    """The device that runs the circuits. The model of each device adds its own options."""
 
     name: Annotated[str, BeforeValidator(_known)]
 
     def build(self) -> Device:
-        """The device itself, not opened."""
+        """Make the device, without opening it."""
         return make_device(self.name, **self.model_dump(exclude={"name"}))
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the device can do; nothing is opened for it."""
+        """What the device can do. It is not opened for this."""
         return self.build().capabilities
 
     def open(self, ansatz: Ansatz) -> DeviceHandle:
-        """An open handle for one circuit, which the caller closes."""
+        """Open the device for one circuit. The caller closes the handle."""
         return self.build().open(ansatz)
 
 
 def _check_options(config: DeviceConfig, info: ValidationInfo) -> DeviceConfig:
-    # Ranges of options are the device's own rules, and its own words say best what is wrong.
+    # The device itself checks the ranges of its options, and its message says best what is wrong.
     try:
         config.build()
     except InvalidValueError as error:
@@ -59,6 +61,8 @@ def _check_options(config: DeviceConfig, info: ValidationInfo) -> DeviceConfig:
 @cache
 def _model(kind: str, described: type[Device]) -> type[DeviceConfig]:
     device: Any = described
+    # The dataclass has its types as text (`from __future__ import annotations`); pydantic needs the
+    # types themselves.
     hints = get_type_hints(device)
     types = {field.name: hints[field.name] for field in dataclasses.fields(device)}
     validators = {"check_options": model_validator(mode="after")(_check_options)}
@@ -66,10 +70,10 @@ def _model(kind: str, described: type[Device]) -> type[DeviceConfig]:
 
 
 def device_config(content: Mapping[str, Any]) -> DeviceConfig:
-    """The configuration of a device from its name and options; without a name it is ``exact``.
+    """Read the configuration of a device from its name and options. The default name is ``exact``.
 
     Raises:
-        ValidationError: if there is no such device, or an option is wrong.
+        ValidationError: if there is no such device, or if an option is wrong.
 
     Example:
         >>> device_config({}).capabilities.distribution
@@ -77,27 +81,29 @@ def device_config(content: Mapping[str, Any]) -> DeviceConfig:
     """
     name = content.get("name", Exact.kind)
     if not isinstance(name, str) or name not in DEVICES:
-        # Reports the unknown name as any model reports its fields.
+        # This raises the error for an unknown name in the same form as all errors of models.
         return DeviceConfig.model_validate(content)
     return _model(name, DEVICES[name]).model_validate(content)
 
 
 AnyDevice: TypeAlias = Annotated[
-    # Written out as the model that it is; by its base class its options would be left out.
+    # Without this annotation pydantic would write only the fields of the base class, and leave out
+    # the options of the device.
     SerializeAsAny[DeviceConfig],
     BeforeValidator(lambda value: device_config(value) if isinstance(value, dict) else value),
 ]
 
 
 def unsupported(objective: str, device: DeviceConfig) -> str | None:
-    """Why an objective cannot be trained on a device, None if it can.
+    """The reason why an objective cannot be trained on a device; None if it can.
 
-    The KL divergence of the ELBO holds the entropy of q_θ, an average of log q_θ(σ), which samples
-    alone do not tell: with fewer shots than outcomes most of them are seen once or never.
+    The KL divergence of the ELBO contains the entropy of q_θ, which is an average of log q_θ(σ).
+    Samples alone cannot give it: with fewer shots than outcomes, most outcomes are seen once or
+    never.
     """
     if objective == "elbo" and not device.capabilities.tells_probabilities:
         return (
-            f"elbo needs a device that tells probabilities, but {device.name} only samples; "
+            f"elbo needs a device that gives probabilities, but {device.name} only samples; "
             "use selbo, or another device"
         )
     return None

@@ -1,6 +1,7 @@
-"""Builds the science core's objects from a trial's configuration.
+"""Functions that build the objects of core from the configuration of a trial.
 
-Core modules that load compiled or scientific libraries are imported when they are first needed.
+Modules of core that load compiled code or large libraries are imported inside these functions, so
+that reading a sweep file does not load them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def dataset(config: DatasetConfig) -> Dataset:
-    """The data set with its training and test split."""
+    """Draw the data set, with its training and test points."""
     from qhn.core.data.datasets import make_dataset
 
     assert config.test is not None  # a validator has filled it in
@@ -36,7 +37,7 @@ def dataset(config: DatasetConfig) -> Dataset:
 
 
 def network(config: NetworkConfig, n_inputs: int) -> BinaryNetwork:
-    """The binary network for points of ``n_inputs`` coordinates."""
+    """The family of binary networks for points with ``n_inputs`` coordinates."""
     from qhn.core import networks
 
     if config.kind == "logistic":
@@ -46,11 +47,11 @@ def network(config: NetworkConfig, n_inputs: int) -> BinaryNetwork:
 
 
 def problem(config: TrialConfig, progress: Callable[[float], None] | None = None) -> Problem:
-    """Data, network and the tables over all 2^N networks.
+    """Build the problem of a trial: data, networks, and the tables over all 2^N networks.
 
     Args:
-        config: of any trial with this problem's key.
-        progress: called with the finished fraction as the tables are computed.
+        config: the configuration of any trial with the same ``problem_key``.
+        progress: called from time to time with the fraction of the tables that is finished.
     """
     from qhn.core.evaluation.problem import build_problem
 
@@ -60,14 +61,14 @@ def problem(config: TrialConfig, progress: Callable[[float], None] | None = None
 
 
 def ansatz(config: TrialConfig) -> Ansatz:
-    """The circuit on the network's number of qubits."""
+    """The circuit, with one qubit for each bit of the network."""
     part = config.ansatz
     assert part.entanglers_first is not None
     return Ansatz(config.n_qubits, part.depth, part.entangler, part.entanglers_first)
 
 
 def objective(config: TrialConfig, problem: Problem) -> Objective:
-    """The objective on the problem's training table; its n is the number of training points."""
+    """The objective, with the loss table and the number of training points of the problem."""
     from qhn.core.objectives.objective import Objective
 
     part = config.objective
@@ -75,10 +76,10 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
 
 
 def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Estimator:
-    """How the trial's numbers are had from its device.
+    """The estimator that computes value, gradient and metrics of the trial on its device.
 
     Raises:
-        InvalidValueError: if there is no way to have them from such a device.
+        InvalidValueError: if there is no estimator for such a device.
     """
     from qhn.core.estimators.exact import ExactEstimator
     from qhn.devices import SimulatorHandle
@@ -98,17 +99,17 @@ def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Es
 
 
 def schedule(config: ScheduleConfig | None) -> Schedule:
-    """The schedule of λ; an objective without λ gets the constant 0."""
+    """The schedule of λ. An objective without λ gets the constant 0."""
     from qhn.core.objectives.schedules import Constant, make_schedule
 
     if config is None:
-        # A trainer asks every schedule at every step; 0 leaves the objective as it is.
+        # MLE does not use λ, and its reports show 0.
         return Constant(0.0)
     return make_schedule(config.schedule, **config.model_dump(exclude={"schedule"}))
 
 
 def optimiser(config: TrainingConfig) -> Optimiser:
-    """A fresh optimiser."""
+    """A new optimiser with the configured learning rate."""
     from qhn.core.training.optimisers import OPTIMISERS
 
     return OPTIMISERS[config.optimiser](config.learning_rate)

@@ -1,4 +1,4 @@
-"""What every piece of configuration has in common: its base class, and the kinds of its numbers."""
+"""The base class of all parts of a configuration, and the types of their numbers."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from pydantic_core import PydanticCustomError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-#: -0.0 equals 0.0 but is written differently, which would give a trial two ids; adding 0.0 leaves
-#: one of the two.
+#: A finite number. -0.0 equals 0.0 but is written differently, which would give the same trial two
+#: ids. Adding 0.0 turns -0.0 into 0.0.
 Number = Annotated[float, AfterValidator(lambda value: value + 0.0)]
 NonNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=2**31)]
-#: What NumPy's seed sequences and JSON readers of other languages both take.
+#: A seed that both NumPy's seed sequences and the JSON readers of other languages can read.
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Part(BaseModel):
-    """A piece of configuration: immutable, no unknown keys, no type coercion, no NaN."""
+    """A part of a configuration: immutable, without unknown keys, type conversions or NaN."""
 
     model_config = ConfigDict(
+        # Without strictness the texts "3" and "true" would be read as numbers.
         strict=True,
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,
+        # Validators fill in what a file leaves out, so they must also run for defaults.
         validate_default=True,
     )
 
@@ -39,7 +41,9 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 def broken_rule(message: str) -> PydanticCustomError:
-    """The error that a validator raises: its message reaches people as it is."""
+    """The error for a validator to raise, whose message is shown to people as it is."""
+    # The message is a value and not the template itself, because pydantic replaces braces in a
+    # template.
     return PydanticCustomError("rule", "{message}", {"message": message})
 
 
@@ -50,17 +54,17 @@ def part_of(
     types: Mapping[str, Any],
     validators: Mapping[str, Any],
 ) -> type[AnyPart]:
-    """The model of a dataclass that another room owns: its fields, its defaults, its docstring.
+    """Make the model of a dataclass of core or of devices, with its fields, defaults and docstring.
 
-    Made rather than written, so that what can be configured and what is built from it cannot come
-    apart.
+    A model that is made from the dataclass cannot differ from it, as one written by hand could.
 
     Args:
         described: the dataclass.
-        base: the class of all models of this sort.
-        tag: the field that tells these models apart, and its value here.
-        types: what each field may be, by its name.
-        validators: rules between fields, by name, as `pydantic.create_model` takes them.
+        base: the base class of all models of this kind.
+        tag: name and value of the field that tells these models apart, for example ``("name",
+            "exact")``.
+        types: the type of each field, by its name.
+        validators: further rules by name, in the form that `pydantic.create_model` takes.
     """
     fields: dict[str, Any] = {tag[0]: (Literal[tag[1]], tag[1])}
     for field in dataclasses.fields(described):

@@ -1,8 +1,7 @@
-"""The schedules of λ that a configuration may name: those of core, with their fields and defaults.
+"""The configuration of schedules of λ: one model for each schedule of core.
 
-Core's registry is the only place that lists them. A schedule that is added there can be configured,
-written in a sweep file and drawn in a random search without another line here, unless its fields
-have a range of their own.
+Only the registry of core lists the schedules. A schedule that is added there can be used in sweep
+files and in random searches without a change here, unless one of its fields needs its own range.
 """
 
 from __future__ import annotations
@@ -23,13 +22,14 @@ from qhn.sweeps.config.part import (
     part_of,
 )
 
-#: Core would refuse the same values, but in its own words and without the place in the file.
+#: The ranges of fields. Core refuses the same values, but its message does not know the place in
+#: the sweep file. All other fields must not be negative.
 _RANGES = {"over": Fraction, "cycles": Count}
 _RANGES_OF = {"exponential": {"start": Positive, "end": Positive}}
 
 
 class ScheduleConfig(Part):
-    """A schedule of λ; `SCHEDULE_CONFIGS` has the model of each kind."""
+    """A schedule of λ. `SCHEDULE_CONFIGS` has the model of each kind."""
 
     schedule: str
 
@@ -42,7 +42,8 @@ def _check_order(high: float, info: ValidationInfo) -> float:
 
 
 def _model(kind: str, described: type[Schedule]) -> type[ScheduleConfig]:
-    # A protocol cannot say that what follows it is a dataclass.
+    # A protocol cannot express that every schedule is a dataclass, so the type checker must not
+    # look.
     schedule: Any = described
     names = [field.name for field in dataclasses.fields(schedule)]
     own = _RANGES_OF.get(kind, {})
@@ -57,6 +58,8 @@ SCHEDULE_CONFIGS: dict[str, type[ScheduleConfig]] = {
     kind: _model(kind, described) for kind, described in SCHEDULES.items()
 }
 
+# A type checker cannot know a union whose members are made at run time. pydantic needs the union,
+# to choose the model by the field `schedule`.
 if TYPE_CHECKING:
     AnySchedule: TypeAlias = ScheduleConfig
 else:

@@ -1,8 +1,8 @@
-"""The parts of a trial's configuration: data, network, circuit, objective, training, device.
+"""The parts of a trial's configuration: data, network, circuit, objective and training.
 
-Sweep files use the same models, so a rule that a value must keep is written once. Whatever a file
-leaves out is filled in here, so that what runs is what its configuration says, and the same trial
-has the same configuration however it was written down.
+Sweep files use the same models, so that each rule for a value is written once. Values that a file
+leaves out are filled in here. So a configuration states everything that a trial does, and the same
+trial has the same configuration however its file was written.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from qhn.sweeps.config.schedules import AnySchedule
 
 NetworkKind = Literal["mlp", "logistic"]
 
-# Names that core's registries list. To a type checker they are text, since it cannot look into a
-# registry; pydantic sees the names themselves.
+# Names from the registries of core. A type checker cannot look into a registry, so for it they are
+# text. pydantic gets the names themselves.
 if TYPE_CHECKING:
     DatasetName: TypeAlias = str
     OptimiserName: TypeAlias = str
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 else:
     DatasetName = Literal[tuple(DATASETS)]
     OptimiserName = Literal[tuple(OPTIMISERS)]
-    #: What early stopping may compare: choosing by test data would flatter the result.
+    #: The metrics that early stopping may compare. Metrics of test data are not among them: if
+    #: trials were chosen by test data, their test results would be too good.
     StoppingMetric = Literal[
         tuple(
             metric.name
@@ -41,23 +42,24 @@ else:
         )
     ]
 
-#: Far beyond what trains, and one step takes seconds.
+#: The largest depth. It is far beyond circuits that can be trained, and one step takes seconds.
 MAX_DEPTH = 10_000
-#: All pairs of prior strings are compared at every step: at this many in a tenth of a second.
+#: The largest number of prior strings. At every step all pairs of them are compared, which takes a
+#: tenth of a second at this number.
 MAX_PRIOR_SAMPLES = 2**14
 PriorSampleCount = Annotated[int, Field(ge=2, le=MAX_PRIOR_SAMPLES)]
-#: So many samples are drawn and sorted at every report.
+#: The largest number of samples that are drawn and sorted at every report.
 MAX_BEST_OF = 2**20
 
 
 class DatasetConfig(Part):
-    """A data set, its split sizes (points) and the seed that it is drawn from.
+    """A data set, the sizes of its splits in points, and the seed from which it is drawn.
 
-    Left out, ``test`` is what core's registry says (1,000, or all that training leaves where points
-    are few), and ``noise`` the data set's own.
+    The default of ``test`` is 1,000 points, or all points that training leaves if the data set has
+    few. The default of ``noise`` depends on the data set.
     """
 
-    # The order matters: a validator sees the fields above its own.
+    # The order of the fields matters: a validator sees only the fields above its own.
     name: DatasetName
     train: Count = DEFAULT_TRAIN
     test: Count | None = None
@@ -92,12 +94,12 @@ class DatasetConfig(Part):
 
     @property
     def n_inputs(self) -> int:
-        """Number of coordinates of a point, d."""
+        """The number of coordinates of a point, d."""
         return DATASETS[self.name].n_inputs
 
 
 class NetworkConfig(Part):
-    """The binary network that the circuit samples (layouts of arXiv 2301.08292)."""
+    """The family of binary networks that the circuit samples (layouts of arXiv 2301.08292)."""
 
     kind: NetworkKind = "mlp"
     hidden: Count | None = None
@@ -107,11 +109,14 @@ class NetworkConfig(Part):
     def _fill_hidden(cls, hidden: int | None, info: ValidationInfo) -> int | None:
         kind = info.data.get("kind")
         if kind == "logistic" and hidden is not None:
-            raise broken_rule(f"logistic has no hidden units, leave it out (got {hidden})")
+            raise broken_rule(f"logistic has no hidden units, but got {hidden}; leave hidden out")
         return 3 if kind == "mlp" and hidden is None else hidden
 
     def n_qubits(self, n_inputs: int) -> int:
-        """Binary parameters: dH + 2H + 2 of an mlp with H hidden units, d + 1 of a logistic."""
+        """The number of binary parameters for points with d coordinates.
+
+        It is dH + 2H + 2 for an mlp with H hidden units, and d + 1 for logistic regression.
+        """
         if self.kind == "logistic":
             return n_inputs + 1
         assert self.hidden is not None
@@ -132,11 +137,11 @@ class AnsatzConfig(Part):
 
 
 class ObjectiveConfig(Part):
-    """An objective with the hyperparameters that it uses; those that it does not use are dropped.
+    """An objective with the hyperparameters that it uses. Others are dropped.
 
-    MLE uses none, ELBO λ alone. ``lambda_`` is the schedule of λ, ``bandwidth`` is h as a number,
-    and ``prior_samples`` is how many prior strings are drawn at each step, or None for the closed
-    form of MMD², which needs none.
+    MLE uses none, ELBO uses λ only, and SELBO uses all three. ``lambda_`` is the schedule of λ,
+    ``bandwidth`` is h as a number, and ``prior_samples`` is the number of prior strings that are
+    drawn at each step, or None for the closed form of MMD², which needs no strings.
     """
 
     name: ObjectiveName
@@ -147,7 +152,8 @@ class ObjectiveConfig(Part):
     @field_validator("lambda_", "bandwidth", "prior_samples")
     @classmethod
     def _drop_unused(cls, value: Any, info: ValidationInfo) -> Any:
-        # Dropped before a trial is named, so that no work is done twice under two names.
+        # A hyperparameter that is not used must not change the trial's id. Otherwise the same
+        # training would be done again under another id.
         name = info.data.get("name")
         if name == "mle" or (name == "elbo" and info.field_name != "lambda_"):
             return None
@@ -159,9 +165,9 @@ class ObjectiveConfig(Part):
 class TrainingBase(Part):
     """Optimisation and reporting, apart from the learning rate.
 
-    ``report_every`` and ``steps`` count parameter updates. Left out, ``report_every`` is 10, or
-    more for long trainings: at most 100 reports, with those at step 0 and at the end. A value that
-    is given is taken as it is, capped at ``steps``.
+    ``steps`` and ``report_every`` are numbers of parameter updates. The default of ``report_every``
+    is 10, or more for long trainings, so that there are at most 100 reports, including those at
+    step 0 and at the end. A value that is given is used as it is, but never more than ``steps``.
     """
 
     steps: Count = 250
@@ -172,8 +178,8 @@ class TrainingBase(Part):
     @field_validator("report_every")
     @classmethod
     def _fill_report_every(cls, every: int | None, info: ValidationInfo) -> int | None:
-        # Filled in here, and so part of the identity: reports draw samples, whose number and
-        # steps would otherwise depend on a default that may change.
+        # The value is filled in here and so becomes part of the trial's identity. Otherwise the
+        # reports of the same trial would change if the default changed.
         steps: int | None = info.data.get("steps")
         if steps is None:
             return every
@@ -187,11 +193,11 @@ class TrainingConfig(TrainingBase):
 
 
 class AshaConfig(Part):
-    """Asynchronous successive halving (arXiv 1810.05934).
+    """Early stopping by asynchronous successive halving (ASHA, arXiv 1810.05934).
 
-    Trials race those with the same data set, network and objective, whatever their λ, h and seed.
-    After ``grace_steps`` steps, and again each time that the steps have grown by
-    ``reduction_factor``, the best 1/``reduction_factor`` of the trials go on.
+    Trials with the same data set, network and objective are compared with each other, whatever
+    their λ, h and seed. After ``grace_steps`` steps, and again each time the number of steps has
+    grown by the factor ``reduction_factor``, the best 1/``reduction_factor`` of them continue.
     """
 
     kind: Literal["asha"] = "asha"
@@ -200,5 +206,5 @@ class AshaConfig(Part):
     reduction_factor: Annotated[int, Field(ge=2, le=100)] = 3
 
     def content(self) -> dict[str, Any]:
-        """The rule as JSON values, None left out: what its digest is taken of."""
+        """The rule as JSON values without None, as its digest is computed from them."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -1,4 +1,4 @@
-"""A trial's settings as flat names: the names that MLflow's parameters and every table share."""
+"""The settings of a trial under flat names, which MLflow's parameters and all tables use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Setting: TypeAlias = str | int | float | bool
 
 
 def settings(config: TrialConfig) -> dict[str, Setting]:
-    """All settings of a trial by name; a setting that the trial does not use is left out.
+    """All settings of a trial by name, without those that it does not use.
 
-    The names are part of what users keep (MLflow databases, exported tables), so they stay.
+    The names must never change, because users keep them in MLflow databases and exported tables.
 
     Example:
         >>> config = TrialConfig.model_validate(

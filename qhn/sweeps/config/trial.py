@@ -1,12 +1,12 @@
 """The configuration of one trial, and the identity that follows from it.
 
-A trial's id is a digest of its canonical configuration: the same configuration is the same trial
-on every machine. Canonical means JSON with sorted keys, floats as floats, and None left out, so
-that a field that is added later, None by default, changes no id that exists.
+A trial's id is a digest of its canonical configuration, so the same configuration is the same trial
+on every machine. Canonical means: JSON with sorted keys, in which floats are written as floats and
+None is left out. So a field that is added later, with None as its default, changes no existing id.
 
-Early stopping is no part of it, since it belongs to the sweep that a trial runs in. Version f0fdd86
-counted it in: what that version would have called a trial is its former id, under which an older
-store may have it.
+Early stopping is not part of the configuration, because it belongs to the sweep in which a trial
+runs. In version f0fdd86 it was part of it. The id that this version gave to a trial is called its
+former id, and an older store may have the trial under that id.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ ID_LENGTH = 16
 
 
 def canonical_json(content: Mapping[str, Any]) -> str:
-    """JSON with sorted keys and no spaces; NaN and infinities are refused."""
+    """JSON with sorted keys and no spaces.
+
+    Raises:
+        ValueError: if a number is NaN or infinite.
+    """
+    # The same content must always give the same text, since ids are digests of it. Python writes a
+    # float as the shortest text that is read back as the same float (1.0, 0.1, 1e-07). The models
+    # turn whole numbers into floats where a field is a float: λ = 1 and λ = 1.0 are one trial.
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -44,15 +51,15 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def without_seed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What trials of one group have in common."""
+    """The content that all trials of one group have in common."""
     return {key: value for key, value in content.items() if key != "seed"}
 
 
 class TrialConfig(Part):
-    """Everything that decides a trial's numbers.
+    """Everything that decides the numbers of a trial.
 
-    A configuration that version f0fdd86 wrote may also name ``early_stopping``, which is checked
-    and then forgotten: the trial is the same one without it.
+    A configuration that version f0fdd86 wrote may also have ``early_stopping``. It is checked and
+    then dropped, because it does not change what the trial computes.
 
     Example:
         >>> config = TrialConfig.model_validate(
@@ -64,15 +71,14 @@ class TrialConfig(Part):
         True
     """
 
-    # To be raised only if a configuration comes to mean something else than it did; that gives
-    # every trial a new id.
+    # Raise it only if the same configuration gets a new meaning: every trial gets a new id then.
     version: Literal[1] = 1
     dataset: DatasetConfig
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     ansatz: AnsatzConfig = Field(default_factory=AnsatzConfig)
     objective: ObjectiveConfig
     training: TrainingConfig = Field(default_factory=TrainingConfig)
-    # Left out of every dump, so that nothing can come to depend on it again.
+    # It is left out of every dump, so that no id can depend on it again.
     dropped_early_stopping: Annotated[AshaConfig | None, AfterValidator(lambda rule: None)] = Field(
         default=None, alias="early_stopping", exclude=True, repr=False
     )
@@ -87,7 +93,7 @@ class TrialConfig(Part):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> TrialConfig:
-        """Read what `to_json` wrote.
+        """Read a configuration that `to_json` wrote.
 
         Raises:
             InvalidValueError: if the text is not the JSON of a trial's configuration.
@@ -95,7 +101,7 @@ class TrialConfig(Part):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            # One is enough: nobody writes these files by hand.
+            # The first mistake is enough, because nobody writes these files by hand.
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the text"
             raise InvalidValueError(
@@ -103,49 +109,50 @@ class TrialConfig(Part):
             ) from error
 
     def content(self) -> dict[str, Any]:
-        """The configuration as nested dictionaries of JSON values, None left out."""
+        """The configuration as nested dictionaries of JSON values, without None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def former_content(self, early_stopping: AshaConfig | None) -> dict[str, Any]:
-        """The content as version f0fdd86 had it in a sweep with this rule, or with none."""
+        """The content that the trial had in version f0fdd86, in a sweep with this rule or none."""
         content = self.content()
         if early_stopping is not None:
             content["early_stopping"] = early_stopping.content()
         return content
 
     def to_json(self) -> str:
-        """The canonical JSON that `trial_id` digests."""
+        """The configuration as canonical JSON, of which `trial_id` is the digest."""
         return canonical_json(self.content())
 
     @property
     def trial_id(self) -> str:
-        """Digest of the content, 16 hexadecimal digits."""
+        """The digest of the content, 16 hexadecimal digits."""
         return digest(self.content())
 
     def former_id(self, early_stopping: AshaConfig | None) -> str | None:
         """The id that version f0fdd86 gave the trial in a sweep with this rule.
 
-        None where the sweep has no early stopping: its trials have had their id all along.
+        It is None if the sweep has no early stopping, because then the id has not changed.
         """
         return None if early_stopping is None else digest(self.former_content(early_stopping))
 
     def group_id(self, early_stopping: AshaConfig | None) -> str:
-        """Digest of everything but the seed; a statistic over seeds is taken over one group.
+        """The digest of everything but the seed. Statistics over seeds are taken over one group.
 
-        The sweep's rule is part of it, as it was in version f0fdd86: MLflow finds groups by their
-        id, and a mean over trials that a race thins out is another one than over all of them.
+        The rule of early stopping is part of it, as it was in version f0fdd86. MLflow finds groups
+        by this id, and a mean over the trials that early stopping leaves differs from a mean over
+        all trials.
         """
         return digest(without_seed(self.former_content(early_stopping)))
 
     @property
     def problem_key(self) -> str:
-        """Digest of data set and network: trials with the same key share one loss table."""
+        """The digest of data set and network. Trials with the same key share one loss table."""
         content = self.content()
-        # Neither circuit nor objective is in it: the table holds every network's loss, whatever
-        # the networks are drawn from.
+        # The circuit and the objective are not part of the key, because the table has the loss of
+        # every network, however the networks are drawn.
         return digest({"dataset": content["dataset"], "network": content["network"]})
 
     @property
     def n_qubits(self) -> int:
-        """N, one qubit per binary parameter of the network."""
+        """N: one qubit for each binary parameter of the network."""
         return self.network.n_qubits(self.dataset.n_inputs)

@@ -92,7 +92,7 @@ class TestRegisteredDevice:
             config({"name": "dice", **options})
 
     def test_elbo_is_refused_where_a_trial_is_made(self):
-        with pytest.raises(ValidationError, match="elbo needs a device that tells probabilities"):
+        with pytest.raises(ValidationError, match="elbo needs a device that gives probabilities"):
             config({"name": "dice"}, {"name": "elbo", "lambda": CONSTANT})
         for objective in (
             {"name": "mle"},
@@ -123,7 +123,7 @@ class TestRegisteredDevice:
         with pytest.raises(InvalidSpecError) as caught:
             parse_spec(text, "f.yaml")
         assert str(caught.value).splitlines()[1:] == [
-            "  line 6: objectives[1]: elbo needs a device that tells probabilities, but dice only "
+            "  line 6: objectives[1]: elbo needs a device that gives probabilities, but dice only "
             "samples; use selbo, or another device"
         ]
 
