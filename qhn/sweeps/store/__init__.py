@@ -1,4 +1,4 @@
-"""What is known about trials and sweeps: the only state that a resumed sweep needs."""
+"""The store: all that is known about trials and sweeps, and all that a resumed sweep needs."""
 
 from qhn.sweeps.store.checkpoints import Checkpoint
 from qhn.sweeps.store.opening import open_store

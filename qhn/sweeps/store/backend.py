@@ -1,8 +1,8 @@
-"""The seam below the store: named pieces of content, written whole, and locks between processes.
+"""The interface below the store: contents that have keys, and locks between processes.
 
-A key is text such as ``0123456789abcdef/result.json``: folders and a name, with ``/`` between them.
-`FolderBackend` keeps them as files, `MemoryBackend` in this process; one contract test class runs
-over both, and another backend (an object store) has to pass it too.
+A key is text such as ``0123456789abcdef/result.json``: names of folders and a name, separated by
+``/``. `FolderBackend` keeps contents as files, and `MemoryBackend` keeps them in this process. One
+class of contract tests checks both. A further backend, such as an object store, must pass it too.
 """
 
 from __future__ import annotations
@@ -13,103 +13,118 @@ from typing import Protocol
 
 from qhn.core.errors import DamagedError, StoreError
 
-#: The name of a folder's lock, which no key may have.
+#: The name of the lock file of a folder. No key may end in this name.
 LOCK = "lock"
-#: How names of content that is being written end, which no key may do.
+#: The ending of temporary files, to which contents are written first. No key may end like this.
 TEMPORARY = ".tmp"
 
 
 class Lock(Protocol):
-    """One lock, which at most one holder has, among all processes that use the store.
+    """A lock that at most one of all processes that use the store can hold at a time.
 
-    It dies with the process that holds it, however that process ends.
+    It is released when the process that holds it ends, even if that process is killed.
     """
 
     def acquire(self, patience_s: float | None = None, note: str = "") -> bool:
-        """Take the lock; True if this holder has it now, False if another one kept it.
+        """Take the lock.
 
         Args:
-            patience_s: how long to wait for another holder; None for as long as it takes.
-            note: who takes it, in words, for `holder`.
+            patience_s: how many seconds to wait for another holder; None means as long as it takes.
+            note: words that say who takes it, for `holder`.
+
+        Returns:
+            True if the lock is held now; False if another holder kept it.
 
         Raises:
-            StoreError: if the store cannot lock.
+            StoreError: if the lock cannot be taken in this place at all.
         """
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
 
     def holder(self) -> str | None:
-        """The holder's note, or None where nobody has the lock; looking changes nothing.
+        """The note of the present holder, or None if nobody has the lock. This changes nothing.
 
         Raises:
-            StoreError: if it cannot be known.
+            StoreError: if it cannot be found out.
         """
 
 
 class Backend(Protocol):
-    """Where the store's content lies.
+    """The place that keeps the contents of a store.
 
     Raises:
-        StoreError: from every method, if the place cannot be used, or a key is no key.
+        StoreError: from every method, if the place cannot be used, or if a key is not valid.
     """
 
     @property
     def uri(self) -> str:
-        """The address that `open_store` takes, in other processes as well."""
+        """The address of this place. `open_store` takes it, in other processes as well."""
 
     @property
     def shown(self) -> str:
-        """The address as people write it."""
+        """The address in the form in which people write it."""
 
     def get(self, key: str) -> bytes | None:
-        """The content, or None where there is none.
+        """The content of a key, or None if there is none.
 
         Raises:
-            DamagedError: if there is something that cannot be read; its key may be that of a
-                folder above, in whose place there is something else.
+            DamagedError: if something is there that cannot be read. The key of the error may be
+                that of a folder above, if something else is in the place of that folder.
         """
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, bytes | DamagedError]:
-        """The contents of those keys that have one; a damaged one hides no other."""
+        """The contents of all keys that have one. For a damaged one, the error is its value."""
 
     def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
-        """Write a content whole: a reader finds the old one or the new one, never a part.
+        """Write a content as a whole: a reader finds the old or the new one, and never a part.
 
         Args:
-            key: its name.
-            content: what to write.
-            durable: whether it must survive a power cut that comes right afterwards.
+            key: the key of the content.
+            content: the new content.
+            durable: whether this must hold even after a power cut, and not only after a kill.
         """
 
     def put_if_newer(
         self, key: str, content: bytes, rank: int, rank_of: Callable[[bytes], int]
     ) -> bool:
-        """Write a content unless the one that is there has a higher rank; whether it was written.
+        """Write a content unless the one that is there has a higher rank.
 
-        No other writer comes between looking and writing. An error of ``rank_of`` is passed on,
-        and nothing is written.
+        No other writer can come between the look at the old content and the write. If ``rank_of``
+        raises an error, it is passed on, and nothing is written.
+
+        Args:
+            key: the key of the content.
+            content: the new content.
+            rank: the rank of the new content.
+            rank_of: a function that gives the rank of the old content.
+
+        Returns:
+            Whether the content was written.
         """
 
     def move(self, key: str, target: str) -> None:
-        """Give what is at a key, readable or not, the name ``target``; nothing where it is gone."""
+        """Give a content a new key, whether it can be read or not. Do nothing if it is gone."""
 
     def delete(self, key: str) -> None:
-        """Remove a content, whether it is there or not."""
+        """Remove a content. Do nothing if there is none."""
 
     def list(self, prefix: str = "") -> list[str]:
         """All keys that begin with this text, sorted."""
 
     def lock(self, folder: str) -> Lock:
-        """The lock of a folder, or of the top (empty); `put_if_newer` takes its key's folder's."""
+        """The lock of a folder; empty text means the top.
+
+        `put_if_newer` takes the lock of the folder of its key.
+        """
 
 
 def check_key(key: str) -> None:
-    """Refuse text that is no key, so that no key ever names a file outside the store.
+    """Refuse text that is not a valid key, so that no key can name a file outside the store.
 
     Raises:
-        StoreError: if a part between ``/`` is empty, ``.`` or ``..``, if a letter cannot be
-            written, or if the name is that of a lock or of a temporary file.
+        StoreError: if a part between ``/`` is empty, ``.`` or ``..``, if a character cannot be
+            encoded, or if the name is that of a lock or of a temporary file.
     """
     parts = key.split("/")
     if not all(map(is_name, parts)) or parts[-1] == LOCK or parts[-1].endswith(TEMPORARY):
@@ -120,19 +135,21 @@ def check_key(key: str) -> None:
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuse text that no key can begin with; see `check_key`.
+    """Refuse text with which no valid key can begin; see `check_key`.
 
     Raises:
-        StoreError: if a part before the last ``/`` is no name.
+        StoreError: if a part before the last ``/`` is not a valid name.
     """
     if folder := folder_of(prefix):
         check_key(f"{folder}/x")
 
 
 def is_name(text: str) -> bool:
-    """Whether this text can be one part of a key."""
+    """Whether a text can be one part of a key."""
     if text in ("", ".", "..") or "/" in text or "\0" in text:
         return False
+    # Python represents bytes of file names that are not UTF-8 by surrogates, which cannot be
+    # encoded.
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -141,13 +158,13 @@ def is_name(text: str) -> bool:
 
 
 def folder_of(key: str) -> str:
-    """The folder that a key lies in; empty at the top."""
+    """The folder of a key; empty text for a key at the top."""
     return key.rpartition("/")[0]
 
 
 @contextmanager
 def held(lock: Lock) -> Iterator[None]:
-    """Hold every other process back for a moment."""
+    """Hold a lock during a ``with`` statement, and wait for it as long as it takes."""
     lock.acquire()
     try:
         yield
@@ -158,7 +175,7 @@ def held(lock: Lock) -> Iterator[None]:
 def put_unless_outranked(
     backend: Backend, key: str, content: bytes, rank: int, rank_of: Callable[[bytes], int]
 ) -> bool:
-    """`Backend.put_if_newer` for a place whose locks hold back every other writer."""
+    """`Backend.put_if_newer` for backends whose locks keep out every other writer."""
     check_key(key)
     with held(backend.lock(folder_of(key))):
         there = backend.get(key)

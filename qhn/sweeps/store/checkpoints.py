@@ -1,4 +1,4 @@
-"""Checkpoints as bytes: named arrays in NumPy's own archive, never pickled objects."""
+"""Checkpoints as bytes: arrays by name in NumPy's archive format (npz), without pickle."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OWN = ("trial_id", "format", "names")
 
 
 class Checkpoint(dict[str, NDArray[Any]]):
-    """The arrays of a checkpoint by name, and where they were found.
+    """The arrays of a checkpoint by name, and the key of the file that they come from.
 
     Attributes:
-        key: of the file, which may be that of a former id of the trial.
+        key: the key of the file, which may belong to a former id of the trial.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], key: str, digest: str) -> None:
@@ -30,34 +30,34 @@ class Checkpoint(dict[str, NDArray[Any]]):
 
     @property
     def step(self) -> int:
-        """How far it is; -1 where it does not say."""
+        """The number of updates made before this checkpoint; -1 if it does not say."""
         return step_of(self)
 
     def damage(self, why: str) -> DamagedError:
-        """The error that says why these arrays, though readable, cannot be used."""
+        """The error for a checkpoint that can be read but not used, with the reason."""
         return DamagedError(self.key, why, self._digest)
 
 
 def step_of(state: ArrayState) -> int:
-    """How far a state is; -1 where it does not say."""
+    """The number of updates made before a state; -1 if the state does not say."""
     step = state.get("step")
     return int(step) if step is not None and step.shape == () and step.dtype.kind in "iu" else -1
 
 
 def encode(trial_id: str, state: ArrayState) -> bytes:
-    """The file's content: the trial whose it is, the format, the arrays' names, and the arrays.
-
-    Each array has a checksum of the archive's, but the list of them has none, and damage there
-    can make it shorter. The names say what must be in it, and stand before what might be cut off.
+    """Encode a checkpoint: the trial's id, the format, the names of the arrays, and the arrays.
 
     Raises:
-        InvalidValueError: if an array has one of those two names.
+        InvalidValueError: if an array has one of the names that this function uses itself.
     """
     if odd := state.keys() & set(_OWN):
         raise InvalidValueError(
             f"arrays of a checkpoint must not be named {' or '.join(_OWN)}, but got {sorted(odd)}"
         )
     buffer = io.BytesIO()
+    # The archive has a checksum for each array, but none for its list of arrays, and damage can
+    # make this list shorter without any other trace. So the names of all arrays are stored too, and
+    # they come first, before anything that might be cut off.
     own = {
         "trial_id": np.array(trial_id),
         "format": np.array(FORMAT),
@@ -68,27 +68,34 @@ def encode(trial_id: str, state: ArrayState) -> bytes:
 
 
 def decode(content: bytes, trial_id: str, key: str) -> Checkpoint:
-    """The arrays as they were given; those of format 1 do not say whose they are.
+    """Decode a checkpoint.
+
+    Checkpoints of format 1 do not name their trial, their format and their arrays. They are read
+    without these checks.
+
+    Args:
+        content: the bytes of the file.
+        trial_id: the id under which the file lies.
+        key: the key of the file, for messages.
 
     Raises:
-        DamagedError: if it is no checkpoint, or that of another trial.
+        DamagedError: if it is not a checkpoint, or is the checkpoint of another trial.
         NewerFormatError: if a newer version wrote it.
     """
     digest = fingerprint(content)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = dict(archive)
-    except Exception:  # noqa: BLE001 - damage comes out in many ways
+    except Exception:  # noqa: BLE001 - damaged bytes raise many kinds of errors
         raise DamagedError(key, "it is not a whole archive of arrays", digest) from None
     version, owner = arrays.pop("format", None), arrays.pop("trial_id", None)
     names = arrays.pop("names", None)
     try:
         if version is not None:
             check_format(version.tolist(), key)
+        # Format 1 has none of the three, and format 2 has all of them.
         if len({part is None for part in (version, owner, names)}) > 1:
-            raise InvalidValueError(
-                "it does not name its trial, its format and its arrays, but some"
-            )
+            raise InvalidValueError("it names only some of its trial, its format and its arrays")
         if names is not None and names.tolist() != sorted(arrays):
             raise InvalidValueError("it does not hold the arrays that it names")
     except InvalidValueError as error:

@@ -1,4 +1,4 @@
-"""The store in a folder, local or shared: one file per key."""
+"""A store in a folder, which may be local or shared between machines: one file for each key."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ _WAY_OUT = "free space, mend the permissions or choose another folder with --sto
 
 
 class FolderBackend:
-    """Keys as files below one folder, which is made by the first write.
+    """Contents as files in one folder, which is made by the first write.
 
-    A folder that this class makes is its user's alone, and so is every file in it. One that was
-    there before keeps its modes: what is added gets those that the process gives by default.
+    If this class makes the folder, only its user can read it, and the same holds for every file in
+    it. If the folder was there before, it keeps its permissions, and new files get the default ones
+    of the process.
 
-    Locks are those of the operating system (``flock``): machines that share the folder must share
-    a file system on which they work (local disks, NFS 4).
+    Locks are those of the operating system (``flock``). Machines that share the folder must use a
+    file system on which these work, such as NFS 4.
     """
 
     def __init__(self, root: Path) -> None:
@@ -56,9 +57,12 @@ class FolderBackend:
         except IsADirectoryError:
             raise DamagedError(key, "a folder is in its place") from None
         except PermissionError as error:
-            # A failure of the whole folder would come back at the attempt to set the file aside.
+            # Only this file is called damaged, so that the rest of the store can be used. If the
+            # whole folder is the problem, setting the file aside fails and says so.
             raise DamagedError(key, f"reading it failed ({error.strerror})") from None
         except OSError as error:
+            # The reason may be a file in the place of a folder above. That is damage of this one
+            # file, and not a failure of the store.
             for folder in path.relative_to(self.root).parents[:-1]:
                 if _is_file(self.root / folder):
                     why = "it is a file in the place of a folder"
@@ -131,7 +135,7 @@ class FolderBackend:
         return FolderLock(self.root / folder / LOCK, self._make_for_lock)
 
     def make(self, folder: Path) -> None:
-        """Make a folder in the store, or the store's own, where it is not there yet.
+        """Make a folder of the store, or the folder of the store itself, if it is missing.
 
         Raises:
             OSError: if it cannot be made.
@@ -142,6 +146,7 @@ class FolderBackend:
             self.root.parent.mkdir(parents=True, exist_ok=True)
             self.root.mkdir(mode=0o700, exist_ok=True)
         mode = 0o700 if self._private() else 0o777
+        # Not `mkdir(parents=True)`, which would ignore the mode for all folders above the last one.
         for parent in [*reversed(folder.relative_to(self.root).parents), folder]:
             (self.root / parent).mkdir(mode=mode, exist_ok=True)
 
@@ -150,7 +155,7 @@ class FolderBackend:
         return 0o600 if self._private() else None
 
     def _private(self) -> bool:
-        """Whether the folder is open to its user alone, as all that is added to it will be."""
+        """Whether only the user can read the folder. New files get the same permissions."""
         return self.root.stat().st_mode & 0o077 == 0
 
     def _path(self, key: str) -> Path:
@@ -173,7 +178,8 @@ class FolderBackend:
 
 
 def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """Keys of all files below a folder; links to folders are followed, each folder once."""
+    """The keys of all files below a folder. Links to folders are followed."""
+    # A link may lead back to a folder above. Each folder is visited once, by its number.
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:
         return
@@ -185,14 +191,15 @@ def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str
             try:
                 yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", seen)
             except (FileNotFoundError, PermissionError):
-                # Gone meanwhile, or not ours to look at, as lost+found at the top of a disk.
+                # The folder was removed meanwhile, or is not readable for us, such as lost+found at
+                # the top of a disk.
                 continue
         elif entry.name != LOCK and not entry.name.endswith(TEMPORARY):
             yield prefix + entry.name
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a file is there; no where nobody can say, as of a name that is too long."""
+    """Whether a file exists. False if this cannot be found out, as for a name that is too long."""
     try:
         return path.is_file()
     except OSError:

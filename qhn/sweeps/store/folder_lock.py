@@ -17,13 +17,16 @@ _TRY_EVERY_S = 0.02
 
 
 class FolderLock:
-    """An exclusive lock on a file, which the operating system drops when the process ends.
+    """An exclusive lock on a file, which the operating system releases when the process ends.
 
     Args:
-        path: the file; it is made, and never removed.
-        make: makes the folder of the file, and says with which mode to make the file (None for
-            the process's default).
+        path: the lock file. It is made if it is missing, and never removed.
+        make: a function that makes the folder of the file, and gives the permissions of a new file
+            (None for the default of the process).
     """
+
+    # The file is never removed. If it were, a process that waits for the old file and another one
+    # that makes a new file could both have a lock.
 
     def __init__(self, path: Path, make: Callable[[Path], int | None]) -> None:
         self._path = path
@@ -35,7 +38,9 @@ class FolderLock:
         """See `Lock.acquire`."""
         with self._store_errors():
             mode = self._make(self._path.parent)
-            # A file that marks a lock by being there would outlive a killed holder.
+            # The lock is one of the operating system (flock). It must not fall back to a "soft"
+            # lock, which is held as long as its file exists (O_EXCL): if the holder were killed,
+            # the file would stay and nobody could take the lock any more.
             make = partial(FileLock, fallback_to_soft=False, poll_interval=_TRY_EVERY_S)
             file = make(self._path) if mode is None else make(self._path, mode=mode)
             try:
@@ -44,7 +49,8 @@ class FolderLock:
                 return False
         self._file, self._noted = file, bool(note)
         if note:
-            # Who holds it is a courtesy: a full disk is no reason not to finish what is left.
+            # The note only helps people. If it cannot be written, for example on a full disk, the
+            # lock is still held.
             with suppress(OSError):
                 self._path.write_text(note, encoding="utf-8")
         return True
@@ -54,6 +60,7 @@ class FolderLock:
         if self._file is None:
             return
         if self._noted:
+            # The note goes first: as soon as the lock is released, the next holder writes its own.
             with suppress(OSError):
                 os.truncate(self._path, 0)
         with suppress(OSError):
@@ -69,9 +76,10 @@ class FolderLock:
                 return None
             with file:
                 try:
-                    # `filelock` locks exclusively alone, for which it opens the file for writing:
-                    # two who look would take each other for the holder, and nobody could look
-                    # into a store that is not theirs to write.
+                    # A shared lock can be taken as long as nobody has the exclusive one. `filelock`
+                    # has no shared locks, and opens the file for writing. With an exclusive lock,
+                    # two processes that only look would take each other for the holder; and opened
+                    # for writing, nobody could look into a store that is read-only for them.
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return file.read().strip() or "another process"

@@ -1,6 +1,6 @@
-"""Versions of the store's files, and how their text is read.
+"""The format numbers of the store's files, and how their JSON is read.
 
-Format 1 is that of version f0fdd86, whose files do not say it; format 2 names itself.
+Format 1 is the format of version f0fdd86, whose files do not state a format. Format 2 states it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ FORMAT = 2
 
 
 def check_format(found: object, source: str) -> int:
-    """The format that a file names, if this version reads it.
+    """Check that this version can read a format, and return it.
 
     Args:
-        found: what the file has under ``format``.
-        source: the file, for the message.
+        found: the value that the file has under ``format``.
+        source: the name of the file, for messages.
 
     Raises:
-        InvalidValueError: if it is no whole number from 1 on.
+        InvalidValueError: if the value is not a whole number from 1 on.
         NewerFormatError: if a newer version wrote the file.
     """
     if isinstance(found, bool) or not isinstance(found, int) or found < 1:
@@ -36,11 +36,12 @@ def check_format(found: object, source: str) -> int:
 
 
 def parse_object(content: bytes) -> dict[str, object]:
-    """The JSON object in a file; the bare NaN and Infinity that Python would read are refused.
+    """Read the JSON object in a file.
 
     Raises:
-        InvalidValueError: if it holds none.
+        InvalidValueError: if the content is not a JSON object, or contains NaN or Infinity.
     """
+    # Python's JSON reader accepts NaN and Infinity, which are not JSON.
     try:
         found = json.loads(content.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -55,5 +56,5 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def fingerprint(content: bytes) -> str:
-    """SHA-256 of a content, by which a damaged file is known again."""
+    """The SHA-256 of a content. It shows later whether a damaged file is still the same."""
     return hashlib.sha256(content).hexdigest()

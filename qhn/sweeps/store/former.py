@@ -1,8 +1,8 @@
-"""What older versions kept under other ids.
+"""Trials that older versions stored under other ids.
 
-Up to version f0fdd86 early stopping was a part of a trial's identity. Such a trial lies under the
-digest of its configuration with ``early_stopping`` in it; its id is the digest without. What lies
-there is read, and stays where it is.
+Up to version f0fdd86, early stopping was a part of a trial's configuration. A trial of a sweep with
+early stopping was stored under the digest of its configuration with ``early_stopping``, its former
+id. Its present id is the digest without it. Files under a former id are read, and never moved.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _TRIAL_FILE = re.compile(r"[0-9a-f]{16}/")
 
 @dataclass(frozen=True)
 class FormerTrial:
-    """A trial that an older version kept under an id that this version does not give it.
+    """A trial that an older version stored under a former id.
 
     Attributes:
-        former_id: under which it lies.
-        trial_id: which it has.
-        rule: digest of the rule by which it was stopped early.
+        former_id: the id under which its files lie.
+        trial_id: its present id.
+        rule: the digest of the rule of early stopping in its sweep.
     """
 
     former_id: str
@@ -38,10 +38,10 @@ class FormerTrial:
 
 
 class StoreFormat:
-    """Tells whether this version made the store; if not, finds trials under their former ids.
+    """Knows whether a store can have trials under former ids, and finds them.
 
-    Such a store says so in a marker; in any other, all configurations are looked through, once,
-    when it is first asked for a trial.
+    A store that this version made has a marker, and has no such trials. In any other store all
+    configurations are read, once, when a trial is first asked for.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -51,7 +51,7 @@ class StoreFormat:
         self._ids: dict[str, list[str]] = {}
 
     def check(self) -> bool:
-        """Whether the store is marked.
+        """Whether the store has the marker.
 
         Raises:
             NewerFormatError: if a newer version made it.
@@ -63,16 +63,17 @@ class StoreFormat:
                 found = parse_object(content).get("format")
                 check_format(found, f"the store {self._backend.shown}")
             except InvalidValueError:
-                # To look through a store that needs none costs a moment, to refuse it a sweep.
+                # A damaged marker counts as none. Looking through the store then costs a moment;
+                # refusing the store would cost the sweep.
                 return False
             return True
         return False
 
     def mark(self) -> None:
-        """Mark a store in which no trial is yet; called before whatever is written first.
+        """Write the marker if the store has no trials yet. Every write calls this first.
 
         Raises:
-            StoreError: if it cannot be written.
+            StoreError: if the store cannot be written.
         """
         if self._marked:
             return
@@ -82,7 +83,7 @@ class StoreFormat:
         self._marked = True
 
     def former(self) -> list[FormerTrial]:
-        """All trials that lie under former ids."""
+        """All trials of the store that have files under former ids."""
         if self._former is None:
             self._former = [] if self.check() else list(self._scan())
             for trial in self._former:
@@ -90,13 +91,14 @@ class StoreFormat:
         return self._former
 
     def ids(self, trial_id: str) -> list[str]:
-        """The trial's id, then those that it had formerly and under which something lies."""
+        """The trial's present id, followed by its former ids for which the store has files."""
         self.former()
         return [trial_id, *self._ids.get(trial_id, ())]
 
     def _scan(self) -> Iterator[FormerTrial]:
         keys = [key for key in self._backend.list() if _CONFIG.fullmatch(key)]
         for key, content in self._backend.get_many(keys).items():
+            # The search for a text is much faster than reading all configurations as JSON.
             if isinstance(content, bytes) and b"early_stopping" in content:
                 former = _read(key.partition("/")[0], content)
                 if former is not None:
@@ -107,7 +109,8 @@ def _read(folder: str, content: bytes) -> FormerTrial | None:
     try:
         config = parse_object(content)
         rule = config.get("early_stopping")
-        # What has not the id that its folder says is damaged, and nobody's former trial.
+        # A configuration whose digest is not the name of its folder is damaged. It cannot be
+        # assigned to a trial.
         if digest(config) != folder or not isinstance(rule, dict):
             return None
         del config["early_stopping"]

@@ -1,4 +1,4 @@
-"""What must lie on this machine's disk, wherever the store is: logs, scratch, MLflow's database."""
+"""Folders on the disk of this machine, wherever the store is: for logs and MLflow's database."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from qhn.sweeps.store.store import Store
 
 
 def local_folder(store: Store) -> Path:
-    """The store's own folder if it is in one, else ``~/.qhn``; it need not be there yet."""
+    """The store's folder if the store is in a folder, else ``~/.qhn``. It may not exist yet."""
     return _backend(store).root
 
 
 def run_folder(store: Store, sweep: str) -> Path:
-    """Where runs of a sweep keep what is of no use elsewhere; it need not be there yet.
+    """The folder for files of a sweep that only this machine needs. It may not exist yet.
 
     Raises:
-        NotFoundError: if it is not a sweep's name.
+        NotFoundError: if the text cannot be the name of a sweep.
     """
     return local_folder(store) / "sweeps" / store.sweep(sweep).name
 
 
 def make_folder(store: Store, folder: Path) -> Path:
-    """Make a folder below `local_folder`, with the modes that the store's own have.
+    """Make a folder in `local_folder`, with the same permissions as the folders of the store.
 
     Raises:
         StoreError: if it cannot be made.
@@ -41,7 +41,7 @@ def make_folder(store: Store, folder: Path) -> Path:
 
 
 def new_log(store: Store, sweep: str) -> Path:
-    """Path for the log of a run that begins now; its folder is made.
+    """The path for the log of a run that begins now. Its folder is made.
 
     Raises:
         StoreError: if the folder cannot be made.

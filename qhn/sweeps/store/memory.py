@@ -1,4 +1,4 @@
-"""The store in this process's memory, for tests: nothing of it outlives the process."""
+"""A store in the memory of this process, for tests. It is gone when the process ends."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from qhn.sweeps.store.backend import (
     put_unless_outranked,
 )
 
-_NOBODY_WAITS = -1.0
+# `threading.Lock.acquire` takes this for "wait as long as it takes".
+_NO_TIME_LIMIT = -1.0
 
 
 class MemoryBackend:
-    """Keys in a dictionary, for the threads of one process.
+    """Contents in a dictionary, for the threads of one process.
 
     Args:
-        name: what follows ``memory://`` in its address.
+        name: the text after ``memory://`` in its address.
     """
 
     def __init__(self, name: str) -> None:
@@ -39,7 +40,7 @@ class MemoryBackend:
         return {key: content for key, content in found.items() if content is not None}
 
     def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
-        """See `Backend.put`; nothing in memory is durable."""
+        """See `Backend.put`. ``durable`` has no meaning here."""
         check_key(key)
         self._contents[key] = content
 
@@ -74,7 +75,7 @@ class MemoryBackend:
 
 
 class MemoryLock:
-    """A lock between threads."""
+    """A lock between the threads of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -82,10 +83,10 @@ class MemoryLock:
 
     def acquire(self, patience_s: float | None = None, note: str = "") -> bool:
         """See `Lock.acquire`."""
-        had = self._lock.acquire(timeout=_NOBODY_WAITS if patience_s is None else patience_s)
-        if had:
+        taken = self._lock.acquire(timeout=_NO_TIME_LIMIT if patience_s is None else patience_s)
+        if taken:
             self._note = note
-        return had
+        return taken
 
     def release(self) -> None:
         """See `Lock.release`."""

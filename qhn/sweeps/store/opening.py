@@ -1,4 +1,4 @@
-"""From the address of a store to the store."""
+"""Opening a store by its address."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from qhn.sweeps.store.folder import FolderBackend
 from qhn.sweeps.store.memory import MemoryBackend
 from qhn.sweeps.store.store import Store
 
+# Stores in memory by name, so that each of them can be opened more than once.
 _memories: dict[str, MemoryBackend] = {}
 
 
 def open_store(uri: str) -> Store:
-    """The store at a path or a ``file://`` address; it is made by the first write.
+    """Open the store at a path or a ``file://`` address. Its folder is made by the first write.
 
-    ``memory://NAME`` is a store in this process's memory, for tests: whoever opens it by the same
-    name finds the same content, and other processes nothing.
+    ``memory://NAME`` is a store in the memory of this process, for tests. It has the same content
+    whenever this process opens it by the same name. Other processes do not see it.
 
     Raises:
-        NewerFormatError: if a newer version made it.
-        StoreError: if the address is of another kind, or names a file.
+        NewerFormatError: if a newer version made the store.
+        StoreError: if the address is of another kind, or is the path of a file.
     """
     if not uri.strip():
         raise StoreError(f"a store must be named, but got {uri!r}; leave it out for the default")
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        raise StoreError(f"a store must be a folder or a file:// address, but: {error}") from None
+        raise StoreError(
+            f"a store must be a folder or a file:// address, but {uri!r} is neither ({error})"
+        ) from None
     if parts.scheme == "memory":
         name = uri.removeprefix("memory://")
         return Store(_memories.setdefault(name, MemoryBackend(name)))
+    # A scheme of one letter is taken for a part of a path, as in a Windows path.
     if len(parts.scheme) > 1 and parts.scheme != "file":
         raise StoreError(
             f"a store must be a folder or a file:// address, but got {uri!r}; "

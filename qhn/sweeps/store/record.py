@@ -1,4 +1,4 @@
-"""All that the store knows about one trial, read at once."""
+"""Reading all that the store knows about one trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qhn.sweeps.store.store import Store
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial as the store has it: history so far, and its result or error if it is over."""
+    """A trial as the store has it: its history so far, and its result or error if it is over."""
 
     history: History
     result: TrialResult | None
@@ -24,19 +24,21 @@ class TrialRecord:
 def read_record(store: Store, trial_id: str, *, stop: TrialResult | None = None) -> TrialRecord:
     """Read one trial from the store, as far as it can be read.
 
-    Where the checkpoint of a trial that is over was lost, the history is the result's one row.
+    If the trial is over and its checkpoint was lost, the history has one row: that of the result.
 
     Args:
-        store: where the trial is.
-        trial_id: which one.
-        stop: where a sweep stopped it early, for the trial as that sweep has it: this is its
-            result then, and what another sweep trained beyond it is left out.
+        store: the store.
+        trial_id: the id of the trial.
+        stop: the result at which a sweep stopped the trial early, to read the trial as this sweep
+            sees it. It becomes the result of the record, and later reports, from another sweep that
+            trained the trial further, are left out.
 
     Raises:
         NewerFormatError: if a newer version wrote one of its files.
         StoreError: if the store cannot be read.
     """
-    # Result first: a checkpoint read afterwards is at least as new.
+    # The result is read before the checkpoint. Then the checkpoint is at least as new as the
+    # result, even if the trial is running.
     outcomes = store.outcomes([trial_id])
     result = stop or outcomes.results.get(trial_id)
     error = outcomes.errors.get(trial_id) if stop is None else None
@@ -48,17 +50,18 @@ def read_record(store: Store, trial_id: str, *, stop: TrialResult | None = None)
     if stop is not None:
         history = history_until(history, stop.steps)
     if result is not None and (not len(history) or history.steps[-1] < result.steps):
-        # A result with other metrics than the rows before it cannot be one more of them.
+        # If the result has other metrics than the history, another version wrote one of them, and
+        # the result cannot become a row of this history.
         with suppress(InvalidValueError):
             history.append(result.steps, result.finished_ms, result.metrics)
     return TrialRecord(history, result, error)
 
 
 def read_history(state: ArrayState) -> History:
-    """The history in a checkpoint.
+    """Read the history in a checkpoint.
 
     Raises:
-        InvalidValueError: if there is none, or none that this version reads.
+        InvalidValueError: if there is none, or if this version cannot read it.
     """
     if "history" not in state:
         raise InvalidValueError("a checkpoint must have a history, but it has none")
@@ -66,7 +69,7 @@ def read_history(state: ArrayState) -> History:
 
 
 def history_until(history: History, step: int) -> History:
-    """The rows of a history up to a step, that step included."""
+    """The rows of a history up to and including a step."""
     kept = History()
     for row in history.items():
         if row[0] <= step:

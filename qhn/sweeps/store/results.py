@@ -1,4 +1,4 @@
-"""What is left of a trial when it is over, as JSON: its result, or its error."""
+"""The result or the error of a trial that is over, as JSON."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from qhn.core.errors import InvalidValueError
 from qhn.core.metrics import ORIGINAL_NAMES
 from qhn.sweeps.store.formats import FORMAT, check_format, parse_object
 
-#: One of the most probable outcomes: its bits, its probability, what it scores.
-TopString = Mapping[str, str | float]
+#: One of the most probable outcomes: its bits, its probability, its loss and its accuracies. In
+#: core it is an `estimator.TopString`. A file may come from another version, with other entries.
+StoredTopString = Mapping[str, str | float]
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The end of a trial.
+    """The result of a trial that finished or was stopped early.
 
     Attributes:
-        trial_id: digest of the configuration.
-        status: ``finished`` after all steps, ``stopped`` where early stopping ended it.
-        steps: number of updates made.
-        metrics: last row of the history by metric name, without those that it does not have.
-        flags: diagnosis, name to the step at which it appeared.
-        top_strings: most probable outcomes, one mapping each.
-        training_seconds: time spent training, over all processes that worked on it.
-        started_ms, finished_ms: Unix times in milliseconds.
-        version: of the qhn that trained it; None before results said so.
-        processor: features of the processor that trained it; None before results said so.
+        trial_id: the digest of the configuration.
+        status: ``finished`` after all steps, ``stopped`` if early stopping ended the trial.
+        steps: the number of updates that were made.
+        metrics: the last row of the history, value by metric name.
+        flags: the diagnosis, as the step at which each flag appeared, by the flag's name.
+        top_strings: the most probable outcomes, one mapping for each.
+        training_seconds: the time spent on training, summed over all processes that trained it.
+        started_ms: the Unix time of the start, in milliseconds.
+        finished_ms: the Unix time of the end, in milliseconds.
+        version: the version of qhn that trained it; None in results that do not say it.
+        processor: the name and the vector features of the processor that trained it; None in
+            results that do not say it.
 
     Raises:
-        InvalidValueError: if a metric is not finite. A training that diverged has no result, it
-            failed (see `diverged`); a metric that a trial does not have is left out.
+        InvalidValueError: if a metric is not finite. A trial whose training diverged has no result,
+            but an error (see `diverged`). A metric that a trial does not have is left out.
     """
 
     trial_id: str
@@ -44,7 +47,7 @@ class TrialResult:
     steps: int
     metrics: Mapping[str, float]
     flags: Mapping[str, int]
-    top_strings: tuple[TopString, ...]
+    top_strings: tuple[StoredTopString, ...]
     training_seconds: float
     started_ms: int
     finished_ms: int
@@ -60,24 +63,24 @@ class TrialResult:
                 )
 
     def metric(self, name: str) -> float:
-        """A metric by its name; NaN where the result does not have it."""
+        """The value of a metric; NaN if the result does not have it."""
         return self.metrics.get(name, math.nan)
 
     def to_json(self) -> str:
-        """The file's text."""
+        """The text of the result's file."""
         content = {key: value for key, value in asdict(self).items() if value is not None}
         return json.dumps({"format": FORMAT, **content}, indent=1, allow_nan=False)
 
 
 @dataclass(frozen=True)
 class TrialError:
-    """Why a trial failed.
+    """The error with which a trial failed.
 
     Attributes:
-        message: for people.
-        traceback: for whoever mends it.
-        failed_ms: Unix time in milliseconds.
-        flags: diagnosis, name to the step at which it appeared.
+        message: the message for people.
+        traceback: Python's traceback, for those who look for the cause.
+        failed_ms: the Unix time of the failure, in milliseconds.
+        flags: the diagnosis, as the step at which each flag appeared, by the flag's name.
     """
 
     message: str
@@ -86,12 +89,16 @@ class TrialError:
     flags: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The file's text."""
+        """The text of the error's file."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, content: bytes) -> TrialError:
-        """Read the file's text; an unreadable error is still an error."""
+        """Read the text of an error's file.
+
+        A file that cannot be read still means that the trial failed. Its text is then the
+        traceback.
+        """
         try:
             found = parse_object(content)
             message, traceback = found["message"], found["traceback"]
@@ -103,14 +110,14 @@ class TrialError:
 
 
 def diverged(metric: str, value: str, steps: int, flags: Mapping[str, int], ms: int) -> TrialError:
-    """The failure of a training that came to numbers that are not finite.
+    """The error of a trial whose training diverged, that is, whose metrics are not finite.
 
     Args:
-        metric: one that is not finite.
-        value: what it is, in words.
-        steps: after how many steps that was seen.
-        flags: the trial's diagnosis.
-        ms: Unix time in milliseconds.
+        metric: the name of a metric that is not finite.
+        value: its value as text.
+        steps: the number of steps after which this was seen.
+        flags: the diagnosis of the trial.
+        ms: the Unix time, in milliseconds.
     """
     return TrialError(
         f"training diverged: its metrics must be finite, but {metric} was {value} after "
@@ -122,24 +129,25 @@ def diverged(metric: str, value: str, steps: int, flags: Mapping[str, int], ms: 
 
 
 _STATUSES = ("finished", "stopped")
+# Entries that format 1 did not have.
 _ADDED = {"version", "processor"}
 _ORIGINAL = {field.name for field in fields(TrialResult)} - _ADDED
 
 
 def read_result(content: bytes, trial_id: str, source: str) -> TrialResult | TrialError:
-    """Read a result's file.
+    """Read the file of a result.
 
     Args:
-        content: of the file.
-        trial_id: whose result it must be.
-        source: the file, for messages.
+        content: the bytes of the file.
+        trial_id: the id of the trial that it must belong to.
+        source: the name of the file, for messages.
 
     Returns:
-        The result; the failure in place of one of format 1 whose training diverged, which that
-        format kept as a result.
+        The result. In format 1, a training that diverged was stored as a result; its error is
+        returned instead.
 
     Raises:
-        InvalidValueError: if it is no result, or that of another trial.
+        InvalidValueError: if it is not a result, or is the result of another trial.
         NewerFormatError: if a newer version wrote it.
     """
     found = parse_object(content)
@@ -154,6 +162,7 @@ def read_result(content: bytes, trial_id: str, source: str) -> TrialResult | Tri
     finished_ms = _whole(found, "finished_ms")
     metrics = _mapping(found["metrics"], "metrics")
     if version == 1:
+        # Format 1 wrote numbers that are not finite as text.
         for name, value in metrics.items():
             if value in ("nan", "inf", "-inf"):
                 return diverged(name, str(value), steps, flags, finished_ms)
@@ -176,7 +185,8 @@ def read_result(content: bytes, trial_id: str, source: str) -> TrialResult | Tri
 
 
 def _number(value: object, name: str) -> float:
-    # The float of a whole number may be too large, which is an error, not infinity.
+    # JSON may have a whole number that is too large for a float. That is an error, and not
+    # infinity. bool is a kind of int in Python, but true is not a number.
     if isinstance(value, int | float) and not isinstance(value, bool):
         with suppress(OverflowError):
             if math.isfinite(value):
@@ -209,7 +219,7 @@ def _text(found: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def _top_string(value: object) -> TopString:
+def _top_string(value: object) -> StoredTopString:
     cells = _mapping(value, "top_strings")
     return {
         name: cell if isinstance(cell, str) else _number(cell, f"top_strings' {name}")
@@ -218,14 +228,15 @@ def _top_string(value: object) -> TopString:
 
 
 def results_digest(results: Iterable[TrialResult]) -> str:
-    """SHA-256 over all final numbers by trial id: equal if and only if they are, bit for bit.
+    """The SHA-256 of all final numbers: it is equal if they are equal bit for bit, and only then.
 
-    Only the metrics of version f0fdd86 count, so that the digest of a sweep stays what it is when
-    metrics are added. Times are left out; the order of the results does not matter.
+    Only the metrics of version f0fdd86 count, so that the digest of a sweep stays the same when
+    metrics are added. Times do not count, and the order of the results makes no difference.
     """
     digest = hashlib.sha256()
     for result in sorted(results, key=lambda result: result.trial_id):
         digest.update(f"{result.trial_id} {result.status} {result.steps}\n".encode())
         for name in sorted(set(ORIGINAL_NAMES) & result.metrics.keys()):
+            # `hex` writes every bit of a float, without rounding.
             digest.update(f"{name} {float(result.metrics[name]).hex()}\n".encode())
     return digest.hexdigest()

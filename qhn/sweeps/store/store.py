@@ -1,17 +1,18 @@
-"""The store: what is known about each trial, by the digest of its configuration.
+"""The store: what is known about each trial, under the digest of its configuration.
 
 ::
 
-    <trial id>/config.json       what the trial is
-               checkpoint.npz    parameters, optimiser, step, history so far
-               result.json       once it is over
-               error.json        if it failed
-               *.unreadable      what could not be used, for whoever wants to look
+    <trial id>/config.json       the configuration of the trial
+               checkpoint.npz    parameters, optimiser, step and history so far
+               result.json       the result, when the trial has finished
+               error.json        the error, if the trial has failed
+               *.unreadable      files that could not be used, for people who want to look
     sweeps/<name>/...            see `qhn.sweeps.store.sweep`
-    store.json                   format of a store that this version made
+    store.json                   the format of a store that this version made
 
-Nothing is changed by reading. A file that cannot be used is a `DamagedError`, which whoever is
-about to train the trial hands to `Store.set_aside`; a file of a newer version is left alone.
+Reading never changes a store. Reading a file that cannot be used raises a `DamagedError`. The
+process that is going to train the trial then calls `Store.set_aside` with this error. A file of a
+newer version is never touched.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ _SWEEP = re.compile(r"sweeps/[^/]+")
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How trials have ended, each by its id; a trial that has not is in none of them.
+    """How trials have ended. A trial that has not ended is in none of the three mappings.
 
     Attributes:
-        results: of those that finished.
-        errors: of those that failed and did not finish since.
-        damaged: for each trial without a readable result, the error that names the file that
-            cannot be read.
+        results: the results of trials that finished, by trial id.
+        errors: the errors of trials that failed and have not finished since, by trial id.
+        damaged: by trial id, the error that names a result file that cannot be read, for trials
+            without any other result.
     """
 
     results: dict[str, TrialResult] = field(default_factory=dict)
@@ -52,12 +53,12 @@ class Outcomes:
 
 
 class Store:
-    """Trials and sweeps in one place; every write is atomic.
+    """Keeps trials and sweeps. Every write is atomic.
 
-    A trial that an older version kept under another id is found under the one that it has now.
+    A trial that an older version stored under a former id is found under its present id.
 
     Args:
-        backend: where the content lies.
+        backend: the place that keeps the contents.
 
     Raises:
         NewerFormatError: if a newer version made the store.
@@ -71,20 +72,21 @@ class Store:
 
     @property
     def uri(self) -> str:
-        """The address that `open_store` takes, in other processes as well."""
+        """The address of the store. `open_store` takes it, in other processes as well."""
         return self.backend.uri
 
     @property
     def shown(self) -> str:
-        """The address as people write it: the path of a folder."""
+        """The address in the form in which people write it: the path of a folder."""
         return self.backend.shown
 
     def sweep(self, name: str) -> SweepStore:
-        """What the store keeps about a sweep, whether it was run or not.
+        """The part of the store for one sweep, whether the sweep was run before or not.
 
         Raises:
-            NotFoundError: if it is not a name: no file outside the store must be taken for one.
+            NotFoundError: if the text cannot be the name of a sweep, for example if it is a path.
         """
+        # A name with ".." in it could lead to files outside the store.
         if not is_name(name):
             raise NotFoundError(
                 f"a sweep's name must have no path in it, but got {name!r}; "
@@ -93,22 +95,22 @@ class Store:
         return SweepStore(self.backend, self._format, name)
 
     def sweeps(self) -> list[SweepStore]:
-        """All sweeps that were ever run, by name."""
+        """All sweeps that were ever run, in the order of their names."""
         return [self.sweep(name) for name in sweep_names(self.backend)]
 
     def save_config(self, trial_id: str, text: str) -> None:
-        """Write what the trial is, unless it is there."""
+        """Write the configuration of the trial, unless the store has it already."""
         key, content = _key(trial_id, "config.json"), text.encode()
         if self.backend.get(key) != content:
             self._format.mark()
             self.backend.put(key, content)
 
     def config(self, trial_id: str) -> str:
-        """The trial's configuration as canonical JSON.
+        """The configuration of the trial as canonical JSON.
 
         Raises:
             NotFoundError: if the store has no such trial.
-            DamagedError: if it is not the configuration that the id is the digest of.
+            DamagedError: if the id is not the digest of the configuration that is found.
         """
         key = _key(trial_id, "config.json")
         content = self.backend.get(key)
@@ -124,15 +126,15 @@ class Store:
         return content.decode()
 
     def save_checkpoint(self, trial_id: str, state: ArrayState) -> None:
-        """Replace the trial's checkpoint by arrays (no pickle), unless it is further on.
-
-        Two sweeps may have the same trial, and a process whose driver was killed may live on for
-        a while. They come to the same numbers, but not at the same time.
+        """Replace the checkpoint of the trial, unless the stored one has more steps.
 
         Args:
-            trial_id: whose checkpoint it is.
-            state: arrays by name; ``step``, a whole number, says how far they are.
+            trial_id: the id of the trial.
+            state: arrays by name. ``step``, a whole number, is the number of updates made so far.
         """
+        # Two processes may train the same trial: those of two sweeps, or one that has not noticed
+        # yet that its driver was killed. Both compute the same numbers, but the slower one must not
+        # put the trial back.
         key = _key(trial_id, "checkpoint.npz")
 
         def step(content: bytes) -> int:
@@ -145,10 +147,11 @@ class Store:
         self.backend.put_if_newer(key, encode(trial_id, state), step_of(state), step)
 
     def checkpoint(self, trial_id: str) -> Checkpoint | None:
-        """The trial's checkpoint that is furthest on, under this id or a former one, or None.
+        """The checkpoint with the most steps, under the present id or a former one, or None.
 
         Raises:
-            DamagedError: if one of them cannot be read; set aside, it hides the others no more.
+            DamagedError: if one of these checkpoints cannot be read. When it has been set aside,
+                the others can be read.
         """
         furthest: Checkpoint | None = None
         for owner in self._ids(trial_id):
@@ -161,27 +164,29 @@ class Store:
         return furthest
 
     def mend(self, damage: DamagedError) -> str:
-        """Set aside what cannot be used; what people should hear of it, in one line."""
+        """Set aside a file that cannot be used, and describe this to people in one line."""
         kept = self.set_aside(damage)
         where = "another process has put it away" if kept is None else f"it is kept as {kept}"
         return f"{damage.key} cannot be used ({damage.why}); {where}"
 
     def set_aside(self, damage: DamagedError) -> str | None:
-        """Move what cannot be used out of the way, for whoever wants to look.
+        """Give a file that cannot be used another name, so that people can look at it later.
 
-        Only the content that was found damaged is moved: another process may have set it aside
-        already, and begun anew.
+        Only the content that was found damaged is moved. Another process may have set it aside
+        already, and may have written a new file.
 
         Returns:
-            The key under which it lies now; None if it was replaced or removed meanwhile.
+            The new key of the file; None if it was replaced or removed meanwhile.
         """
         folder, _, name = damage.key.rpartition("/")
-        # A sweep's own files are its driver's, which has the lock on them already.
+        # Only the driver of a sweep sets the sweep's files aside. It has the lock of that folder
+        # already, and would wait for itself here.
         is_sweep = _SWEEP.fullmatch(folder) is not None
         with nullcontext() if is_sweep else held(self.backend.lock(folder)):
             there = self.backend.get_many([damage.key]).get(damage.key)
             if there is None:
                 return None
+            # Without a digest nothing can be compared, and the file is moved in any case.
             replaced = isinstance(there, bytes) and fingerprint(there) != damage.digest
             if replaced and damage.digest is not None:
                 return None
@@ -195,10 +200,12 @@ class Store:
             return target
 
     def save_result(self, result: TrialResult) -> None:
-        """Write the end of a trial, once, and clear what its earlier attempts left.
+        """Write the result of a finished trial, and remove errors of earlier attempts.
+
+        A result that is there already is kept.
 
         Raises:
-            InvalidValueError: if the trial was stopped early, which is its sweep's matter.
+            InvalidValueError: if the trial was stopped early. Only its sweep stores such a result.
         """
         if result.status != "finished":
             raise InvalidValueError(
@@ -207,6 +214,8 @@ class Store:
             )
         key = _key(result.trial_id, "result.json")
 
+        # A readable result has a higher rank than the new one, and stays. Any other content is
+        # replaced.
         def whole(content: bytes) -> int:
             try:
                 return 1 if isinstance(self._read(key, content), TrialResult) else -1
@@ -218,7 +227,7 @@ class Store:
         self._forget_errors(result.trial_id)
 
     def outcomes(self, trial_ids: Iterable[str]) -> Outcomes:
-        """How trials have ended, read all at once; a damaged file hides no other trial."""
+        """How trials have ended. All files are read at once; a damaged one hides no other trial."""
         owners = {trial_id: self._ids(trial_id) for trial_id in trial_ids}
         names = ("result.json", "error.json")
         found = self.backend.get_many(
@@ -234,6 +243,7 @@ class Store:
                     text = error if isinstance(error, bytes) else str(error).encode()
                     outcomes.errors[trial_id] = TrialError.from_json(text)
                     break
+            # A result under any of the ids counts for more than an error or a damaged file.
             if trial_id in outcomes.results:
                 outcomes.errors.pop(trial_id, None)
                 outcomes.damaged.pop(trial_id, None)
@@ -254,7 +264,7 @@ class Store:
         if isinstance(end, TrialError):
             outcomes.errors[trial_id] = end
         elif end.status == "finished":
-            # Under its former id it is the same training, to the same numbers.
+            # A result under a former id comes from the same training and has the same numbers.
             outcomes.results.setdefault(trial_id, replace(end, trial_id=trial_id))
 
     def _read(self, key: str, content: bytes) -> TrialResult | TrialError:
@@ -264,22 +274,22 @@ class Store:
             raise DamagedError(key, str(error), fingerprint(content)) from None
 
     def results(self, trial_ids: Iterable[str]) -> dict[str, TrialResult]:
-        """Those of the trials that finished, with their results."""
+        """The results of those of the given trials that have finished, by trial id."""
         return self.outcomes(trial_ids).results
 
     def finished(self, trial_ids: Iterable[str]) -> set[str]:
-        """Those of the trials that finished."""
+        """The ids of those of the given trials that have finished."""
         return set(self.outcomes(trial_ids).results)
 
     def failed(self, trial_ids: Iterable[str]) -> set[str]:
-        """Those of the trials that failed and were not finished since."""
+        """The ids of those of the given trials that have failed and have not finished since."""
         return set(self.outcomes(trial_ids).errors)
 
     def result(self, trial_id: str) -> TrialResult | None:
-        """The trial's result, or None while it has none, and for one that failed.
+        """The result of the trial; None if it has not finished, or has failed.
 
         Raises:
-            DamagedError: if there is one that cannot be read, and no other.
+            DamagedError: if the only result cannot be read.
         """
         outcomes = self.outcomes([trial_id])
         if trial_id in outcomes.damaged:
@@ -287,22 +297,22 @@ class Store:
         return outcomes.results.get(trial_id)
 
     def save_error(self, trial_id: str, error: TrialError) -> None:
-        """Write why a trial failed."""
+        """Write the error with which a trial failed."""
         self._format.mark()
         self.backend.put(_key(trial_id, "error.json"), error.to_json().encode())
 
     def error(self, trial_id: str) -> TrialError | None:
-        """Why the trial failed, or None if it did not.
+        """The error with which the trial failed, or None if it has not failed.
 
-        A training that diverged has failed, also where an older version kept it as a result.
+        A trial whose training diverged has failed, even if an older version stored it as a result.
         """
         return self.outcomes([trial_id]).errors.get(trial_id)
 
     def clear_error(self, trial_id: str) -> None:
         """Forget a failure, so that the trial is run again.
 
-        What an older version kept of a training that diverged is set aside: its result, and the
-        checkpoint from which it would only end as it did.
+        If an older version stored a training that diverged as a result, this result is set aside,
+        and with it the checkpoint, from which the training would only diverge again.
         """
         for owner in self._ids(trial_id):
             key = _key(owner, "result.json")
@@ -323,7 +333,7 @@ class Store:
         for owner in self._ids(trial_id):
             try:
                 self.backend.delete(_key(owner, "error.json"))
-            except DamagedError as damage:  # a folder in its place, which nobody needs
+            except DamagedError as damage:  # a folder is in its place, which nobody needs
                 self.set_aside(damage)
 
     def _ids(self, trial_id: str) -> list[str]:

@@ -1,13 +1,13 @@
-"""What the store keeps about one sweep.
+"""The part of the store for one sweep.
 
 ::
 
-    sweeps/<name>/sweep.yaml         the file as it was last run
-                  lock               held by the driver that runs it
-                  progress.json      which trials run now
-                  origin.json        whether an older version has run the sweep
+    sweeps/<name>/sweep.yaml         the sweep file as it was last run
+                  lock               locked by the driver that runs the sweep
+                  progress.json      the trials that run now
+                  origin.json        whether an older version has run the sweep before
                   stops/<rule>/<trial id>.json
-                                     trials that this sweep stopped early by this rule
+                                     results of trials that this sweep stopped early by this rule
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from qhn.sweeps.store.formats import FORMAT, fingerprint, parse_object
 from qhn.sweeps.store.former import StoreFormat
 from qhn.sweeps.store.results import TrialResult, read_result
 
-#: Content of an early-stopping rule, as JSON values.
+#: The content of a rule of early stopping, as JSON values.
 Rule = Mapping[str, object]
 
-# Whoever looks whether the lock is held lets go at once; a killed driver, within moments.
+# How long a driver waits for the lock. A process that only checks the lock has it for an instant,
+# and the lock of a killed driver is released within moments.
 _PATIENCE_S = 2.0
 _ORIGIN = "origin.json"
 
 
 class SweepLock:
-    """The right to run one sweep, held by its driver's process; it ends with that process."""
+    """The lock that allows a driver to run a sweep. It is released when that process ends."""
 
     def __init__(self, lock: Lock, sweep: str) -> None:
         self._lock = lock
@@ -62,12 +63,12 @@ class SweepLock:
         self._lock.release()
 
     def holder(self) -> str | None:
-        """Who runs the sweep now, in words, or None."""
+        """The process that runs the sweep now, in words, or None."""
         return self._lock.holder()
 
 
 class SweepStore:
-    """A sweep's file, its lock, its stops, and who runs now.
+    """Keeps the file of a sweep, its lock, the trials that it stopped early and those that run now.
 
     Raises:
         StoreError: from every method, if the store cannot be used.
@@ -82,28 +83,30 @@ class SweepStore:
 
     @property
     def shown_file(self) -> str:
-        """Where the sweep file is, for messages."""
+        """The path of the sweep file, for messages."""
         return f"{self._backend.shown}/{self._folder}/sweep.yaml"
 
     def save_file(self, text: str) -> None:
-        """Keep the sweep file, for resume, status and extension."""
+        """Write the sweep file, which is needed to resume, show and extend the sweep."""
         self._format.mark()
         if self._format.former() and self._backend.get(f"{self._folder}/{_ORIGIN}") is None:
-            # Before the file: whether an older version has run this sweep shows in that alone.
+            # This is written before the file: only a file that is there already shows that an older
+            # version has run the sweep.
             origin = json.dumps({"format": FORMAT, "ran_before": self.exists()})
             self._backend.put(f"{self._folder}/{_ORIGIN}", origin.encode())
         self._backend.put(f"{self._folder}/sweep.yaml", text.encode())
 
     def exists(self) -> bool:
-        """Whether the sweep was ever run."""
+        """Whether the sweep was ever run with this store."""
         return self._backend.get(f"{self._folder}/sweep.yaml") is not None
 
     def read_file(self) -> str:
-        """Text of the sweep file as it was last run.
+        """The text of the sweep file as it was last run.
 
         Raises:
-            NotFoundError: if no such sweep was ever run.
-            DamagedError: if it cannot be read.
+            NotFoundError: if no sweep with this name was ever run.
+            DamagedError: if the file cannot be read.
+            StoreError: if the file is not UTF-8 text.
         """
         key = f"{self._folder}/sweep.yaml"
         content = self._backend.get(key)
@@ -127,30 +130,31 @@ class SweepStore:
         return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
 
     def save_progress(self, running: Iterable[str]) -> None:
-        """Note which trials run now; it counts only while the lock is held."""
+        """Write which trials run now. This counts only as long as the lock is held."""
         content = json.dumps(sorted(running)).encode()
+        # It need not be durable: after a power cut nobody holds the lock.
         self._backend.put(f"{self._folder}/progress.json", content, durable=False)
 
     def running(self) -> list[str]:
-        """Trials that run now: none where no driver holds the lock."""
+        """The ids of the trials that run now; none if no driver holds the lock."""
         if self.lock.holder() is None:
             return []
         try:
             content = self._backend.get(f"{self._folder}/progress.json")
             return [] if content is None else [str(trial) for trial in json.loads(content)]
         except (DamagedError, ValueError, TypeError):
-            # It is written anew within moments.
+            # The driver writes the file again within moments, so damage is not worth an error.
             return []
 
     def save_stop(self, rule: Rule, result: TrialResult) -> None:
-        """Keep where this sweep stopped a trial early.
+        """Write the result of a trial that this sweep stopped early.
 
         Args:
-            rule: content of the rule that stopped it.
-            result: the trial at its last report.
+            rule: the content of the rule that stopped it.
+            result: the result of the trial at its last report.
 
         Raises:
-            InvalidValueError: if the trial was not stopped.
+            InvalidValueError: if the status of the result is not ``stopped``.
         """
         if result.status != "stopped":
             raise InvalidValueError(
@@ -162,28 +166,29 @@ class SweepStore:
         self._backend.put(key, result.to_json().encode())
 
     def stops(self, rule: Rule) -> dict[str, TrialResult]:
-        """Where trials were stopped early by this rule, by their ids.
+        """The results of trials that were stopped early by this rule, by trial id.
 
-        For a sweep that an older version has run, those that it stopped by this rule are among
-        them, which need not be trials of this one. What cannot be read is left out; see
-        `damaged_stops`.
+        If an older version has run the sweep, they include all trials of the store that this
+        version stopped by the same rule, even in other sweeps. Files that cannot be read are left
+        out; see `damaged_stops`.
         """
         return self._read_stops(rule)[0]
 
     def damaged_stops(self, rule: Rule) -> list[DamagedError]:
-        """What is wrong with the stops by this rule that cannot be read."""
+        """The errors of results of stopped trials, by this rule, that cannot be read."""
         return self._read_stops(rule)[1]
 
     def _stops(self, rule: Rule) -> str:
         return f"{self._folder}/stops/{digest(rule)}/"
 
     def _ran_before(self) -> bool:
-        """Whether a version ran this sweep that kept stops as if they were the trials' results.
+        """Whether an old version has run this sweep, which stored stopped trials among the results.
 
-        Only to such a sweep do they belong: one that was begun later stops its own trials.
+        Only such a sweep may use these results. A sweep that was begun later stops its own trials.
         """
         content = self._backend.get(f"{self._folder}/{_ORIGIN}")
         if content is None:
+            # This version has not run the sweep, so a sweep file is that of an older version.
             return self.exists()
         try:
             return parse_object(content).get("ran_before") is True
@@ -218,6 +223,6 @@ class SweepStore:
 
 
 def sweep_names(backend: Backend) -> list[str]:
-    """Names of all sweeps that were ever run, sorted."""
+    """The names of all sweeps that were ever run, sorted."""
     parts = (key.split("/") for key in backend.list("sweeps/"))
     return [part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml"]
