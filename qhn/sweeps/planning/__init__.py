@@ -1,1 +1,1 @@
-"""From a checked sweep file to its trials, and what they will cost."""
+"""Planning: from a checked sweep file to its trials, their time and their memory."""

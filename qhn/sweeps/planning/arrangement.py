@@ -1,4 +1,4 @@
-"""The order of a sweep's trials where memory does not hold the tables of all problems at once."""
+"""The order of a sweep's trials, for sweeps whose loss tables do not fit into memory together."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ from qhn.sweeps.planning.plan import PlannedTrial
 def arrange(
     trials: Sequence[PlannedTrial], machine: Machine, alive: int = 1
 ) -> tuple[PlannedTrial, ...]:
-    """Order trials so that the tables that live together fit; the given order stays if it does.
+    """Order trials so that the tables that are needed at the same time fit into memory.
 
-    Seeds outermost is the better order, since a sweep that is not finished then compares all
-    groups; but it keeps the tables of all problems to the end. Where these do not fit together,
-    problems come one after the other, each with its trials in the order that they had.
+    The order of a plan has the seeds outermost. It is the better one, because an unfinished sweep
+    can then compare all groups, but it needs the tables of all problems until the end. If these
+    fit, the order stays. Otherwise the problems come one after the other, and the trials of each
+    problem keep their order.
 
     Args:
-        trials: in the order of the plan.
-        machine: that will run them.
-        alive: trials that may be alive at once, see `most_together`.
+        trials: the trials in the order of the plan.
+        machine: the machine that will run them.
+        alive: how many trials may be alive at once; see `most_together`.
     """
     if fits(trials, machine, alive):
         return tuple(trials)
     first: dict[ProblemConfig, int] = {}
     for place, trial in enumerate(trials):
         first.setdefault(_problem(trial), place)
-    # A stable sort: trials of one problem stay in their order.
+    # The sort is stable, so the trials of one problem keep their order.
     return tuple(sorted(trials, key=lambda trial: first[_problem(trial)]))
 
 
 def fits(trials: Sequence[PlannedTrial], machine: Machine, alive: int = 1) -> bool:
-    """Whether the machine holds the largest trial and, at every moment, the tables that live."""
+    """Whether the machine's memory holds the largest trial, and at all times the needed tables."""
     memory = memory_of((trial.config for trial in trials), alive)
     if memory.shared + memory.trial > machine.memory_bytes:
         return False
+    # A machine with Ray must also hold the tables in Ray's object store, which is a part of its
+    # memory.
     if machine.object_store_bytes is None:
         return True
     problems = [_problem(trial) for trial in trials]

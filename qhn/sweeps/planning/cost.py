@@ -1,4 +1,4 @@
-"""What a sweep will cost before it is started: training time and memory."""
+"""The training time and the memory of a sweep, estimated before it is started."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ if TYPE_CHECKING:
     from qhn.core.evaluation.problem import Problem
     from qhn.core.training.trainer import Trainer
 
+#: How long all measurements together may take, in seconds.
 BUDGET_S = 2.0
+#: How many steps are timed at least.
 _FEWEST_STEPS = 3
-#: Of steps that take longer than this, one is enough.
+#: If a step takes longer than this, in seconds, only one is timed.
 _SLOW_S = 0.5
-#: Layers times 2^N that are timed: some tens of milliseconds a step.
+#: Of deep circuits only so many layers are timed that layers times 2^N is about this number, but at
+#: least the number of layers below. A step then takes some tens of milliseconds.
 _TIMED_AMPLITUDES = 2**22
 _FEWEST_LAYERS = 2
 
 
 class CostClass(NamedTuple):
-    """What the cost of a step and of a report depends on; trials of one class cost the same."""
+    """All settings on which the cost of a step and of a report depends.
+
+    Steps and reports of all trials of one class cost the same.
+    """
 
     network: NetworkConfig
     n_inputs: int
@@ -39,17 +45,17 @@ class CostClass(NamedTuple):
 
     @property
     def n_qubits(self) -> int:
-        """N, one qubit for each binary parameter of the network."""
+        """N: one qubit for each binary parameter of the network."""
         return self.network.n_qubits(self.n_inputs)
 
     @property
     def amplitudes(self) -> int:
-        """Layers times 2^N: what the cost is nearly proportional to within like classes."""
+        """Layers times 2^N. The cost of similar classes is nearly proportional to this number."""
         return self.ansatz.depth << self.n_qubits
 
 
 class Rate(NamedTuple):
-    """Seconds that one core takes for a training step, and for a report on top of it."""
+    """The seconds that one core needs for a training step, and in addition for a report."""
 
     step_s: float
     report_s: float
@@ -57,13 +63,14 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """What trials are expected to cost.
+    """The expected cost of trials.
 
     Attributes:
-        training_seconds: of all trials, summed as if one core ran them one after the other.
-            On the long side: reports are timed where the distribution is spread widest;
-            loss tables and start-up come on top, early stopping is not taken off.
-        memory: that the trials need.
+        training_seconds: the training time of all trials, as if one core ran them one after the
+            other. It is rather too long than too short: reports are timed at the start of a
+            training, where they take longest, and early stopping is not taken into account. Loss
+            tables and start-up are not included.
+        memory: the memory that the trials need.
     """
 
     training_seconds: float
@@ -71,7 +78,7 @@ class Cost:
 
 
 def cost_class(config: TrialConfig) -> CostClass:
-    """The class of trials that cost the same per step."""
+    """The class of a trial. All trials of a class cost the same per step."""
     data = config.dataset
     assert data.test is not None
     return CostClass(
@@ -93,11 +100,11 @@ def estimate(
     """Estimate what trials will cost.
 
     Args:
-        configs: of the trials that are left.
-        finished: configurations of finished trials and their training seconds, which are
-            believed before anything that is measured now.
-        budget_s: seconds to spend on measuring, all in all and roughly: each class of trials
-            takes a few steps for a start, classes that no time is left for are scaled.
+        configs: the configurations of the trials that are left to run.
+        finished: the configurations of finished trials with their training seconds. For classes
+            with finished trials nothing is measured.
+        budget_s: about how many seconds to spend on measurements. They are shared among the
+            classes. The cost of classes for which no time is left is scaled from that of others.
     """
     left = list(configs)
     known: dict[CostClass, list[float]] = defaultdict(list)
@@ -113,7 +120,7 @@ def estimate(
         reports[of_config] += _n_reports(config)
     unknown = {c: config for c, config in examples.items() if c not in known}
     rates = _rates(unknown, budget_s)
-    # Seconds of a finished trial hold its reports as well.
+    # The training seconds of finished trials include their reports.
     rates.update({c: Rate(fmean(seconds), 0.0) for c, seconds in known.items()})
     return Cost(
         training_seconds=sum(
@@ -124,20 +131,25 @@ def estimate(
 
 
 def _n_reports(config: TrialConfig) -> int:
-    """Reports at steps 0, r, 2r, … and at the last."""
+    """The number of reports: at the steps 0, r, 2r, … and at the last step."""
     every = config.training.report_every
     assert every is not None
+    # −(−a // b) is a / b rounded up.
     return 1 + -(-config.training.steps // every)
 
 
 def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[CostClass, Rate]:
-    """Measured rates, cheap classes first; scaled from the last one measured when time is up."""
+    """The rates of classes: measured, from the cheapest class on, as long as there is time.
+
+    The rates of the other classes are scaled from those of the last class that was measured.
+    """
     rates: dict[CostClass, Rate] = {}
     deadline = time.perf_counter() + budget_s
     measured: CostClass | None = None
     for number, of_class in enumerate(sorted(examples, key=lambda c: c.amplitudes)):
         now = time.perf_counter()
         if measured is None or now < deadline:
+            # All classes that are left get the same share of the time that is left.
             share = (deadline - now) / (len(examples) - number)
             rates[of_class] = measure(examples[of_class], share)
             measured = of_class
@@ -148,24 +160,26 @@ def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[Cost
 
 
 def measure(config: TrialConfig, budget_s: float) -> Rate:
-    """Time real training steps and a report on made-up tables of the right shape.
+    """Time training steps and a report, with made-up loss tables of the right shape.
 
-    Of a circuit so deep that a step would take long, some layers are timed.
+    For very deep circuits fewer layers are timed, and the time is scaled.
 
     Args:
-        config: of any trial of the class.
-        budget_s: seconds to spend; some steps are taken whatever they cost.
+        config: the configuration of any trial of the class.
+        budget_s: how many seconds to spend. A few steps are timed even if they take longer.
     """
     import numpy as np
 
     from qhn.core.warmup import compile_all
 
-    compile_all()  # loads it, unless this machine never ran it
+    # Loads the compiled code (on the first use of a machine, compiles it), which must not be timed.
+    compile_all()
     start = time.perf_counter()
     shallow = _shallow(config)
-    # Made-up values may overflow, which is no news to anyone.
+    # Training with made-up values may overflow. A warning about it would only confuse people.
     with np.errstate(all="ignore"):
         trainer = _trainer(shallow, _made_up_problem(shallow))
+        # The first step also reports. All later ones do not.
         report = _seconds(trainer)
         fewest = 1 if report > _SLOW_S else _FEWEST_STEPS
         steps: list[float] = []
@@ -178,6 +192,7 @@ def measure(config: TrialConfig, budget_s: float) -> Rate:
 
 
 def _shallow(config: TrialConfig) -> TrialConfig:
+    """The configuration with at most as many layers as are timed."""
     layers = max(_FEWEST_LAYERS, _TIMED_AMPLITUDES >> config.n_qubits)
     if config.ansatz.depth <= layers:
         return config
@@ -185,6 +200,7 @@ def _shallow(config: TrialConfig) -> TrialConfig:
 
 
 def _seconds(trainer: Trainer) -> float:
+    """The seconds that the next step takes."""
     start = time.perf_counter()
     trainer.advance()
     return time.perf_counter() - start
@@ -203,7 +219,7 @@ def _trainer(config: TrialConfig, problem: Problem) -> Trainer:
         schedule=build.schedule(config.objective.lambda_),
         optimiser=build.optimiser(config.training),
         seed=0,
-        # One report at the first step, and none as long as steps are timed.
+        # So large that there is one report at the first step, and none while steps are timed.
         steps=10**6,
         report_every=10**6,
         best_of=config.training.best_of,
@@ -212,7 +228,7 @@ def _trainer(config: TrialConfig, problem: Problem) -> Trainer:
 
 
 def _made_up_problem(config: TrialConfig) -> Problem:
-    """A problem of the configuration's shape, whose tables cost nothing to compute."""
+    """A problem with the shapes of the configuration and with random tables, quickly made."""
     import numpy as np
 
     from qhn.core.data.datasets import Dataset

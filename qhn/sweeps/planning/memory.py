@@ -1,4 +1,7 @@
-"""Memory that trials need, said before anything is built: their own, and the tables they share."""
+"""The memory that trials need, computed before anything is built.
+
+It consists of the memory of each running trial and of the tables that trials share.
+"""
 
 from __future__ import annotations
 
@@ -8,46 +11,50 @@ from typing import NamedTuple
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.config.trial import TrialConfig
 
-#: Arrays of 2^N doubles that training holds: the engine's states and the objective's buffers.
+#: How many arrays of 2^N doubles are reserved for a training: for the states of the engine, the
+#: buffers of the objective, and some room to spare.
 TRAINING_ARRAYS = 8
 _SMALL_OBJECTS = 2**16
-#: Circuits of fewer qubits take as much.
+#: The engine has at least so many index bits, so smaller circuits take as much memory.
 _MIN_QUBITS = 7
-#: Angle-shaped arrays: parameters, gradient and the optimiser's two moments, with room to spare.
+#: How many arrays in the shape of the angles are reserved: parameters, gradient and the optimiser's
+#: two moments, with room to spare.
 _ANGLE_ARRAYS = 8
-#: With more qubits than this the sizes themselves are too large to compute with.
+#: For more qubits than this no sizes are computed, because the numbers become too large.
 MAX_QUBITS = 60
-#: The size that stands for all of those: 1,024 EiB, more than any machine has.
+#: The size that is used instead: 1,024 EiB, more than any machine has.
 TOO_MUCH = 2**70
 
-#: Data set and network: what trials must have in common to share one table.
+#: Data set and network. Trials that have both in common share one table.
 ProblemConfig = tuple[DatasetConfig, NetworkConfig]
 
 
 class Memory(NamedTuple):
-    """Memory of a sweep's trials, in bytes.
+    """The memory of a sweep's trials, in bytes.
 
     Attributes:
-        trial: of the largest single trial beside what trials share.
-        shared: of the loss tables and data that live together, where they are most.
+        trial: the memory of the largest trial, without what trials share.
+        shared: the largest memory that loss tables and data need at the same time.
     """
 
     trial: int
     shared: int
 
     def trials_at_once(self, available: int) -> int:
-        """How many of the largest trial fit beside the tables; one even if none does."""
+        """How many trials fit into the available bytes together with the tables; at least one."""
         return max(1, (available - self.shared) // max(1, self.trial))
 
 
 def memory_of(configs: Iterable[TrialConfig], alive: int = 1) -> Memory:
-    """Memory of trials with these configurations, run in this order.
+    """The memory of trials with these configurations, if they run in this order.
 
     Args:
-        configs: in the order in which trials are handed out.
-        alive: trials that may be alive at once, see `most_together`.
+        configs: the configurations in the order in which the trials are started.
+        alive: how many trials may be alive at once; see `most_together`.
     """
     ordered = list(configs)
+    # Sizes are computed once for each different shape, because a sweep may have thousands of
+    # trials.
     shapes = {(c.dataset, c.network, c.ansatz, c.training.best_of) for c in ordered}
     problems = [(c.dataset, c.network) for c in ordered]
     sizes = {problem: shared_bytes(*problem) for problem in set(problems)}
@@ -60,21 +67,21 @@ def memory_of(configs: Iterable[TrialConfig], alive: int = 1) -> Memory:
 def most_together(
     problems: list[ProblemConfig], sizes: Mapping[ProblemConfig, int], alive: int = 1
 ) -> int:
-    """The largest sum of the sizes of tables that live at the same time, in bytes.
+    """The largest total size of tables that exist at the same time, in bytes.
 
-    A table is made when its first trial is handed out, and freed when its last one is over.
+    A table is made when its first trial is started, and freed when its last trial is over.
 
     Args:
-        problems: of each trial, in the order in which they are handed out.
-        sizes: of each problem's table.
-        alive: trials that may be alive at once: the last ``alive - 1`` that were handed out may
-            still hold their tables when the next one is. With 1, whoever hands trials out waits
-            for tables to be freed before more are made.
+        problems: the problem of each trial, in the order in which the trials are started.
+        sizes: the size of each problem's table, in bytes.
+        alive: how many trials may be alive at once. When a trial is started, the ``alive - 1``
+            trials before it may still need their tables. A value of 1 is right if tables are freed
+            before the next ones are made.
     """
     last = {problem: place for place, problem in enumerate(problems)}
     ending: dict[int, list[ProblemConfig]] = {}
     for problem, place in last.items():
-        # The place of the trial before which this table is surely gone.
+        # When the trial at this place is started, the table has certainly been freed.
         ending.setdefault(place + alive, []).append(problem)
     living: set[ProblemConfig] = set()
     together = largest = 0
@@ -92,10 +99,10 @@ def most_together(
 def training_bytes(
     dataset: DatasetConfig, network: NetworkConfig, ansatz: AnsatzConfig, best_of: int
 ) -> int:
-    """Memory of one running trial beside the shared tables.
+    """The memory of one running trial without the shared tables, in bytes.
 
-    That is buffers of 2^N doubles, for each layer of the circuit tables and angles, and what a
-    report takes.
+    It consists of arrays of 2^N doubles, of tables and angles for each layer of the circuit, and of
+    the memory for a report.
     """
     from qhn.core.engine.engine import layer_bytes
     from qhn.core.evaluation.accuracy import report_bytes
@@ -113,7 +120,7 @@ def training_bytes(
 
 
 def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
-    """Memory of the loss table and whatever else trials on one problem share, while it is built."""
+    """The most memory that is needed to build what trials on one problem share, in bytes."""
     from qhn.core.evaluation.problem import problem_bytes
     from qhn.sweeps.config.factory import network as build_network
 
@@ -125,7 +132,10 @@ def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
 
 
 def stored_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
-    """What of `shared_bytes` stays once the tables are built, and lies in Ray's object store."""
+    """The memory that trials on one problem share in Ray's object store, in bytes.
+
+    It is the part of `shared_bytes` that is still needed when the tables have been built.
+    """
     from qhn.core.evaluation.problem import keeps_probabilities
     from qhn.sweeps.config.factory import network as build_network
 
@@ -136,7 +146,7 @@ def stored_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
     points = dataset.train + dataset.test
     keeps = keeps_probabilities(family, dataset.train, dataset.test)
     kept = 4 * family.n_classes * points if keeps else 0
-    # The arrays of `qhn.core.evaluation.problem.Problem`: for each network three float tables and
-    # its class, then the representatives, and at last the points themselves.
+    # The arrays of `qhn.core.evaluation.problem.Problem`: for each network three doubles and its
+    # class (28 bytes in all), for each class its representative, and the points themselves.
     tables = (28 << family.n_qubits) + 8 * family.n_classes
     return tables + kept + 8 * points * (dataset.n_inputs + 1) + _SMALL_OBJECTS

@@ -1,4 +1,4 @@
-"""What a sweep runs: a pure function of its spec."""
+"""The plan of a sweep: its trials, as a pure function of the sweep file's content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from qhn.sweeps.planning.labels import labels
 from qhn.sweeps.spec.models import ElboSpec, MleSpec, RandomSearch, SelboSpec, SweepSpec
 from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, number_as_constant, pick
 
-#: Uniform numbers behind one random draw. All draws of all sweeps hang on it: it must stay.
+#: How many uniform numbers each draw of a random search takes. All draws of all sweeps depend on
+#: it, so it must never change.
 _NUMBERS_PER_DRAW = 16
 
 
@@ -32,12 +33,12 @@ class PlannedTrial:
     """One trial to run.
 
     Attributes:
-        trial_id: digest of its configuration.
-        config: what it trains.
-        group: the label that it shares with the trials that differ from it by their seed alone.
-        group_id: the digest of what these trials share.
-        former_id: the id under which a store of version f0fdd86 has it, if the sweep has early
-            stopping, which counted as a part of the configuration then; else None.
+        trial_id: the digest of its configuration.
+        config: its configuration.
+        group: the label of its group. The trials of a group differ only by their seeds.
+        group_id: the digest of all settings that the trials of the group share.
+        former_id: the id under which a store of version f0fdd86 has the trial; None if the sweep
+            has no early stopping. In that version early stopping was a part of the configuration.
     """
 
     trial_id: str
@@ -48,23 +49,23 @@ class PlannedTrial:
 
     @property
     def label(self) -> str:
-        """What people call it: its group and seed."""
+        """The name of the trial for people: the label of its group, and its seed."""
         return f"{self.group} seed={self.config.seed}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep runs.
+    """The trials of a sweep, and its other settings.
 
     Attributes:
-        name: of the sweep.
-        trials: each once, seeds outermost: every group has its first trial before any has its
-            second, so that a sweep that is not finished compares all groups.
-        groups: label by group id, in the order of the file.
-        duplicates: trials that the file asks for more than once, counted beyond the first.
-        early_stopping: the rule by which the sweep ends trials early, None if it ends none.
-        description: text for people; None where the file has none.
-        tags: names and values that people find the sweep by.
+        name: the name of the sweep.
+        trials: all trials, each of them once. Seeds are outermost: every group has its first trial
+            before any group has its second, so that an unfinished sweep can compare all groups.
+        groups: the label of each group by its id, in the order of the file.
+        duplicates: how many trials were left out because the file asks for them more than once.
+        early_stopping: the rule by which the sweep stops trials early; None if it stops none.
+        description: a text for people; None if the file has none.
+        tags: names and values by which people find the sweep.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Setting:
-    """Hyperparameters apart from data set, device and seed; h still as the file has it."""
+    """The settings of a trial apart from data set, device and seed. h may still be a rule."""
 
     network: NetworkConfig
     ansatz: AnsatzConfig
@@ -92,7 +93,8 @@ class _Setting:
 def make_plan(spec: SweepSpec) -> Plan:
     """The trials of a sweep, without repetitions, in the order in which they are run.
 
-    More seeds, or more draws of a random search, add trials and leave the others as they are.
+    If a sweep gets more seeds, or its random search more draws, trials are added and all others
+    stay the same.
     """
     rule = spec.early_stopping
     groups: dict[str, TrialConfig] = {}
@@ -102,15 +104,15 @@ def make_plan(spec: SweepSpec) -> Plan:
         settings = [_draw(spec, search.seed, number) for number in range(search.draws)]
     else:
         settings = list(_grid(spec))
-    # A configuration cannot be without a seed; the others are set when the trials are listed.
+    # A configuration must have a seed. The other seeds are put in when the trials are listed.
     first_seed = spec.seed_values[0]
     for dataset, setting, device in product(spec.datasets, settings, spec.devices):
         config = _config(spec, dataset, setting, device, first_seed)
         groups.setdefault(config.group_id(rule), config)
         n_planned += 1
     names = labels(groups)
-    # Digests of a group's content with each seed put in are the ids of its trials, and take a tenth
-    # of the time that writing out every configuration would.
+    # The id of a trial is the digest of its group's content with its seed put in. This takes a
+    # tenth of the time of computing the content of every configuration.
     contents = {group_id: config.content() for group_id, config in groups.items()}
     former = {group_id: config.former_content(rule) for group_id, config in groups.items()}
     trials = tuple(
@@ -139,7 +141,10 @@ def _grid(spec: SweepSpec) -> Iterator[_Setting]:
 
 
 def _choices(objective: MleSpec | ElboSpec | SelboSpec) -> tuple[tuple[Any, ...], ...]:
-    """What λ, h and prior samples may be; an objective that has none of them has one choice."""
+    """The values that λ, h and the prior samples may have.
+
+    A setting that the objective does not have has the single value None.
+    """
     match objective:
         case MleSpec():
             return (None,), (None,), (None,)
@@ -150,11 +155,13 @@ def _choices(objective: MleSpec | ElboSpec | SelboSpec) -> tuple[tuple[Any, ...]
 
 
 def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
-    """Setting ``number`` of a random search, whatever the number of draws.
+    """The settings of draw ``number`` of a random search, which do not depend on the other draws.
 
-    Each choice has its own uniform numbers, so that one choice more or less leaves the others.
+    Each choice has its own uniform numbers, so that one choice more or less does not change the
+    others.
     """
-    # Always the same number of them, used or not, so that a later kind of choice can take the next.
+    # The same number of uniform numbers is always drawn, whether they are used or not, so that a
+    # new kind of choice can use the next ones.
     u = stream(seed, Purpose.RANDOM_SEARCH, number).random(_NUMBERS_PER_DRAW).tolist()
     objective = pick(spec.objectives, u[0])
     lambdas, bandwidths, samples = _choices(objective)
@@ -170,6 +177,7 @@ def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
 
 
 def _value(items: tuple[Any, ...], which: float, where: float) -> Any:
+    """Pick an item by one uniform number and, from a distribution, its value by another one."""
     item = pick(items, which)
     return item.at(where) if isinstance(item, Distribution) else item
 
@@ -191,7 +199,7 @@ def _config(
             {
                 "name": setting.objective.name,
                 "lambda": setting.lambda_,
-                # A rule becomes a number here, since only here both h and the network are known.
+                # A rule for h becomes a number here, where the number of qubits is known.
                 "bandwidth": None if setting.h is None else bandwidth(setting.h, n_qubits),
                 "prior_samples": setting.prior_samples,
             }

@@ -1,7 +1,8 @@
-"""Whether a machine can hold what a sweep needs: asked once, by whoever will run the sweep.
+"""The check whether a machine has enough memory for a sweep.
 
-Parsing and planning never look at a machine, so that a file means the same everywhere. Memory is a
-question about one machine, and its answer names the entries of the file that ask for too much.
+Reading and planning a sweep file never depend on a machine, so that a file means the same
+everywhere. This check is made once, before the sweep runs. It names the entries of the file that
+need too much memory.
 """
 
 from __future__ import annotations
@@ -26,35 +27,36 @@ _ONE_LAYER = {"depth": 1}
 def preflight(
     trials: Sequence[PlannedTrial], machine: Machine, text: str | bytes, source: str
 ) -> tuple[PlannedTrial, ...]:
-    """The trials in an order in which the machine can run them.
+    """Order the trials so that the machine can run them.
 
     Args:
-        trials: that are to run, in the order of the plan.
-        machine: that will run them.
-        text: the sweep file, for the lines of what is too large.
-        source: what messages call it.
+        trials: the trials to run, in the order of the plan.
+        machine: the machine that will run them.
+        text: the text of the sweep file, from which messages take line numbers.
+        source: the name of the sweep file, for messages.
 
     Returns:
-        The same trials, in the same order if they fit so, see `arrange`.
+        The same trials, in the same order if the machine can run them so; see `arrange`.
 
     Raises:
-        InvalidSpecError: a `SpecError` that names each network and data set that does not fit even
-            alone, with its line.
+        InvalidSpecError: a `SpecError` that names, with its line, each entry of the file that needs
+            more memory than the machine has.
     """
     needs = list(_needs(trials))
     too_large = [need for need in needs if not need.fits(machine)]
     if too_large:
-        # Read once more, for places and lines: nobody pays for it where everything fits.
+        # The file is read once more to find places and lines. If everything fits, this is not
+        # needed.
         spec = parse_spec(text, source)
         findings = [(_place(need, spec, machine), _message(need, machine)) for need in too_large]
         raise InvalidSpecError(source, mistakes_in(text, source, findings))
-    # What fits alone, fits when problems come one after the other.
+    # Every problem fits alone, so all of them fit one after the other.
     return arrange(trials, machine)
 
 
 @dataclass(frozen=True)
 class _Need:
-    """What one network on data of one shape needs, in the deepest circuit of its trials."""
+    """The memory for one network on data of one shape, with the deepest circuit of its trials."""
 
     dataset: DatasetConfig
     network: NetworkConfig
@@ -79,23 +81,23 @@ class _Need:
 
     @property
     def by_points(self) -> int:
-        """Memory for more points than one."""
+        """How much of the memory is for all points but one."""
         alone = shared_bytes(self._one_point, self.network)
         return self.shared - alone + self.trial - self._trial(self._one_point, self.ansatz)
 
     @property
     def by_depth(self) -> int:
-        """Memory for more layers than one."""
+        """How much of the memory is for all layers but one."""
         one_layer = self.ansatz.model_copy(update=_ONE_LAYER)
         return self.trial - self._trial(self.dataset, one_layer)
 
     @property
     def stored_by_points(self) -> int:
-        """Of what the object store keeps, that for more points than one."""
+        """How much of the object store is for all points but one."""
         return self.stored - stored_bytes(self._one_point, self.network)
 
     def fits(self, machine: Machine) -> bool:
-        """Whether the tables and one trial fit, with nothing else there."""
+        """Whether the tables and one trial fit, if nothing else is there."""
         return self.fits_in_memory(machine) and self.fits_in_store(machine)
 
     def fits_in_memory(self, machine: Machine) -> bool:
@@ -118,19 +120,20 @@ class _Need:
 
 
 def _shape(dataset: DatasetConfig) -> tuple[int, int, int | None]:
-    """What of a data set decides about memory."""
+    """The properties of a data set on which the memory depends."""
     return dataset.n_inputs, dataset.train, dataset.test
 
 
 def _needs(trials: Iterable[PlannedTrial]) -> Iterator[_Need]:
-    """One for each network and shape of data, in the order of their first trials."""
-    # By shape rather than by data set: a thousand seeds of moons are one line on the screen.
+    """The needs of each network on each shape of data, in the order of their first trials."""
+    # One need for each shape and not for each data set, so that a thousand seeds of moons give one
+    # line on the screen.
     deepest: dict[tuple[tuple[int, int, int | None], NetworkConfig], _Need] = {}
     for trial in trials:
         config = trial.config
         key = _shape(config.dataset), config.network
         known = deepest.get(key)
-        # The deepest circuit decides: apart from its depth, circuits on as many qubits are alike.
+        # Circuits on the same number of qubits need different memory only if their depths differ.
         if known is None or config.ansatz.depth > known.ansatz.depth:
             dataset = config.dataset if known is None else known.dataset
             best_of = config.training.best_of
@@ -139,12 +142,13 @@ def _needs(trials: Iterable[PlannedTrial]) -> Iterator[_Need]:
 
 
 def _blame(need: _Need, machine: Machine) -> str:
-    """What takes most of the memory: ``network``, ``points`` or ``layers``."""
+    """Which part needs most of the memory: ``network``, ``points`` or ``layers``."""
     if need.n_qubits > MAX_QUBITS:
         return "network"
     if need.fits_in_memory(machine):
         return "points" if 2 * need.stored_by_points > need.stored else "network"
-    # Whatever takes more than all the rest together is worth changing; else it is the network.
+    # Points or layers are named if they need more than all the rest, so that changing them helps.
+    # Otherwise it is the network.
     by_points, by_depth = need.by_points, need.by_depth
     rest = need.shared + need.trial - by_points - by_depth
     if max(by_points, by_depth) <= rest:
@@ -165,7 +169,7 @@ def _place(need: _Need, spec: SweepSpec, machine: Machine) -> Place:
         case _ if "networks" in spec.model_fields_set:
             return ("networks", spec.networks.index(need.network))
         case _:
-            # A network that the file leaves to the default cannot be pointed at.
+            # If the file has no network of its own, the message points to the data set.
             return dataset
 
 

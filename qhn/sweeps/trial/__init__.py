@@ -1,1 +1,1 @@
-"""What runs in a trial actor: one process, one device, one trial after another."""
+"""The code that runs in a trial actor: one process with one device, one trial after another."""

@@ -1,4 +1,4 @@
-"""One trial at work: from its configuration and the store to a result, in resumable pieces."""
+"""The training of one trial in pieces, from its configuration and its checkpoint to its result."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import Checkpoint, Store, TrialResult, read_history
 
+#: How many of the most probable outcomes a result has.
 TOP_STRINGS = 10
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a trial stands after a piece of work.
+    """How far a trial is after a piece of work.
 
     Attributes:
-        step: of its last report.
-        finished: whether the trial is over.
-        metrics: of its last report.
-        seconds: spent on this piece.
+        step: the step of its last report.
+        finished: whether the trial has made all its steps.
+        metrics: the metrics of its last report.
+        seconds: the time spent on this piece of work.
     """
 
     step: int
@@ -44,24 +45,24 @@ class Progress:
 
 
 class TrialSession:
-    """Trains one configuration on one device, from the store's checkpoint where there is one.
+    """Trains one configuration on one device, from the store's checkpoint if there is one.
 
-    Every piece of work ends with a checkpoint, before anybody is told of it: what was reported
-    is never computed again with other time stamps.
+    Every piece of work ends with a checkpoint. Only then is the piece reported, so that no report
+    is ever computed again with another time stamp.
 
     Args:
-        config: the trial.
-        problem: data and tables of the trial.
-        device: an open handle for the trial's circuit; the caller closes it.
-        store: keeps the trial; None for a trial that nobody keeps.
+        config: the configuration of the trial.
+        problem: the data and the loss table of the trial.
+        device: an open handle for the circuit of the trial. The caller closes it.
+        store: the store that keeps the trial; None if the trial is not to be kept.
 
     Attributes:
-        notes: what people should hear of: files of this trial that could not be used, and that
-            were set aside.
+        notes: messages for people about files of this trial that could not be used and were set
+            aside.
 
     Raises:
-        StoreError: from the constructor and from `work`, if the store cannot be used. That is
-            never this trial's fault, and no other trial would fare better.
+        StoreError: from the constructor and from `work`, if the store cannot be used. The reason is
+            never this trial, and all other trials would fail in the same way.
     """
 
     def __init__(
@@ -82,15 +83,17 @@ class TrialSession:
         )
         self._seconds = 0.0
         self._started_ms = _now_ms()
+        # The state of the last checkpoint. A result is made from it, so that it never contains
+        # numbers that were not saved.
         self._saved: ArrayState = {}
         if store is not None:
             self._resume(store)
 
     def _resume(self, store: Store) -> None:
-        """Go on from the checkpoint. One that is of no use is set aside, and training starts anew.
+        """Continue from the checkpoint, if there is one that can be used.
 
-        The same numbers come out, so starting anew costs time and nothing else; a trial that
-        gave up here would cost the trial.
+        A checkpoint that cannot be used is set aside. Training then starts again, which costs time
+        but gives the same numbers.
         """
         while True:
             try:
@@ -100,15 +103,16 @@ class TrialSession:
                     self._take(state)
                 return
             except DamagedError as damage:
-                # Behind the one that is set aside there may be another, of a former id.
+                # When this file has been set aside, there may be another checkpoint under a former
+                # id. So the loop looks again.
                 note = store.mend(damage)
                 self.notes.append(f"{note}, and trial {self.config.trial_id} is trained again")
 
     def _take(self, state: Checkpoint) -> None:
-        """Go on from arrays that could be read; they may still be those of another version.
+        """Continue from a checkpoint that could be read. It may still come from another version.
 
         Raises:
-            DamagedError: if they do not fit this trial.
+            DamagedError: if it does not fit this trial.
         """
         try:
             notes = _notes(state)
@@ -118,17 +122,20 @@ class TrialSession:
             raise state.damage(f"it does not fit this trial: {error}") from error
 
     def work(self, seconds: float, *, until_report: bool = False) -> Progress:
-        """Train for some time, or to the end; then save.
+        """Train for some time, or to the end of the training, and save a checkpoint.
 
-        The work ends at the first step after ``seconds``, whether that step reports or not: what a
-        kill can cost is then a matter of time and not of how often a trial reports.
+        The piece of work ends after the first step at which the time is over, whether this step has
+        a report or not. So a kill costs about this time at most, however rarely the trial reports.
 
         Args:
             seconds: how long to train.
-            until_report: end at the next report, should it come before the time is over.
+            until_report: whether to end at the next report, if it comes before the time is over.
+
+        Returns:
+            How far the trial is.
 
         Raises:
-            DivergedError: if the numbers are finite no more.
+            DivergedError: if the training has reached numbers that are not finite.
             StoreError: if the checkpoint or the result cannot be written.
         """
         trainer, begin = self.trainer, time.perf_counter()
@@ -150,8 +157,8 @@ class TrialSession:
         if store is not None:
             self._saved = self.state()
             store.save_checkpoint(self.config.trial_id, self._saved)
-        # Angles that are not finite never become finite again. Other numbers may, so that they
-        # count only at the end.
+        # Angles that are not finite never become finite again, so the training has diverged.
+        # Metrics may become finite again, so they count only at the end.
         last = _known(trainer.history.last())
         if trainer.diverged or (trainer.finished and not all(map(math.isfinite, last.values()))):
             raise DivergedError(_how_it_diverged(last, trainer.history.steps[-1]))
@@ -159,20 +166,20 @@ class TrialSession:
             store.save_result(self.result("finished"))
 
     def result(self, status: Literal["finished", "stopped"]) -> TrialResult:
-        """What the trial comes to if it ends with the piece of work that was saved last."""
+        """The result of the trial if it ends with the piece of work that was saved last."""
         return result_of(self.config.trial_id, self._saved, status)
 
     def stop(self) -> TrialResult | None:
-        """What the trial comes to if it is stopped at its last report.
+        """The result of the trial if it is stopped early at its last report.
 
-        None where that is not finite: such a trial may come back to finite numbers, but it cannot
-        end with others.
+        It is None if a metric of that report is not finite. The metrics may become finite again if
+        the trial continues, but a result must be finite.
         """
         last = _known(self.trainer.history.last())
         return self.result("stopped") if all(map(math.isfinite, last.values())) else None
 
     def state(self) -> ArrayState:
-        """The checkpoint: the trainer's arrays, and as JSON what a result needs besides."""
+        """The checkpoint: the arrays of the trainer, and as JSON all else that a result needs."""
         notes = {
             "seconds": self._seconds,
             "started_ms": self._started_ms,
@@ -181,29 +188,33 @@ class TrialSession:
             "version": __version__,
             "processor": processor_text(),
         }
+        # As an array of bytes, because an archive without pickle can hold only arrays of numbers or
+        # of text, and text takes four bytes for each character.
         encoded = np.frombuffer(json.dumps(notes).encode(), dtype=np.uint8)
         return {**self.trainer.state(), "notes": encoded}
 
     def flags(self) -> dict[str, int]:
-        """Failure signatures so far, each with the step at which it appeared."""
+        """The failure signatures so far: the step at which each appeared, by its name."""
         return {flag.name: flag.step for flag in self.trainer.flags()}
 
 
 def _known(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Those of the metrics that this version computes: others, in a history that a newer version
-    began, are not numbers any more, and that is no divergence.
+    """The metrics that this version computes.
+
+    A history that a newer version began may have others. They are NaN from the step on at which
+    this version continued it, which does not mean that the training diverged.
     """
     return {name: value for name, value in metrics.items() if name in BY_NAME}
 
 
 def _now_ms() -> int:
-    """Milliseconds since 1970, which core is given, so that tests can give it theirs."""
+    """Milliseconds since 1970: the time of reports, and of the start of a trial."""
     return int(time.time() * 1000)
 
 
 def _how_it_diverged(metrics: Mapping[str, float], step: int) -> str:
     odd = [f"{name}={value}" for name, value in metrics.items() if not math.isfinite(value)]
-    shown = ", ".join(odd[:3]) or "angles that are not"
+    shown = ", ".join(odd[:3]) or "angles that are not finite"
     return (
         f"a training must come to finite numbers, but at step {step} it had {shown}; "
         "use a smaller learning rate, or a smaller λ"
@@ -218,7 +229,7 @@ def _notes(state: ArrayState) -> dict[str, Any]:
 def result_of(
     trial_id: str, state: ArrayState, status: Literal["finished", "stopped"]
 ) -> TrialResult:
-    """The result that a checkpoint stands for; for a trial stopped early, its last report."""
+    """The result of a trial, from its checkpoint: the metrics are those of its last report."""
     history, notes = read_history(state), _notes(state)
     return TrialResult(
         trial_id=trial_id,
@@ -230,7 +241,7 @@ def result_of(
         training_seconds=notes["seconds"],
         started_ms=notes["started_ms"],
         finished_ms=history.timestamps[-1],
-        # A trial may be trained on several machines; the one that ended it speaks for it.
+        # A trial may be trained on several machines. The result names the last one.
         version=notes.get("version"),
         processor=notes.get("processor"),
     )

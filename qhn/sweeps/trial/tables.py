@@ -1,8 +1,8 @@
-"""Loss tables, computed once per data set and network and shared by all trials of a machine.
+"""Loss tables, computed once for each data set and network, and shared by all trials of a machine.
 
-One Ray actor keeps them. A table is made when the driver says that its first trial is coming, and
-let go when the driver says that its last trial is over, so that a sweep over many data sets
-needs memory for those that are in use and not for all of them.
+One Ray actor keeps the tables. It makes a table when the driver announces the first trial that
+needs it, and releases it when the driver reports that the last one is over. So a sweep over many
+data sets needs memory only for the tables that are in use.
 """
 
 from __future__ import annotations
@@ -19,35 +19,39 @@ from qhn.core.evaluation.problem import Problem
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 
-#: How often a table is asked for again when the process that kept it has died.
+#: How many times a trial asks for a table, if the process that keeps the tables dies meanwhile.
 _ATTEMPTS = 3
 
 
 class Tables:
-    """Keeps the tables that are in use. Runs as one Ray actor; its methods are called remotely.
+    """Keeps the tables that are in use. It runs as one Ray actor, which is called remotely.
 
     Args:
-        at_once: how many tables are made at the same time.
+        at_once: how many tables may be made at the same time.
     """
 
     def __init__(self, at_once: int) -> None:
+        # Calls come from many threads at once. The pool limits how many tables are made at the same
+        # time, and a future is what several trials can wait for.
         self._pool = ThreadPoolExecutor(at_once)
         self._lock = Lock()
         self._made: dict[str, Future[list[ray.ObjectRef]]] = {}
 
     def prepare(self, key: str, config_json: str) -> None:
-        """Begin to make a table, unless it is there or being made; returns at once."""
+        """Begin to make a table, unless it exists or is being made, without waiting for it."""
         self._future(key, config_json)
 
     def get(self, key: str, config_json: str) -> list[ray.ObjectRef]:
-        """The reference to a table, in a list so that Ray hands over the reference itself.
+        """A reference to a table, in a list.
 
-        A keeper that was started again after a crash has no tables, and makes this one anew.
+        If this actor was started again after a crash, it has no tables, and makes this one again.
         """
+        # The list makes Ray hand over the reference itself. The trial then gets the table from
+        # shared memory, without a copy.
         return self._future(key, config_json).result()
 
     def release(self, key: str) -> None:
-        """Let a table go. Its memory is free once no trial holds it any more."""
+        """Release a table. Its memory becomes free when no trial uses it any more."""
         with self._lock:
             self._made.pop(key, None)
 
@@ -59,8 +63,8 @@ class Tables:
 
 
 def _make(config_json: str) -> list[ray.ObjectRef]:
-    # An error is put there like a table: it belongs to the trials that need this table, each of
-    # which raises it, and must not take down the actor that keeps the others.
+    # An error is stored in the place of the table. Each trial that needs this table raises it. It
+    # must not end this actor, which keeps the tables of other trials.
     try:
         made: Problem | Exception = factory.problem(TrialConfig.from_json(config_json))
     except Exception as error:  # noqa: BLE001 - raised again by each trial that needs the table
@@ -69,11 +73,14 @@ def _make(config_json: str) -> list[ray.ObjectRef]:
 
 
 def start_tables(at_once: int) -> Any:
-    """Start the actor that keeps the tables; a handle that can be given to trial actors.
+    """Start the actor that keeps the tables, and return a handle that trial actors can use.
 
-    No CPU is reserved for it: trials may hold them all, and wait for the table that would wait
-    for a CPU.
+    Args:
+        at_once: how many tables may be made at the same time.
     """
+    # No CPU is reserved for the actor. If it needed one, trials that hold all CPUs would wait for a
+    # table, and the actor for a CPU, forever. Ray restarts it, and repeats calls, if it dies. Many
+    # calls must be able to wait at the same time, one for each trial.
     remote: Callable[..., Any] = ray.remote(
         num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000
     )(Tables).remote
@@ -81,11 +88,13 @@ def start_tables(at_once: int) -> Any:
 
 
 def fetch(tables: Any, config: TrialConfig) -> Problem:
-    """The table that a trial needs; the error that making it raised is raised here.
+    """The table that a trial needs.
+
+    If making the table raised an error, the same error is raised here.
 
     Args:
-        tables: the handle of the actor that keeps them.
-        config: of the trial.
+        tables: the handle of the actor that keeps the tables.
+        config: the configuration of the trial.
     """
     key, text = config.problem_key, config.to_json()
     for attempt in range(_ATTEMPTS):
@@ -93,7 +102,8 @@ def fetch(tables: Any, config: TrialConfig) -> Problem:
             found: Problem | Exception = ray.get(ray.get(tables.get.remote(key, text))[0])
             break
         except (OwnerDiedError, RayActorError):
-            # The keeper's memory is gone with it; the next one makes the table anew.
+            # The actor has died, and its tables are lost. Ray starts it again, and it makes the
+            # table again.
             if attempt == _ATTEMPTS - 1:
                 raise
     if isinstance(found, Exception):
