@@ -54,14 +54,17 @@ def live_view(board: Board, console: Console) -> Iterator[None]:
 def status_line(board: Board) -> str:
     """Where the sweep stands, in one line."""
     if board.unwritten is not None:
-        return f"{board.phase}: {counted(board.unwritten(), 'run')} left"
-    over, failed = board.count("finished"), board.count("failed")
-    parts = [f"{over}/{board.planned} trials finished", f"{board.count('running')} running"]
+        left = board.unwritten()
+        return f"{board.phase}: {counted(left, 'run')} left" if left else board.phase
+    over, failed, running = (board.count(state) for state in ("finished", "failed", "running"))
+    parts = [f"{over:,} of {counted(board.planned, 'trial')} finished"]
+    if running:
+        parts.append(f"{running} running")
     if failed:
         parts.append(f"{failed} failed")
-    rate, left = board.rate(), board.seconds_left()
-    if rate is not None and left is not None:
-        parts += [f"{rate:.1f} trials/s", f"{duration(left)} left"]
+    rate, left_s = board.rate(), board.seconds_left()
+    if rate is not None and left_s:
+        parts += [f"{rate:.1f} trials/s", f"{duration(left_s)} left"]
     return f"{board.phase}: " + ", ".join(parts)
 
 
@@ -102,8 +105,7 @@ class _View:
                 style="dim" if finished + failed == group.planned else "",
             )
         if len(shown) < len(groups):
-            rest = len(groups) - len(shown)
-            table.caption = f"and {rest} more groups"
+            table.caption = f"and {counted(len(groups) - len(shown), 'more group')}"
         over, width = board.count("finished") + board.count("failed"), self._console.width
         bar = ProgressBar(total=max(board.planned, 1), completed=over, width=min(60, width))
         # Above the table: where a screen is too low, rich cuts off the end.

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
+from qhn.cli.progress import standing
+from qhn.cli.tables import Column, factor_columns, print_columns, print_shared, print_words
 from qhn.cli.words import counted, duration
+from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.planning.cost import estimate
+from qhn.sweeps.planning.factors import factor_table
 from qhn.sweeps.planning.machine import size_text, this_machine
 from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.planning.preflight import preflight
@@ -33,15 +34,12 @@ def show_plan(
     done = outcomes(plan, store)
     finished = set(done)
     failed = store.failed(ids) - finished
-    console.print(_groups(plan, finished, failed))
+    _print_groups(console, plan, finished, failed)
     left = [trial for trial in plan.trials if trial.trial_id not in finished | failed]
-    repeated = f" ({counted(plan.duplicates, 'repetition')} left out)" if plan.duplicates else ""
-    console.print(
-        f"[bold]{escape(plan.name)}[/]: {counted(len(ids), 'trial')}{repeated}, "
-        f"{len(finished)} finished, {len(failed)} failed, {len(left)} to run",
-        soft_wrap=True,
-        highlight=False,
-    )
+    words = f"[bold]{escape(plan.name)}[/]: {standing(len(ids), len(finished), len(failed))}."
+    if plan.duplicates:
+        words += f" {counted(plan.duplicates, 'repetition')} in the file left out."
+    print_words(console, words)
     if failed:
         console.print("failed trials run again with: qhn sweep run FILE --retry-failed")
     if not left:
@@ -60,16 +58,24 @@ def show_plan(
     )
 
 
-def _groups(plan: Plan, finished: set[str], failed: set[str]) -> Table:
-    planned = Counter(trial.group for trial in plan.trials)
-    over = Counter(trial.group for trial in plan.trials if trial.trial_id in finished)
-    broken = Counter(trial.group for trial in plan.trials if trial.trial_id in failed)
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("group", overflow="fold")
-    for title in ("trials", "finished", "failed", "to run"):
-        table.add_column(title, justify="right")
-    for group, count in planned.items():
-        left = count - over[group] - broken[group]
-        numbers = (count, over[group], broken[group], left)
-        table.add_row(Text(group), *(str(number or "") for number in numbers))
-    return table
+def _print_groups(console: Console, plan: Plan, finished: set[str], failed: set[str]) -> None:
+    groups: dict[str, TrialConfig] = {}
+    planned, over, broken = Counter[str](), Counter[str](), Counter[str]()
+    for trial in plan.trials:
+        groups.setdefault(trial.group_id, trial.config)
+        planned[trial.group_id] += 1
+        over[trial.group_id] += trial.trial_id in finished
+        broken[trial.group_id] += trial.trial_id in failed
+    settings = factor_table(groups)
+    print_shared(console, settings.shared)
+    numbers = {
+        "trials": planned,
+        "finished": over,
+        "failed": broken,
+        "left": planned - over - broken,
+    }
+    counts = [
+        Column(title, [str(of_group[group] or "") for group in groups])
+        for title, of_group in numbers.items()
+    ]
+    print_columns(console, [*factor_columns(settings, list(groups)), *counts])

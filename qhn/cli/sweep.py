@@ -15,8 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
+from qhn.cli.progress import standing
+from qhn.cli.results import View
 from qhn.cli.running import Request, execute
+from qhn.cli.show import show_results
 from qhn.core.errors import QhnError
+from qhn.core.metrics import HEADLINE
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.spec import parse_spec, read_spec
@@ -87,8 +91,33 @@ def status(
     if as_json:
         typer.echo(json.dumps(counts))
         return
-    words = ", ".join(f"{count} {state}" for state, count in counts.items())
-    Console().print(f"{name}: {words}", highlight=False)
+    Console().print(f"{escape(name)}: {standing(**counts)}.", highlight=False)
+
+
+@sweep_app.command()
+def show(
+    name: NameArgument,
+    store: StoreOption = DEFAULT_STORE,
+    by: Annotated[
+        str, typer.Option("--by", metavar="METRIC", help="What to sort by and mark the best of.")
+    ] = HEADLINE,
+    best: Annotated[
+        int | None,
+        typer.Option(
+            "--best", min=1, metavar="K", help="Show the K best groups of each data set alone."
+        ),
+    ] = None,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write all groups and metrics to a CSV file."),
+    ] = None,
+) -> None:
+    """Show the results of a sweep; nothing is run.
+
+    Groups of trials that differ by their seed alone are compared within each data set. The best of
+    each data set, among the groups of which every trial has a result, has a star.
+    """
+    show_results(open_store(store), name, View(by, best), csv_file, Console(highlight=False))
 
 
 @sweep_app.command("list")

@@ -20,9 +20,22 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def number_text(value: float, scale: float) -> str:
+    """A number to three places, or in powers of ten where three places would not show it.
+
+    Args:
+        value: the number.
+        scale: the size that decides: a mean and its deviation are to be written alike.
+    """
+    # MMD² may be 1e-5, and an objective that explodes 1e8.
+    readable = scale == 0 or not math.isfinite(scale) or 0.01 <= abs(scale) < 10_000
+    return f"{value:.3f}" if readable else f"{value:.2e}"
+
+
 def spread(mean: float, deviation: float) -> str:
     """Mean and standard deviation over seeds, as in ``0.912 ± 0.034``, or one seed's value."""
-    return f"{mean:.3f}" if math.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"
+    text = number_text(mean, mean)
+    return text if math.isnan(deviation) else f"{text} ± {number_text(deviation, mean)}"
 
 
 def plus_minus(values: Sequence[float]) -> str:

@@ -44,8 +44,8 @@ def test_version(qhn):
 def test_plan_counts_and_starts_nothing(qhn):
     file = qhn.write(SWEEP.replace("[1, 1.0]", "[1, 3]"))
     output = qhn("sweep", "plan", file)
-    assert "planned: 9 trials, 0 finished, 0 failed, 9 to run" in output
-    assert "moons elbo lambda=3" in output
+    assert "planned: none of the 9 trials has run yet." in output
+    assert ["elbo", "3", "3", "3"] in [line.split() for line in output.splitlines()]
     assert not qhn.root.exists()
 
 
@@ -101,7 +101,7 @@ def test_list_and_status(qhn):
     counts = {"planned": 6, "finished": 0, "failed": 0, "running": 0}
     assert qhn.status("planned") == counts
     assert json.loads(qhn("sweep", "list", "--json")) == [{"name": "planned", **counts}]
-    assert "6 planned, 0 finished" in qhn("sweep", "status", "planned")
+    assert "planned: none of the 6 trials has run yet." in qhn("sweep", "status", "planned")
 
 
 def test_train_repeats_itself_and_its_own_configuration(qhn):
@@ -203,7 +203,7 @@ def test_files_that_are_no_sweeps_are_one_message(qhn, command, content, words):
 def test_a_byte_order_mark_is_no_mistake(qhn):
     path = qhn.folder / "marked.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + SWEEP.replace("[1, 1.0]", "1").encode())
-    assert "planned: 6 trials" in qhn("sweep", "plan", path)
+    assert "planned: none of the 6 trials" in qhn("sweep", "plan", path)
 
 
 def test_a_summary_file_is_checked_without_touching_it(tmp_path):

@@ -31,7 +31,7 @@ def test_the_table_follows_the_board():
     text = screen(board)
     (row,) = (line.split() for line in text.splitlines() if "1/2" in line)
     assert row == ["moons", "mle", "1/2", "1", "0.750"]
-    assert "1/4 trials finished, 1 running, 1 failed" in status_line(board)
+    assert "1 of 4 trials finished, 1 running, 1 failed" in status_line(board)
 
 
 def test_accuracies_of_a_group_are_spread():
@@ -62,7 +62,7 @@ def test_without_a_terminal_there_are_plain_lines():
     console = Console(file=io.StringIO(), width=100, force_terminal=False)
     with live_view(board, console):
         pass
-    assert "training: 0/4 trials finished" in console.file.getvalue()
+    assert "training: 0 of 4 trials finished" in console.file.getvalue()
 
 
 def test_long_labels_leave_room_for_the_numbers():

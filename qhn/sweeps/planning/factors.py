@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qhn.sweeps.config import factory as build
@@ -46,13 +46,24 @@ class FactorTable:
     cells: dict[str, dict[str, str]]
 
 
-def factor_table(groups: Mapping[str, TrialConfig], digits: int = 4) -> FactorTable:
+def factor_table(groups: Mapping[str, TrialConfig]) -> FactorTable:
     """Divide the settings of the groups of a sweep into shared and varying ones.
+
+    No two groups have the same cells: where four digits of a number do not tell them apart, all
+    digits are given, and if need be the beginning of the group's id.
 
     Args:
         groups: group id and the configuration of any of the group's trials.
-        digits: significant digits of numbers.
     """
+    for digits in (4, 17):
+        table = _factor_table(groups, digits)
+        if len({tuple(cells.items()) for cells in table.cells.values()}) == len(groups):
+            return table
+    cells = {group_id: {**found, "group": group_id[:6]} for group_id, found in table.cells.items()}
+    return FactorTable(table.shared, (*table.titles, "group"), cells)
+
+
+def _factor_table(groups: Mapping[str, TrialConfig], digits: int) -> FactorTable:
     by_group = {group_id: factors(config, digits) for group_id, config in groups.items()}
     moving = varying(by_group)
     titles: dict[str, None] = {}
@@ -65,7 +76,7 @@ def factor_table(groups: Mapping[str, TrialConfig], digits: int = 4) -> FactorTa
                 scopes = shared[factor.title][factor.value]
                 if factor.scope not in scopes:
                     scopes.append(factor.scope)
-    order = {factor.title: None for of_group in by_group.values() for factor in of_group}
+    order = _order(by_group.values())
     return FactorTable(
         # A title that varies in one scope is a column, also for groups of the other scopes.
         shared={title: _in_words(shared[title]) for title in order if title not in titles},
@@ -75,6 +86,21 @@ def factor_table(groups: Mapping[str, TrialConfig], digits: int = 4) -> FactorTa
             for group_id, of_group in by_group.items()
         },
     )
+
+
+def _order(groups: Iterable[tuple[Factor, ...]]) -> list[str]:
+    """All titles, each after those that come before it in a group that has it.
+
+    A sweep whose first group has no λ must not show λ behind the learning rate.
+    """
+    order: list[str] = []
+    for of_group in groups:
+        place = 0
+        for factor in of_group:
+            if factor.title not in order:
+                order.insert(place, factor.title)
+            place = order.index(factor.title) + 1
+    return order
 
 
 def _in_words(scopes_by_value: Mapping[str, list[str]]) -> str:

@@ -195,7 +195,7 @@ def test_a_failed_trial_stops_no_other_and_is_kept_until_it_is_tried_again(qhn):
     by_trial = {run.data.tags["qhn.trial_id"]: run for run in qhn.runs("f")}
     assert {t for t, run in by_trial.items() if run.info.status == "FAILED"} == wild
     assert all("qhn.flag.diverged" in by_trial[trial].data.tags for trial in wild)
-    assert "2 failed, 0 to run" in qhn("sweep", "plan", file)
+    assert "2 have failed" in qhn("sweep", "plan", file)
     # Not forgotten by an attempt that did not come to training.
     qhn.process(
         "sweep", "run", file, "--retry-failed", "--tracking-uri", "http://127.0.0.1:1", code=2

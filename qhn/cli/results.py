@@ -1,0 +1,162 @@
+"""The table of a sweep's results: the one that `qhn sweep show` and the end of a run print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+
+from qhn.cli.options import store_option
+from qhn.cli.tables import Column, factor_columns, print_columns, print_shared, print_words
+from qhn.cli.words import number_text, spread
+from qhn.core.metrics import HEADLINE
+from qhn.sweeps.planning.factors import factor_table
+from qhn.sweeps.results.ranking import has_direction, ranked, winners
+from qhn.sweeps.results.statistics import SHOWN, GroupSummary, MeanInterval
+from qhn.sweeps.store import Store
+
+_STAR = "★"
+_LINES_OF_A_LIST = 10
+
+
+@dataclass(frozen=True)
+class View:
+    """How a person wants to see results.
+
+    Attributes:
+        by: the metric by which groups are sorted and the best of them are marked.
+        best: how many groups of each data set to show; None for all.
+    """
+
+    by: str = HEADLINE
+    best: int | None = None
+
+
+def print_groups(
+    console: Console, groups: Sequence[GroupSummary], everything: str, view: View = View()
+) -> None:
+    """Print what groups share, their table, and what there is to say about it.
+
+    Args:
+        console: where to print.
+        groups: those of a sweep that have results, in the order of its plan.
+        everything: the command that writes every column to a file.
+        view: what to sort by, and how much to show.
+    """
+    settings = factor_table({group.group_id: group.config for group in groups})
+    print_shared(console, settings.shared)
+    parts = [members[: view.best] for members in ranked(groups, view.by)]
+    rows = [group for members in parts for group in members]
+    # Among all groups, not only among those that are shown.
+    best = winners(groups, view.by)
+    starred = {number for number, group in enumerate(rows) if group.group_id in best}
+    ends, last = set(), -1
+    for members in parts:
+        last += len(members)
+        ends.add(last)
+    columns = [
+        Column("", [_STAR if number in starred else "" for number in range(len(rows))]),
+        *factor_columns(settings, [group.group_id for group in rows]),
+        *_counts(rows),
+        *_metrics(rows, view.by),
+    ]
+    left_out = print_columns(console, columns, ends, starred)
+    print_words(console, _how_to_read(groups, len(rows), view))
+    if left_out:
+        print_words(
+            console,
+            f"[yellow]No room for[/] {', '.join(left_out)}: widen the terminal, pipe the output "
+            f"into `less -S`, or run: {escape(everything)}",
+        )
+
+
+def write_all_columns(name: str, store: Store) -> str:
+    """The command that writes all columns of a sweep's results to a file."""
+    return f"qhn sweep show {name}{store_option(store)} --csv FILE"
+
+
+def print_flags(console: Console, groups: Sequence[GroupSummary]) -> None:
+    """Print which groups have trials that were stopped early or show something odd."""
+    lines = [
+        f"[yellow]stopped early[/]: {group.stopped} of {group.trials} trials of "
+        f"{escape(group.group)}"
+        for group in groups
+        if group.stopped
+    ]
+    lines += [
+        f"[yellow]{name}[/] in {count} of {group.trials} trials of {escape(group.group)}"
+        for group in groups
+        for name, count in sorted(group.flags.items())
+    ]
+    print_list(console, lines)
+
+
+def print_list(console: Console, lines: list[str]) -> None:
+    """Print the first lines of a list, and how many more there are."""
+    for line in lines[:_LINES_OF_A_LIST]:
+        print_words(console, line)
+    if len(lines) > _LINES_OF_A_LIST:
+        console.print(f"and {len(lines) - _LINES_OF_A_LIST} more", highlight=False)
+
+
+def _counts(rows: Sequence[GroupSummary]) -> list[Column]:
+    seeds = [_done(group.trials, group.planned) for group in rows]
+    found = [Column("seeds", seeds)]
+    for title, numbers, style in (
+        ("failed", [group.failed for group in rows], "red"),
+        ("stopped\nearly", [group.stopped for group in rows], "yellow"),
+    ):
+        if any(numbers):
+            found.append(Column(title, [str(n or "") for n in numbers], style=style))
+    return found
+
+
+def _done(done: int, planned: int) -> str:
+    return str(done) if done == planned else f"{done}/{planned}"
+
+
+def _metrics(rows: Sequence[GroupSummary], by: str) -> list[Column]:
+    """The metric that is sorted by and its interval, which always stay, and then all others."""
+    columns = [
+        Column(_title(by), [_spread(group.intervals[by]) for group in rows]),
+        Column("95% interval\nof the mean", [_interval(group.intervals[by]) for group in rows]),
+    ]
+    for name in SHOWN:
+        if name != by:
+            cells = [_spread(group.intervals[name]) for group in rows]
+            columns.append(Column(_title(name), cells, name))
+    return columns
+
+
+def _title(metric: str) -> str:
+    """``test_accuracy_mode`` on two lines, as long as what stands below it."""
+    part, found, reading = metric.partition("_accuracy_")
+    if found:
+        return f"{part} accuracy\n{reading.replace('_', ' ')}"
+    return metric.replace("_", "\n")
+
+
+def _spread(value: MeanInterval) -> str:
+    return spread(value.mean, value.deviation)
+
+
+def _interval(value: MeanInterval) -> str:
+    if math.isnan(value.low):
+        return ""
+    return f"{number_text(value.low, value.mean)} to {number_text(value.high, value.mean)}"
+
+
+def _how_to_read(groups: Sequence[GroupSummary], n_shown: int, view: View) -> str:
+    words = ["Mean ± standard deviation over seeds."]
+    if n_shown < len(groups):
+        words.append(f"{n_shown} of {len(groups)} groups are shown.")
+    if not has_direction(view.by):
+        words.append(f"Sorted by {view.by}, of which neither more nor less is better.")
+        return " ".join(words)
+    words.append(f"{_STAR} is the best of its data set by {view.by}")
+    if any(group.trials < group.planned for group in groups):
+        words[-1] += " among the groups of which every trial has a result"
+    return " ".join(words) + "."
