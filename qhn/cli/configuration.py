@@ -84,6 +84,15 @@ def from_options(
     )
 
 
+def unused_options(objective: str, lambda_: float | None, bandwidth: str | None) -> list[str]:
+    """Notes on the options that were given although the objective does not use them."""
+    from qhn.sweeps.spec.notes import why_unused
+
+    given = {"lambda": lambda_, "bandwidth": bandwidth}
+    whys = {key: why_unused(objective, key) for key, value in given.items() if value is not None}
+    return [f"--{key}: {why}" for key, why in whys.items() if why is not None]
+
+
 def _number_or_word(text: str) -> float | str:
     try:
         return float(text)

@@ -16,3 +16,8 @@ def print_error(error: QhnError) -> int:
     message = Text.assemble(("error: ", "bold red"), str(error))
     Console(stderr=True, soft_wrap=True).print(message)
     return MENDABLE
+
+
+def print_note(console: Console, text: str) -> None:
+    """Print what a person should know although nothing is wrong, on a line of its own."""
+    console.print(Text.assemble(("note: ", "yellow"), text), soft_wrap=True)

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from qhn.cli.messages import print_note
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.cli.progress import standing
 from qhn.cli.results import View
@@ -23,7 +24,7 @@ from qhn.core.errors import QhnError
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.results.outcomes import outcomes
-from qhn.sweeps.spec import parse_spec, read_spec
+from qhn.sweeps.spec import notes, parse_spec, read_spec
 from qhn.sweeps.store import Store, open_store
 
 sweep_app = typer.Typer(help="Plan, run and follow sweeps.", no_args_is_help=True)
@@ -54,6 +55,7 @@ def run(
     """Run a sweep, or what is left of it: the same command starts, resumes and extends."""
     started = time.monotonic()
     content, opened = read_spec(file), open_store(store)
+    _say_notes(content, str(file))
     execute(Request(content, str(file), opened, tracking_uri, summary, cpus, retry_failed, started))
 
 
@@ -79,7 +81,9 @@ def plan(file: FileArgument, store: StoreOption = DEFAULT_STORE, cpus: CpusOptio
     """Show what would run, and what it would take; start nothing."""
     from qhn.cli.planning import show_plan
 
-    show_plan(read_spec(file), str(file), open_store(store), cpus, Console())
+    content, opened = read_spec(file), open_store(store)
+    _say_notes(content, str(file))
+    show_plan(content, str(file), opened, cpus, Console())
 
 
 @sweep_app.command()
@@ -149,6 +153,11 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
     for row in rows:
         if "error" in row:
             console.print(Text(f"{row['name']}: {row['error']}", "red"))
+
+
+def _say_notes(content: bytes, source: str) -> None:
+    for note in notes(content, source):
+        print_note(Console(), str(note))
 
 
 def _counts(store: Store, name: str) -> dict[str, int]:

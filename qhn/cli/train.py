@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from qhn.cli.configuration import from_file, from_options
+from qhn.cli.configuration import from_file, from_options, unused_options
+from qhn.cli.messages import print_note
 from qhn.cli.supervisor import INTERRUPTED
 from qhn.cli.words import counted
 from qhn.core.errors import SpecError
@@ -92,6 +93,9 @@ def train(
             seed=seed,
         )
     console = Console(highlight=False, quiet=as_json, soft_wrap=True)
+    if trial is None:
+        for note in unused_options(objective, lambda_, bandwidth):
+            print_note(console, note)
     try:
         result = _train(config, console)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ class Factor:
         title: what the setting is called, also as a column of a table.
         value: its value as text.
         label: how a group's label states it, ``lambda=1`` for example.
+        owner: what has the setting: a data set, network, entangler, objective or device, by name.
         always: whether labels state it even where it does not vary.
     """
 
@@ -27,6 +28,7 @@ class Factor:
     title: str
     value: str
     label: str
+    owner: str
     always: bool = False
 
 
@@ -35,8 +37,9 @@ class FactorTable:
     """The settings of several groups, divided into what they share and what varies.
 
     Attributes:
-        shared: value by title, of what all groups have in common. Where groups of different
-            scope have different values, the text states each: ``1000 (moons), 260 (digits)``.
+        shared: value by title, of what the groups have in common. Where some have another value,
+            or none, the text names those that it is about: ``1000 (moons), 260 (digits)``, or
+            ``3.5 (selbo)`` for an h beside groups of mle.
         titles: of the settings that vary, in the order of the labels.
         cells: by group id, the value of each varying setting that the group has, by title.
     """
@@ -66,20 +69,22 @@ def factor_table(groups: Mapping[str, TrialConfig]) -> FactorTable:
 def _factor_table(groups: Mapping[str, TrialConfig], digits: int) -> FactorTable:
     by_group = {group_id: factors(config, digits) for group_id, config in groups.items()}
     moving = varying(by_group)
-    titles: dict[str, None] = {}
+    titles = {title for _, title in moving}
+    # A title that varies in one scope is a column, also for groups of the other scopes.
     shared: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for of_group in by_group.values():
         for factor in of_group:
-            if (factor.scope, factor.title) in moving:
-                titles[factor.title] = None
-            else:
-                scopes = shared[factor.title][factor.value]
-                if factor.scope not in scopes:
-                    scopes.append(factor.scope)
+            owners = shared[factor.title][factor.value]
+            if factor.owner not in owners:
+                owners.append(factor.owner)
+    count = Counter(factor.title for of_group in by_group.values() for factor in of_group)
     order = _order(by_group.values())
     return FactorTable(
-        # A title that varies in one scope is a column, also for groups of the other scopes.
-        shared={title: _in_words(shared[title]) for title in order if title not in titles},
+        shared={
+            title: _in_words(shared[title], everywhere=count[title] == len(groups))
+            for title in order
+            if title not in titles
+        },
         titles=tuple(title for title in order if title in titles),
         cells={
             group_id: {factor.title: factor.value for factor in of_group if factor.title in titles}
@@ -103,10 +108,10 @@ def _order(groups: Iterable[tuple[Factor, ...]]) -> list[str]:
     return order
 
 
-def _in_words(scopes_by_value: Mapping[str, list[str]]) -> str:
-    if len(scopes_by_value) == 1:
-        return next(iter(scopes_by_value))
-    return ", ".join(f"{value} ({', '.join(scopes)})" for value, scopes in scopes_by_value.items())
+def _in_words(owners_by_value: Mapping[str, list[str]], *, everywhere: bool) -> str:
+    if everywhere and len(owners_by_value) == 1:
+        return next(iter(owners_by_value))
+    return ", ".join(f"{value} ({', '.join(names)})" for value, names in owners_by_value.items())
 
 
 def varying(by_group: Mapping[str, tuple[Factor, ...]]) -> set[tuple[str, str]]:
@@ -131,46 +136,50 @@ def factors(config: TrialConfig, digits: int) -> tuple[Factor, ...]:
     def number(value: float) -> str:
         return f"{value:.{digits}g}"
 
-    found = [Factor("all", "dataset", data.name, data.name, always=True)]
+    found: list[Factor] = []
 
-    def add(scope: str, title: str, value: str, label: str, always: bool = False) -> None:
-        found.append(Factor(scope, title, value, label, always))
+    def add(
+        scope: str, title: str, value: str, label: str, owner: str, always: bool = False
+    ) -> None:
+        found.append(Factor(scope, title, value, label, owner, always))
 
+    name = data.name
+    add("all", "dataset", name, name, name, always=True)
     if data.noise is not None:
-        add(data.name, "noise", number(data.noise), f"noise={number(data.noise)}")
-    add(data.name, "train", str(data.train), f"train={data.train}")
-    add(data.name, "test", str(data.test), f"test={data.test}")
-    add(data.name, "data seed", str(data.seed), f"data-seed={data.seed}")
-    add("network", "network", network.kind, network.kind)
+        add(name, "noise", number(data.noise), f"noise={number(data.noise)}", name)
+    add(name, "train", str(data.train), f"train={data.train}", name)
+    add(name, "test", str(data.test), f"test={data.test}", name)
+    add(name, "data seed", str(data.seed), f"data-seed={data.seed}", name)
+    kind = network.kind
+    add("network", "network", kind, kind, kind)
     if network.hidden is not None:
-        add("network", "hidden", str(network.hidden), f"hidden={network.hidden}")
-    add("ansatz", "entangler", ansatz.entangler, ansatz.entangler)
-    add("ansatz", "depth", str(ansatz.depth), f"depth={ansatz.depth}")
+        add("network", "hidden", str(network.hidden), f"hidden={network.hidden}", kind)
+    entangler = ansatz.entangler
+    add("ansatz", "entangler", entangler, entangler, entangler)
+    add("ansatz", "depth", str(ansatz.depth), f"depth={ansatz.depth}", entangler)
     order = "entanglers-first" if ansatz.entanglers_first else "rotations-first"
-    add(ansatz.entangler, "order", order, order)
+    add(entangler, "order", order, order, entangler)
+    name = objective.name
     # Labels always name the objective, since a reader compares objectives first, also across
     # sweeps.
-    add("all", "objective", objective.name, objective.name, always=True)
+    add("all", "objective", name, name, name, always=True)
     if objective.lambda_ is not None:
         schedule = build.schedule(objective.lambda_)
         text = schedule.label(number)
-        add("all", "λ", text, f"lambda={text}", always=True)
+        add("all", "λ", text, f"lambda={text}", name, always=True)
         # The one field that a schedule's own label leaves out, since it rarely varies.
         over = getattr(schedule, "over", None)
         if over is not None:
-            add(schedule.kind, "λ over", number(over), f"over={number(over)}")
+            add(schedule.kind, "λ over", number(over), f"over={number(over)}", name)
     if objective.bandwidth is not None:
-        add("objective", "h", number(objective.bandwidth), f"h={number(objective.bandwidth)}")
+        h = number(objective.bandwidth)
+        add("objective", "h", h, f"h={h}", name)
     if objective.name == "selbo":
         prior = str(objective.prior_samples or "closed-form")
-        add("objective", "prior samples", prior, f"prior={prior}")
-    add(
-        "training",
-        "learning rate",
-        number(training.learning_rate),
-        f"lr={number(training.learning_rate)}",
-    )
-    add("device", "device", config.device.name, config.device.name)
+        add("objective", "prior samples", prior, f"prior={prior}", name)
+    rate = number(training.learning_rate)
+    add("training", "learning rate", rate, f"lr={rate}", name)
+    add("device", "device", config.device.name, config.device.name, config.device.name)
     # One sweep has one value of each of these, so that no label states them.
     for title, value in (
         ("steps", training.steps),
@@ -178,5 +187,5 @@ def factors(config: TrialConfig, digits: int) -> tuple[Factor, ...]:
         ("report every", training.report_every),
         ("best of", training.best_of),
     ):
-        add("training", title, str(value), f"{title.replace(' ', '-')}={value}")
+        add("training", title, str(value), f"{title.replace(' ', '-')}={value}", name)
     return tuple(found)

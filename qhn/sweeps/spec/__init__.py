@@ -2,6 +2,15 @@
 
 from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake
 from qhn.sweeps.spec.models import SweepSpec
+from qhn.sweeps.spec.notes import notes
 from qhn.sweeps.spec.parse import load_spec, parse_spec, read_spec
 
-__all__ = ["InvalidSpecError", "Mistake", "SweepSpec", "load_spec", "parse_spec", "read_spec"]
+__all__ = [
+    "InvalidSpecError",
+    "Mistake",
+    "SweepSpec",
+    "load_spec",
+    "notes",
+    "parse_spec",
+    "read_spec",
+]

@@ -41,6 +41,7 @@ MAX_TRIALS = 1_000_000
 MAX_TEXT = 5_000
 
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_RESERVED = ("qhn.", "mlflow.")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -64,22 +65,40 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-TagValue: TypeAlias = Annotated[str, BeforeValidator(_as_text), Field(description="text")]
+def _check_tag_name(name: str) -> str:
+    if name.startswith(_RESERVED):
+        raise broken_rule(
+            "the name of a tag must not begin with 'qhn.' or 'mlflow.', which have uses of their "
+            f"own, but got {value_text(name)}"
+        )
+    if not _TAG.fullmatch(name):
+        raise broken_rule(
+            "the name of a tag must be letters, digits, '.', '_' and '-', at most 100 of them, "
+            f"but got {value_text(name)}"
+        )
+    return name
+
+
+# By name, not for all tags together, so that every mistake is reported with its own line.
+TagName: TypeAlias = Annotated[str, AfterValidator(_check_tag_name)]
+TagValue: TypeAlias = Annotated[
+    str, Field(max_length=MAX_TEXT, description="text"), BeforeValidator(_as_text)
+]
 
 #: Checked like the others and then dropped: an objective does not vary with what it does not use.
-_UNUSED = AfterValidator(lambda value: None)
+UNUSED = AfterValidator(lambda value: None)
 _Lambdas: TypeAlias = Annotated[
     Items[LambdaItem], Field(alias="lambda", description="a number or a schedule")
 ]
-_UnusedBandwidth: TypeAlias = Annotated[Items[BandwidthItem] | None, _UNUSED]
-_UnusedPriorSamples: TypeAlias = Annotated[Items[PriorSamples] | None, _UNUSED]
+_UnusedBandwidth: TypeAlias = Annotated[Items[BandwidthItem] | None, UNUSED]
+_UnusedPriorSamples: TypeAlias = Annotated[Items[PriorSamples] | None, UNUSED]
 
 
 class MleSpec(Part):
     """Mean nll alone; there is nothing to vary."""
 
     name: Literal["mle"]
-    lambda_: Annotated[Items[LambdaItem] | None, _UNUSED] = Field(None, alias="lambda")
+    lambda_: Annotated[Items[LambdaItem] | None, UNUSED] = Field(None, alias="lambda")
     bandwidth: _UnusedBandwidth = None
     prior_samples: _UnusedPriorSamples = None
 
@@ -154,8 +173,9 @@ DatasetEntry: TypeAlias = Annotated[DatasetConfig, _word("name")]
 NetworkEntry: TypeAlias = Annotated[NetworkConfig, _word("kind")]
 AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, _word("entangler")]
 DeviceEntry: TypeAlias = Annotated[AnyDevice, _word("name")]
+ObjectiveSpec: TypeAlias = MleSpec | ElboSpec | SelboSpec
 ObjectiveEntry: TypeAlias = Annotated[
-    Annotated[MleSpec | ElboSpec | SelboSpec, Field(discriminator="name")], _word("name")
+    Annotated[ObjectiveSpec, Field(discriminator="name")], _word("name")
 ]
 Search: TypeAlias = Annotated[
     Annotated[GridSearch | RandomSearch, Field(discriminator="kind")], _word("kind")
@@ -179,7 +199,7 @@ class SweepSpec(Part):
     description: Annotated[str, Field(max_length=MAX_TEXT)] | None = Field(
         None, description="text for people, shown with the sweep"
     )
-    tags: dict[str, TagValue] = Field({}, description="names and values to find the sweep by")
+    tags: dict[TagName, TagValue] = Field({}, description="names and values to find the sweep by")
     datasets: Items[DatasetEntry] = Field(description="a list of data sets")
     networks: Items[NetworkEntry] = (NetworkConfig(),)
     ansatze: Items[AnsatzEntry] = (AnsatzConfig(),)
@@ -202,27 +222,6 @@ class SweepSpec(Part):
                 f"with '.' or '-', but got {value_text(name)}"
             )
         return name
-
-    @field_validator("tags")
-    @classmethod
-    def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
-        for name, value in tags.items():
-            if name.startswith(("qhn.", "mlflow.")):
-                raise broken_rule(
-                    f"tags must not begin with 'qhn.' or 'mlflow.', which have uses of their own, "
-                    f"but got {value_text(name)}"
-                )
-            if not _TAG.fullmatch(name):
-                raise broken_rule(
-                    "the name of a tag must be letters, digits, '.', '_' and '-', at most 100 of "
-                    f"them, but got {value_text(name)}"
-                )
-            if len(value) > MAX_TEXT:
-                raise broken_rule(
-                    f"the value of a tag must have at most {MAX_TEXT} characters, but that of "
-                    f"{value_text(name)} has {len(value)}"
-                )
-        return tags
 
     @property
     def seed_values(self) -> tuple[int, ...]:

@@ -85,6 +85,12 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
     return spec
 
 
+def plain_content(text: str | bytes, source: str) -> dict[str, Any]:
+    """What a file that `parse_spec` accepts says, before anything is filled in or dropped."""
+    content: dict[str, Any] = read_document(text, source).content
+    return content
+
+
 def mistakes_in(text: str | bytes, source: str, findings: Iterable[Finding]) -> list[Mistake]:
     """What is wrong with a file that is right by itself, each with its line, ordered by line.
 

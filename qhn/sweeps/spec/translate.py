@@ -30,6 +30,8 @@ _MUST_BE = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
     "model_type": "a mapping",
+    "dict_type": "a mapping (name: value, ...)",
+    "string_too_long": "text of at most {max_length} characters",
 }
 _TAGS = {"schedule": SCHEDULE_KINDS, "distribution": DISTRIBUTION_KINDS}
 
