@@ -19,6 +19,7 @@ from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.cli.progress import standing
 from qhn.cli.results import View
 from qhn.cli.running import Request, execute
+from qhn.cli.schema import print_schema
 from qhn.cli.show import show_results
 from qhn.core.errors import QhnError
 from qhn.core.metrics import HEADLINE
@@ -28,6 +29,8 @@ from qhn.sweeps.spec import notes, parse_spec, read_spec
 from qhn.sweeps.store import Store, open_store
 
 sweep_app = typer.Typer(help="Plan, run and follow sweeps.", no_args_is_help=True)
+
+sweep_app.command("schema")(print_schema)
 
 FileArgument = Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)]
 NameArgument = Annotated[str, typer.Argument(help="The sweep's name.", show_default=False)]

@@ -11,8 +11,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, TypeAlias, get_type_hints
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationInfo, model_validator
-from pydantic_core import PydanticKnownError
+from pydantic import (
+    BeforeValidator,
+    GetJsonSchemaHandler,
+    SerializeAsAny,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError
 
 from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
@@ -86,11 +93,23 @@ def device_config(content: Mapping[str, Any]) -> DeviceConfig:
     return _model(name, DEVICES[name]).model_validate(content)
 
 
+class _OfRegistry:
+    """Tells the JSON schema of a device which there are, each with its own options."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A schema for each device of the registry; pydantic calls this."""
+        models = [_model(kind, described) for kind, described in DEVICES.items()]
+        return {"anyOf": [handler(model.__pydantic_core_schema__) for model in models]}
+
+
 AnyDevice: TypeAlias = Annotated[
     # Without this annotation pydantic would write only the fields of the base class, and leave out
     # the options of the device.
     SerializeAsAny[DeviceConfig],
     BeforeValidator(lambda value: device_config(value) if isinstance(value, dict) else value),
+    _OfRegistry(),
 ]
 
 

@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 
@@ -32,6 +33,8 @@ from qhn.sweeps.spec.values import (
     LambdaItem,
     LearningRateItem,
     PriorSamples,
+    Several,
+    Shorthand,
 )
 
 #: More trials than this are a slip of the pen, and planning them would fill the memory.
@@ -44,8 +47,10 @@ _TAG = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _RESERVED = ("qhn.", "mlflow.")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
+_NAME_SCHEMA = {"type": "string", "pattern": f"^{_NAME.pattern}$", "not": {"const": "Default"}}
 
-def _word(key: str) -> BeforeValidator:
+
+def _word(key: str) -> tuple[BeforeValidator, Shorthand]:
     """A lone word stands for a mapping with only this key."""
 
     def as_mapping(value: Any) -> Any:
@@ -55,7 +60,17 @@ def _word(key: str) -> BeforeValidator:
             raise broken_rule(f"must be a word or a mapping, but got {value_text(value)}")
         return value
 
-    return BeforeValidator(as_mapping)
+    def words(schema: Any, resolve: Any) -> list[Any]:
+        """The words that are enough: not elbo, for example, which needs a λ beside it."""
+        found: list[str] = []
+        for member in schema.get("oneOf") or schema.get("anyOf") or [schema]:
+            model = resolve(member)
+            if set(model.get("required", ())) <= {key}:
+                named = model["properties"][key]
+                found += named.get("enum", [named["const"]] if "const" in named else [])
+        return [{"enum": found}]
+
+    return BeforeValidator(as_mapping), Shorthand(words)
 
 
 def _as_text(value: Any) -> Any:
@@ -80,9 +95,16 @@ def _check_tag_name(name: str) -> str:
 
 
 # By name, not for all tags together, so that every mistake is reported with its own line.
-TagName: TypeAlias = Annotated[str, AfterValidator(_check_tag_name)]
+TagName: TypeAlias = Annotated[
+    str,
+    AfterValidator(_check_tag_name),
+    WithJsonSchema({"pattern": f"^(?!{'|'.join(map(re.escape, _RESERVED))}){_TAG.pattern}$"}),
+]
 TagValue: TypeAlias = Annotated[
-    str, Field(max_length=MAX_TEXT, description="text"), BeforeValidator(_as_text)
+    str,
+    Field(max_length=MAX_TEXT, description="text"),
+    BeforeValidator(_as_text),
+    Shorthand(lambda schema, resolve: [{"type": ["number", "boolean"]}]),
 ]
 
 #: Checked like the others and then dropped: an objective does not vary with what it does not use.
@@ -169,32 +191,33 @@ def _count_as_range(value: Any) -> Any:
     return {"first": 0, "count": value} if is_count else value
 
 
-DatasetEntry: TypeAlias = Annotated[DatasetConfig, _word("name")]
-NetworkEntry: TypeAlias = Annotated[NetworkConfig, _word("kind")]
-AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, _word("entangler")]
-DeviceEntry: TypeAlias = Annotated[AnyDevice, _word("name")]
+DatasetEntry: TypeAlias = Annotated[DatasetConfig, *_word("name")]
+NetworkEntry: TypeAlias = Annotated[NetworkConfig, *_word("kind")]
+AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, *_word("entangler")]
+DeviceEntry: TypeAlias = Annotated[AnyDevice, *_word("name")]
 ObjectiveSpec: TypeAlias = MleSpec | ElboSpec | SelboSpec
 ObjectiveEntry: TypeAlias = Annotated[
-    Annotated[ObjectiveSpec, Field(discriminator="name")], _word("name")
+    Annotated[ObjectiveSpec, Field(discriminator="name")], *_word("name")
 ]
 Search: TypeAlias = Annotated[
-    Annotated[GridSearch | RandomSearch, Field(discriminator="kind")], _word("kind")
+    Annotated[GridSearch | RandomSearch, Field(discriminator="kind")], *_word("kind")
 ]
 Seeds: TypeAlias = Annotated[
-    Annotated[SeedRange, Tag("range")] | Annotated[Items[Seed], Tag("list")],
+    Annotated[SeedRange, Tag("range")] | Annotated[Several[Seed], Tag("list")],
     Discriminator(
         _seeds_kind,
         custom_error_type="kind",
         custom_error_message="must be a whole number, a list of them, or {first: ..., count: ...}",
     ),
     BeforeValidator(_count_as_range),
+    Shorthand(lambda schema, resolve: [SeedRange.model_json_schema()["properties"]["count"]]),
 ]
 
 
 class SweepSpec(Part):
     """A checked sweep file; `qhn.sweeps.planning.plan.make_plan` turns it into trials."""
 
-    name: str = Field(description="a word")
+    name: Annotated[str, WithJsonSchema(_NAME_SCHEMA)] = Field(description="a word")
     # For people: neither of these two is a part of any trial, so neither changes an id.
     description: Annotated[str, Field(max_length=MAX_TEXT)] | None = Field(
         None, description="text for people, shown with the sweep"
@@ -208,7 +231,7 @@ class SweepSpec(Part):
     training: TrainingSpec = TrainingSpec()
     devices: Items[DeviceEntry] = (device_config({}),)
     search: Search = GridSearch()
-    early_stopping: Annotated[AshaConfig, _word("kind")] | None = None
+    early_stopping: Annotated[AshaConfig, *_word("kind")] | None = None
 
     @field_validator("name")
     @classmethod

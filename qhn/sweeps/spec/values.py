@@ -5,9 +5,20 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, TypeVar, Union
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from qhn.core.objectives.bandwidth import RULES, BandwidthRule
 from qhn.core.objectives.schedules import Constant
@@ -26,8 +37,29 @@ def as_items(value: Any) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
+@dataclass(frozen=True)
+class Shorthand:
+    """Tells the JSON schema what else may stand for a value: it cannot look into a validator.
+
+    Attributes:
+        others: from the schema of the value, with references resolved by the function beside it,
+            the schemas of what may stand for it.
+    """
+
+    others: Callable[[JsonSchemaValue, Callable[[JsonSchemaValue], JsonSchemaValue]], list[Any]]
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The value or what may stand for it; pydantic calls this."""
+        schema = handler(core_schema)
+        return {"anyOf": [*self.others(schema, handler.resolve_ref_schema), schema]}
+
+
+#: A list that is not empty; in Python a lone value is taken as well.
+Several: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(as_items), Field(min_length=1)]
 #: A list that is not empty; a lone value may stand for a list of one.
-Items: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(as_items), Field(min_length=1)]
+Items: TypeAlias = Annotated[Several[T], Shorthand(lambda schema, resolve: [schema["items"]])]
 
 
 class Distribution(Part):
@@ -104,6 +136,14 @@ def number_as_constant(value: Any) -> Any:
     return {"schedule": Constant.kind, "value": value} if is_number else value
 
 
+# A number that stands for a schedule keeps the rule of that schedule's value.
+_NUMBER = Shorthand(
+    lambda schema, resolve: [
+        SCHEDULE_CONFIGS[Constant.kind].model_json_schema()["properties"]["value"]
+    ]
+)
+
+
 def _kind(*words: str) -> Callable[[Any], str | None]:
     """The kind of a raw value or of a model: a distribution, a schedule, a number or a word."""
 
@@ -161,6 +201,7 @@ else:
     _LambdaValue = Annotated[
         _one_of(SCHEDULE_CONFIGS, f"a number or a mapping ({_A_SCHEDULE})"),
         BeforeValidator(number_as_constant),
+        _NUMBER,
     ]
     LambdaItem = Annotated[
         _one_of(
@@ -168,6 +209,7 @@ else:
             f"a number or a mapping ({_A_SCHEDULE}; {_A_DISTRIBUTION})",
         ),
         BeforeValidator(number_as_constant),
+        _NUMBER,
     ]
     BandwidthItem = _one_of(
         _or_drawn(_BANDWIDTHS, _one_of(_BANDWIDTHS, _A_BANDWIDTH, *RULES)),

@@ -261,6 +261,10 @@ def test_mistakes_can_be_read_by_programs():
             {"seeds": "1000000", "datasets": "[moons, ring]"},
             "asks for 2,000,000 trials, but at most 1,000,000 are allowed",
         ),
+        ({"tags": "[a]"}, "line 5: tags: must be a mapping (name: value, ...), but got a list of"),
+        ({"tags": ""}, "tags: must be a mapping (name: value, ...), but got nothing"),
+        ({"description": "[a]"}, "description: must be text"),
+        ({"description": "x" * 5001}, "description: must be text of at most 5,000 characters"),
         ({"sedes": "3"}, "line 5: sedes: unknown key; did you mean seeds?"),
         ({"<<": "{a: 1}"}, "<<: unknown key (known: "),
         ({"?": "3"}, "unknown key"),
@@ -298,6 +302,34 @@ def test_an_empty_file_says_what_it_needs():
         "  datasets: missing: a list of data sets",
         "  objectives: missing: a list of objectives",
         "  seeds: missing: a whole number or a list",
+    ]
+
+
+TAGS = """\
+tags:
+  qhn.group: mine
+  has space: 1
+  several: [1, 2]
+  long: %s
+  right: 2
+  mlflow.user: me
+""" % ("x" * 5001)
+
+
+def test_every_mistake_in_tags_has_its_line():
+    text = screen(sweep() + "\n" + TAGS)
+    name = "the name of a tag must"
+    assert text.splitlines() == [
+        "many.yaml has 5 mistakes:",
+        f"  line 6: tags.qhn.group: {name} not begin with 'qhn.' or 'mlflow.', which have uses of "
+        "their own, but got 'qhn.group'",
+        f"  line 7: tags.has space: {name} be letters, digits, '.', '_' and '-', at most 100 of "
+        "them, but got 'has space'",
+        "  line 8: tags.several: must be text (in quotes, if it looks like a number), but got a "
+        "list of 2 items",
+        f"  line 9: tags.long: must be text of at most 5,000 characters, but got '{'x' * 46}...",
+        f"  line 11: tags.mlflow.user: {name} not begin with 'qhn.' or 'mlflow.', which have uses "
+        "of their own, but got 'mlflow.user'",
     ]
 
 

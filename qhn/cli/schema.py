@@ -1,0 +1,19 @@
+"""``qhn sweep schema``: what a sweep file may hold, for editors."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+
+def print_schema() -> None:
+    """Print the JSON schema of sweep files, by which an editor completes and checks them.
+
+    Keep it in a file, and name that file on the first line of a sweep file:
+
+    # yaml-language-server: $schema=sweep.schema.json
+    """
+    from qhn.sweeps.spec.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
