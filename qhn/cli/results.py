@@ -57,14 +57,15 @@ def print_groups(
     for members in parts:
         last += len(members)
         ends.add(last)
+    stars = [_STAR if number in starred else "" for number in range(len(rows))]
     columns = [
-        Column("", [_STAR if number in starred else "" for number in range(len(rows))]),
+        *([Column("", stars)] if starred else []),
         *factor_columns(settings, [group.group_id for group in rows]),
         *_counts(rows),
         *_metrics(rows, view.by),
     ]
     left_out = print_columns(console, columns, ends, starred)
-    print_words(console, _how_to_read(groups, len(rows), view))
+    print_words(console, _how_to_read(groups, len(rows), view, marked=bool(starred)))
     if left_out:
         print_words(
             console,
@@ -149,14 +150,17 @@ def _interval(value: MeanInterval) -> str:
     return f"{number_text(value.low, value.mean)} to {number_text(value.high, value.mean)}"
 
 
-def _how_to_read(groups: Sequence[GroupSummary], n_shown: int, view: View) -> str:
+def _how_to_read(groups: Sequence[GroupSummary], n_shown: int, view: View, *, marked: bool) -> str:
     words = ["Mean ± standard deviation over seeds."]
     if n_shown < len(groups):
         words.append(f"{n_shown} of {len(groups)} groups are shown.")
     if not has_direction(view.by):
         words.append(f"Sorted by {view.by}, of which neither more nor less is better.")
         return " ".join(words)
-    words.append(f"{_STAR} is the best of its data set by {view.by}")
-    if any(group.trials < group.planned for group in groups):
-        words[-1] += " among the groups of which every trial has a result"
-    return " ".join(words) + "."
+    complete = all(group.trials == group.planned for group in groups)
+    rule = "" if complete else ", among the groups of which every trial has a result"
+    if marked:
+        words.append(f"{_STAR} is the best of its data set by {view.by}{rule}.")
+    else:
+        words.append(f"Sorted by {view.by}; no best is marked before every trial has a result.")
+    return " ".join(words)

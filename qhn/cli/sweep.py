@@ -1,32 +1,26 @@
-"""``qhn sweep``: plan, run, resume, status and list."""
+"""``qhn sweep``: the commands that plan, run, follow, stop and show sweeps."""
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
+from qhn.cli.listing import print_list, print_status
+from qhn.cli.logs import print_log
 from qhn.cli.messages import print_note
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
-from qhn.cli.progress import standing
 from qhn.cli.results import View
 from qhn.cli.running import Request, execute
 from qhn.cli.schema import print_schema
 from qhn.cli.show import show_results
-from qhn.core.errors import QhnError
+from qhn.cli.stop import stop_sweep
 from qhn.core.metrics import HEADLINE
-from qhn.sweeps.planning.plan import make_plan
-from qhn.sweeps.results.outcomes import outcomes
-from qhn.sweeps.spec import notes, parse_spec, read_spec
-from qhn.sweeps.store import Store, open_store
+from qhn.sweeps.spec import notes, read_spec
+from qhn.sweeps.store import open_store
 
 sweep_app = typer.Typer(help="Plan, run and follow sweeps.", no_args_is_help=True)
 
@@ -94,11 +88,7 @@ def status(
     name: NameArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
 ) -> None:
     """Show how far a sweep is."""
-    counts = _counts(open_store(store), name)
-    if as_json:
-        typer.echo(json.dumps(counts))
-        return
-    Console().print(f"{escape(name)}: {standing(**counts)}.", highlight=False)
+    print_status(open_store(store), name, as_json)
 
 
 @sweep_app.command()
@@ -129,50 +119,47 @@ def show(
 
 @sweep_app.command("list")
 def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """List the sweeps of a store."""
-    opened = open_store(store)
-    rows: list[dict[str, Any]] = []
-    for folder in opened.sweeps():
-        try:
-            rows.append({"name": folder.name, **_counts(opened, folder.name)})
-        except QhnError as error:
-            rows.append({"name": folder.name, "error": str(error)})
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    console = Console()
-    if not rows:
-        root = escape(opened.shown)
-        console.print(f"no sweeps in {root} yet; start with: qhn sweep run FILE", soft_wrap=True)
-        return
-    states = ("planned", "finished", "failed", "running")
-    table = Table("sweep", box=box.SIMPLE_HEAD)
-    for state in states:
-        table.add_column(state, justify="right")
-    for row in rows:
-        cells = (str(row.get(state, "?")) for state in states)
-        table.add_row(Text(row["name"]), *cells)
-    console.print(table)
-    for row in rows:
-        if "error" in row:
-            console.print(Text(f"{row['name']}: {row['error']}", "red"))
+    """List the sweeps of a store, how far they are, and what they take on disk.
+
+    What a sweep takes is its own folder and its trials. A trial that several sweeps plan is kept
+    once, but counts in each of them.
+    """
+    print_list(open_store(store), as_json)
+
+
+@sweep_app.command()
+def stop(
+    name: NameArgument,
+    store: StoreOption = DEFAULT_STORE,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait.")
+    ] = 120.0,
+) -> None:
+    """Stop a sweep that runs on this machine, as Ctrl-C in its terminal does.
+
+    Trials that run are kept as far as they are, and the sweep can be resumed. If it has not ended
+    when the time is over, the exit code is 1.
+    """
+    if not stop_sweep(open_store(store), name, timeout, Console(highlight=False)):
+        raise typer.Exit(1)
+
+
+@sweep_app.command()
+def logs(
+    name: NameArgument,
+    store: StoreOption = DEFAULT_STORE,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the sweep's run is over.")
+    ] = False,
+    lines: Annotated[
+        int | None,
+        typer.Option("--lines", "-n", min=0, metavar="N", help="The last N lines alone."),
+    ] = None,
+) -> None:
+    """Print the log of a sweep's newest run on this machine."""
+    print_log(open_store(store), name, follow, lines)
 
 
 def _say_notes(content: bytes, source: str) -> None:
     for note in notes(content, source):
         print_note(Console(), str(note))
-
-
-def _counts(store: Store, name: str) -> dict[str, int]:
-    kept = store.sweep(name)
-    of_sweep = make_plan(parse_spec(kept.read_file(), kept.shown_file))
-    ids = [trial.trial_id for trial in of_sweep.trials]
-    finished = outcomes(of_sweep, store).keys()
-    failed = store.failed(ids) - finished
-    running = set(kept.running()) - finished - failed
-    return {
-        "planned": len(ids),
-        "finished": len(finished),
-        "failed": len(failed),
-        "running": len(running),
-    }

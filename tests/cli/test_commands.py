@@ -157,8 +157,8 @@ def test_one_unreadable_sweep_does_not_hide_the_others(qhn):
     assert "not valid YAML" in output
     rows = json.loads(qhn("sweep", "list", "--json"))
     assert [set(row) for row in rows] == [
-        {"name", "error"},
-        {"name", "planned", "finished", "failed", "running"},
+        {"name", "error", "bytes", "last_run"},
+        {"name", "planned", "finished", "failed", "running", "bytes", "last_run"},
     ]
 
 

@@ -42,18 +42,23 @@ class InvalidSpecError(SpecError):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
         self.mistakes = tuple(mistakes)
-        super().__init__(_render(source, self.mistakes))
+        super().__init__(_render(source, self.mistakes, MAX_SHOWN))
+
+    @property
+    def whole(self) -> str:
+        """The message with every mistake, however many there are."""
+        return _render(self.source, self.mistakes, len(self.mistakes))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # An exception pickles its message alone, from which it could not be built again.
         return type(self), (self.source, self.mistakes)
 
 
-def _render(source: str, mistakes: tuple[Mistake, ...]) -> str:
+def _render(source: str, mistakes: tuple[Mistake, ...], most: int) -> str:
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    lines = [f"{source} has {count}:", *(f"  {mistake}" for mistake in mistakes[:MAX_SHOWN])]
-    if len(mistakes) > MAX_SHOWN:
-        lines.append(f"  and {len(mistakes) - MAX_SHOWN} more")
+    lines = [f"{source} has {count}:", *(f"  {mistake}" for mistake in mistakes[:most])]
+    if len(mistakes) > most:
+        lines.append(f"  and {len(mistakes) - most} more")
     return "\n".join(lines)
 
 

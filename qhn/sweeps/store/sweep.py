@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Self
@@ -35,6 +36,22 @@ Rule = Mapping[str, object]
 # and the lock of a killed driver is released within moments.
 _PATIENCE_S = 2.0
 _ORIGIN = "origin.json"
+# What the holder of the lock writes into it, and how that is read again.
+_NOTE = "process {process} on {host}"
+_NOTED = re.compile(r"process (?P<process>\d{1,10}) on (?P<host>\S+)")
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The process that runs a sweep, as it has named itself.
+
+    Attributes:
+        process: its process id.
+        host: the name of the machine on which that id means something.
+    """
+
+    process: int
+    host: str
 
 
 class SweepLock:
@@ -45,7 +62,7 @@ class SweepLock:
         self._sweep = sweep
 
     def __enter__(self) -> Self:
-        note = f"process {os.getpid()} on {socket.gethostname()}"
+        note = _NOTE.format(process=os.getpid(), host=socket.gethostname())
         if not self._lock.acquire(_PATIENCE_S, note):
             raise StoreError(
                 f"one driver at a time may run sweep {self._sweep!r}, but "
@@ -65,6 +82,15 @@ class SweepLock:
     def holder(self) -> str | None:
         """The process that runs the sweep now, in words, or None."""
         return self._lock.holder()
+
+    def runner(self) -> Runner | None:
+        """The process that runs the sweep now; None if there is none, or it has not said who it is.
+
+        The note of a driver that was killed stays until the next one writes its own, so that for a
+        moment this may be a process that is no more: whoever wants to signal it looks twice.
+        """
+        found = _NOTED.fullmatch(self._lock.holder() or "")
+        return None if found is None else Runner(int(found["process"]), found["host"])
 
 
 class SweepStore:

@@ -1,0 +1,175 @@
+"""``qhn sweep list`` and ``status``: the sweeps of a store, how far they are, what they take."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from qhn.cli.logs import log_files
+from qhn.cli.progress import standing
+from qhn.cli.tables import Column, print_columns, print_words
+from qhn.cli.words import counted
+from qhn.core.errors import QhnError
+from qhn.sweeps.planning.machine import size_text
+from qhn.sweeps.planning.plan import Plan, make_plan
+from qhn.sweeps.results.outcomes import as_counted
+from qhn.sweeps.spec import InvalidSpecError, parse_spec
+from qhn.sweeps.store import Store
+from qhn.sweeps.store.local import local_folder, run_folder
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of trials of a sweep by state."""
+
+    planned: int
+    finished: int
+    failed: int
+    running: int
+
+
+@dataclass
+class _Sweep:
+    """One line of the list; ``error`` says what is wrong with a file that cannot be read."""
+
+    name: str
+    counts: Counts | None = None
+    error: str | None = None
+    last_run: datetime | None = None
+    bytes: int = 0
+    trials: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The line for programs; times are in local time with their offset."""
+        known = {"error": self.error} if self.counts is None else asdict(self.counts)
+        return {
+            "name": self.name,
+            **known,
+            "bytes": self.bytes,
+            "last_run": None
+            if self.last_run is None
+            else self.last_run.isoformat(timespec="seconds"),
+        }
+
+
+def print_status(store: Store, name: str, as_json: bool) -> None:
+    """Print how far a sweep is.
+
+    Raises:
+        NotFoundError: if no such sweep was ever run.
+        StoreError: if the store cannot be read.
+    """
+    counts = asdict(count(store, read_plan(store, name)))
+    if as_json:
+        typer.echo(json.dumps(counts))
+    else:
+        Console().print(f"{escape(name)}: {standing(**counts)}.", highlight=False)
+
+
+def print_list(store: Store, as_json: bool) -> None:
+    """Print all sweeps of a store.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    sweeps = [_sweep(store, kept.name) for kept in store.sweeps()]
+    if as_json:
+        typer.echo(json.dumps([sweep.as_json() for sweep in sweeps]))
+        return
+    console = Console(highlight=False)
+    if not sweeps:
+        root = escape(store.shown)
+        console.print(f"no sweeps in {root} yet; start with: qhn sweep run FILE", soft_wrap=True)
+        return
+    titles = ("planned", "finished", "failed", "running")
+    columns = [Column("sweep", [sweep.name for sweep in sweeps], is_text=True)]
+    for title in titles:
+        cells = ["?" if s.counts is None else str(getattr(s.counts, title)) for s in sweeps]
+        columns.append(Column(title, cells))
+    columns.append(Column("on disk", [size_text(sweep.bytes) for sweep in sweeps]))
+    last = ["" if s.last_run is None else f"{s.last_run:%Y-%m-%d %H:%M}" for s in sweeps]
+    columns.append(Column("last ran", last, "last ran"))
+    print_columns(console, columns)
+    shared = sum(n > 1 for n in Counter(trial for s in sweeps for trial in s.trials).values())
+    if shared:
+        verb = "counts" if shared == 1 else "count"
+        print_words(
+            console, f"{counted(shared, 'trial')} of several sweeps {verb} on disk in each of them."
+        )
+    for sweep in sweeps:
+        if sweep.error is not None:
+            console.print(Text(f"{sweep.name}: {sweep.error}", "red"), soft_wrap=True)
+
+
+def read_plan(store: Store, name: str) -> Plan:
+    """The plan of a sweep by the file that the store keeps.
+
+    Raises:
+        NotFoundError: if no such sweep was ever run.
+        SpecError: if this version does not understand the file.
+        StoreError: if it cannot be read.
+    """
+    kept = store.sweep(name)
+    return make_plan(parse_spec(kept.read_file(), kept.shown_file))
+
+
+def count(store: Store, plan: Plan) -> Counts:
+    """How many trials of a sweep have ended, and how many run now."""
+    ids = [trial.trial_id for trial in plan.trials]
+    # Read once: of five thousand trials this is what takes the time.
+    found = store.outcomes(ids)
+    finished = as_counted(plan, store, found.results).keys()
+    failed = found.errors.keys() - finished
+    running = set(store.sweep(plan.name).running()) - finished - failed
+    return Counts(len(ids), len(finished), len(failed), len(running))
+
+
+def _sweep(store: Store, name: str) -> _Sweep:
+    root = local_folder(store)
+    found = _Sweep(name)
+    logs = log_files(store, name)
+    if logs:
+        written = logs[-1].stat().st_mtime
+        found.last_run = datetime.fromtimestamp(written).astimezone()
+    folders = [run_folder(store, name)]
+    try:
+        plan = read_plan(store, name)
+        found.counts = count(store, plan)
+    except InvalidSpecError as error:
+        # Here every mistake is wanted: nobody can mend a file of which one does not see all.
+        found.error = error.whole
+    except QhnError as error:
+        found.error = str(error)
+    else:
+        found.trials = [trial.trial_id for trial in plan.trials]
+        former = [trial.former_id for trial in plan.trials if trial.former_id is not None]
+        folders += [root / trial_id for trial_id in (*found.trials, *former)]
+    found.bytes = sum(map(bytes_below, folders))
+    return found
+
+
+def bytes_below(folder: Path | str) -> int:
+    """How much of the disk the files below a folder take, in bytes; 0 where there is none."""
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    total += bytes_below(entry.path)
+                else:
+                    # What a file takes, not how long it is: most of ours are shorter than a block.
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    except OSError:
+        # It is not there, or is being removed at this moment, or is not ours to look into.
+        return total
+    return total

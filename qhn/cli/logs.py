@@ -1,0 +1,126 @@
+"""``qhn sweep logs``: what libraries and trials of a run have said."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from qhn.core.errors import NotFoundError, StoreError
+from qhn.sweeps.store import Store
+from qhn.sweeps.store.local import run_folder
+
+_LOOK_EVERY_S = 0.2
+_PIECE = 2**16
+
+
+def log_files(store: Store, name: str) -> list[Path]:
+    """The logs of a sweep's runs on this machine, the oldest first; empty where there are none."""
+    # Their names are the times at which the runs began.
+    return sorted((run_folder(store, name) / "logs").glob("*.log"))
+
+
+def print_log(store: Store, name: str, follow: bool, lines: int | None) -> None:
+    """Print the log of the newest run.
+
+    Args:
+        store: of the sweep.
+        name: of the sweep.
+        follow: whether to go on until no driver runs the sweep.
+        lines: how many lines from the end to begin with; None for all.
+
+    Raises:
+        NotFoundError: if the sweep has no log on this machine.
+        StoreError: if the log cannot be read.
+    """
+    files = log_files(store, name)
+    if not files:
+        kept = store.sweep(name)
+        kept.read_file()
+        where = kept.lock.holder()
+        running = f" (it is run by {where})" if where else ""
+        raise NotFoundError(
+            f"the sweep {name!r} has no log on this machine{running}; "
+            "a log is where the sweep was run"
+        )
+    try:
+        start = 0 if lines is None else _place_of_last(files[-1], lines)
+        for text in _texts(store, name, files[-1], start, follow):
+            typer.echo(text, nl=False)
+    except KeyboardInterrupt:
+        return  # that is how a person stops to follow
+    except BrokenPipeError:
+        raise  # whoever reads what is printed has gone, as `head` does: typer ends in silence
+    except OSError as error:
+        raise StoreError(
+            f"the log must be readable, but {error.filename} is not: {error.strerror or error}"
+        ) from None
+    if follow:
+        # Not among the lines of the log, which may be piped into another program.
+        Console(stderr=True, highlight=False).print(f"{escape(name)} is not running any more.")
+
+
+def _texts(store: Store, name: str, path: Path, start: int, follow: bool) -> Iterator[str]:
+    """The text of a log from a place on, and then what is added to it or to a newer one."""
+    lock = store.sweep(name).lock
+    with ExitStack() as last:
+        texts = last.enter_context(_opened(path, start))
+        while True:
+            # Asked before the rest is read, so that what a driver writes last is not missed.
+            over = not follow or lock.holder() is None
+            yield from texts
+            newest = log_files(store, name)[-1]
+            if follow and newest != path:
+                last.close()
+                path, texts = newest, last.enter_context(_opened(newest, 0))
+            elif over:
+                return
+            else:
+                time.sleep(_LOOK_EVERY_S)
+
+
+@contextmanager
+def _opened(path: Path, start: int) -> Iterator[_Texts]:
+    with path.open("rb") as file:
+        file.seek(start)
+        yield _Texts(file)
+
+
+class _Texts:
+    """What a file has, piece by piece; asked again it goes on with what was added meanwhile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        # A piece may end in the midst of a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def __iter__(self) -> Iterator[str]:
+        while piece := self._file.read(_PIECE):
+            yield self._decoder.decode(piece)
+
+
+def _place_of_last(path: Path, lines: int) -> int:
+    """Where the last lines of a file begin, in bytes; the file may be larger than memory."""
+    with path.open("rb") as file:
+        end = place = file.seek(0, os.SEEK_END)
+        # The newline at the very end ends the last line, and begins none.
+        left = lines
+        while place > 0 and lines:
+            size = min(_PIECE, place)
+            place -= size
+            file.seek(place)
+            piece = file.read(size)
+            at = size - (place + size == end and piece.endswith(b"\n"))
+            while (at := piece.rfind(b"\n", 0, at)) >= 0:
+                left -= 1
+                if left == 0:
+                    return place + at + 1
+        return 0 if lines else end
