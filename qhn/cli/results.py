@@ -120,10 +120,11 @@ def _done(done: int, planned: int) -> str:
 
 
 def _metrics(rows: Sequence[GroupSummary], by: str) -> list[Column]:
-    """The metric that is sorted by and its interval, which always stay, and then all others."""
+    """The metric that is sorted by, which always stays, its interval, and then all others."""
+    intervals = [_interval(group.intervals[by]) for group in rows]
     columns = [
         Column(_title(by), [_spread(group.intervals[by]) for group in rows]),
-        Column("95% interval\nof the mean", [_interval(group.intervals[by]) for group in rows]),
+        Column("95% interval\nof the mean", intervals, "95% interval"),
     ]
     for name in SHOWN:
         if name != by:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -13,8 +13,10 @@ from rich.text import Text
 
 from qhn.sweeps.planning.factors import FactorTable
 
-# Rich puts a space on each side of every cell, and one at either end of a row.
-_GAP, _EDGES = 2, 2
+# What `_table` takes beside its cells: two spaces for each column, and one for the table.
+_GAP, _EDGES = 2, 1
+# Words are not broken into pieces shorter than this: nobody could read them.
+_SHORTEST = 12
 # What no table comes near: rich cannot print without any limit.
 _UNLIMITED = 100_000
 
@@ -44,6 +46,11 @@ class Column:
         lines = (line for text in (self.title, *self.cells) for line in text.split("\n"))
         return max(map(cell_len, lines), default=0)
 
+    @property
+    def narrowest(self) -> int:
+        """Number of places that it needs where there is no room."""
+        return min(self.width, _SHORTEST) if self.is_text else self.width
+
 
 def print_columns(
     console: Console,
@@ -54,7 +61,8 @@ def print_columns(
     """Print a table, and return the names of the columns that a narrow terminal has no room for.
 
     Output that no terminal shows, as in a pipe or a file, has every column, on lines as long as
-    they need to be.
+    they need to be. Where a terminal has no room even for the columns that always stay, its lines
+    run over too, since half a number would be a wrong one.
 
     Args:
         console: where to print.
@@ -63,22 +71,9 @@ def print_columns(
         bold: numbers of the rows that stand out.
     """
     shown = fitting(columns, console.width) if console.is_terminal else list(columns)
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in shown:
-        table.add_column(
-            column.title,
-            justify="left" if column.is_text else "right",
-            # Words are broken rather than cut: two λ may differ in their last characters.
-            overflow="fold",
-            no_wrap=not column.is_text,
-            style=column.style,
-            vertical="bottom",
-        )
-    for number, cells in enumerate(zip(*(column.cells for column in shown), strict=True)):
-        style = "bold" if number in bold else ""
-        table.add_row(*map(Text, cells), style=style, end_section=number in ends)
-    if console.is_terminal:
-        console.print(table)
+    table = _table(shown, ends, bold)
+    if console.is_terminal and _needed(column.narrowest for column in shown) <= console.width:
+        console.print(table, soft_wrap=False)
     else:
         console.print(_Unlimited(table), soft_wrap=True)
     return [column.name for column in columns if column.name and column not in shown]
@@ -87,14 +82,35 @@ def print_columns(
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
     """The columns that fit a width, without as many of the last ones as it takes."""
     shown = list(columns)
-    needed = _EDGES + sum(column.width + _GAP for column in shown)
     for column in reversed(columns):
-        if needed <= width:
+        if _needed(found.width for found in shown) <= width:
             break
         if column.name is not None:
             shown.remove(column)
-            needed -= column.width + _GAP
     return shown
+
+
+def _needed(widths: Iterable[int]) -> int:
+    return _EDGES + sum(width + _GAP for width in widths)
+
+
+def _table(columns: Sequence[Column], ends: Collection[int], bold: Collection[int]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(
+            column.title,
+            justify="left" if column.is_text else "right",
+            # Words are broken rather than cut: two λ may differ in their last characters.
+            overflow="fold",
+            no_wrap=not column.is_text,
+            min_width=column.narrowest,
+            style=column.style,
+            vertical="bottom",
+        )
+    for number, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        style = "bold" if number in bold else ""
+        table.add_row(*map(Text, cells), style=style, end_section=number in ends)
+    return table
 
 
 def factor_columns(table: FactorTable, group_ids: Sequence[str]) -> list[Column]:

@@ -94,14 +94,33 @@ def test_an_unusable_tracking_store_ends_before_training(qhn):
     assert qhn.status("planned")["finished"] == 0
 
 
-def test_list_and_status(qhn):
-    assert "no sweeps" in qhn("sweep", "list")
-    assert json.loads(qhn("sweep", "list", "--json")) == []
-    qhn.store.sweep("planned").save_file(SWEEP.replace("[1, 1.0]", "1"))
-    counts = {"planned": 6, "finished": 0, "failed": 0, "running": 0}
-    assert qhn.status("planned") == counts
-    assert json.loads(qhn("sweep", "list", "--json")) == [{"name": "planned", **counts}]
-    assert "planned: none of the 6 trials has run yet." in qhn("sweep", "status", "planned")
+@pytest.mark.parametrize(
+    ("options", "notes"),
+    [
+        (["mle", "--lambda", 3, "--bandwidth", "n/4"], ["--lambda: mle", "--bandwidth: mle"]),
+        (["elbo", "--lambda", 3, "--bandwidth", 2], ["--bandwidth: elbo"]),
+        (["selbo", "--lambda", 3, "--bandwidth", 2], []),
+        (["mle"], []),
+    ],
+)
+def test_options_that_do_nothing_have_a_note(qhn, options, notes):
+    output = qhn("train", "--steps", 1, "--objective", *options)
+    found = [line for line in output.splitlines() if line.startswith("note: ")]
+    assert [line.removeprefix("note: ").partition(" uses ")[0] for line in found] == notes
+    assert all(line.endswith("changes nothing and can be left out") for line in found)
+
+
+def test_what_programs_read_has_no_note(qhn):
+    json.loads(qhn("train", "--steps", 1, "--lambda", 3, "--json"))
+
+
+def test_settings_of_a_file_that_do_nothing_have_a_note(qhn):
+    file = qhn.write(SWEEP.replace("[mle, ", "[{name: mle, lambda: 3}, ").replace("1, 1.0", "1"))
+    # A run that goes no further, for its summary cannot be written.
+    refused = qhn("sweep", "run", file, "--summary", qhn.folder, code=2)
+    for output in (refused, qhn("sweep", "plan", file)):
+        assert output.count("note: ") == 1
+        assert "note: line 4: objectives[0].lambda: mle uses the loss alone" in output
 
 
 def test_train_repeats_itself_and_its_own_configuration(qhn):
@@ -147,19 +166,6 @@ def test_stores_that_cannot_be_are_one_message(qhn, uri):
 def test_a_name_that_no_file_can_have_is_one_message(qhn):
     qhn.store.sweep("other").save_file(SWEEP)
     assert "the store must be readable" in qhn("sweep", "status", "x" * 300, code=2)
-
-
-def test_one_unreadable_sweep_does_not_hide_the_others(qhn):
-    qhn.store.sweep("good").save_file(SWEEP.replace("[1, 1.0]", "1"))
-    qhn.store.sweep("bad").save_file("name: [")
-    output = qhn("sweep", "list")
-    assert "good" in output
-    assert "not valid YAML" in output
-    rows = json.loads(qhn("sweep", "list", "--json"))
-    assert [set(row) for row in rows] == [
-        {"name", "error", "bytes", "last_run"},
-        {"name", "planned", "finished", "failed", "running", "bytes", "last_run"},
-    ]
 
 
 def test_a_sweep_too_large_for_this_machine_can_be_counted(qhn):

@@ -58,7 +58,7 @@ def factor_table(groups: Mapping[str, TrialConfig]) -> FactorTable:
     Args:
         groups: group id and the configuration of any of the group's trials.
     """
-    for digits in (4, 17):
+    for digits in (4, None):
         table = _factor_table(groups, digits)
         if len({tuple(cells.items()) for cells in table.cells.values()}) == len(groups):
             return table
@@ -66,7 +66,7 @@ def factor_table(groups: Mapping[str, TrialConfig]) -> FactorTable:
     return FactorTable(table.shared, (*table.titles, "group"), cells)
 
 
-def _factor_table(groups: Mapping[str, TrialConfig], digits: int) -> FactorTable:
+def _factor_table(groups: Mapping[str, TrialConfig], digits: int | None) -> FactorTable:
     by_group = {group_id: factors(config, digits) for group_id, config in groups.items()}
     moving = varying(by_group)
     titles = {title for _, title in moving}
@@ -123,18 +123,18 @@ def varying(by_group: Mapping[str, tuple[Factor, ...]]) -> set[tuple[str, str]]:
     return {key for key, found in values.items() if len(found) > 1}
 
 
-def factors(config: TrialConfig, digits: int) -> tuple[Factor, ...]:
+def factors(config: TrialConfig, digits: int | None) -> tuple[Factor, ...]:
     """All that can be said about a group, in the order in which labels state it.
 
     Args:
         config: of any of the group's trials; its seed is not looked at.
-        digits: significant digits of numbers.
+        digits: significant digits of numbers; None for as many as tell them from all others.
     """
     data, network, ansatz = config.dataset, config.network, config.ansatz
     objective, training = config.objective, config.training
 
     def number(value: float) -> str:
-        return f"{value:.{digits}g}"
+        return repr(value).removesuffix(".0") if digits is None else f"{value:.{digits}g}"
 
     found: list[Factor] = []
 
