@@ -22,9 +22,7 @@ from qhn.core.metrics import HEADLINE
 from qhn.sweeps.spec import notes, read_spec
 from qhn.sweeps.store import open_store
 
-sweep_app = typer.Typer(help="Plan, run and follow sweeps.", no_args_is_help=True)
-
-sweep_app.command("schema")(print_schema)
+sweep_app = typer.Typer(help="Plan, run, follow, stop and compare sweeps.", no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)]
 NameArgument = Annotated[str, typer.Argument(help="The sweep's name.", show_default=False)]
@@ -158,6 +156,9 @@ def logs(
 ) -> None:
     """Print the log of a sweep's newest run on this machine."""
     print_log(open_store(store), name, follow, lines)
+
+
+sweep_app.command("schema")(print_schema)
 
 
 def _say_notes(content: bytes, source: str) -> None:

@@ -45,6 +45,18 @@ def test_accuracies_of_a_group_are_spread():
     assert board.seconds_left() == 0
 
 
+def test_a_state_of_which_there_is_none_is_not_told():
+    trials = plan([1])
+    board = Board(trials, {}, set())
+    assert status_line(board) == "starting: 0 of 4 trials finished"
+    board.phase = "training"
+    for trial in trials:
+        board.move(trial.trial_id, "running")
+        board.move(trial.trial_id, "finished", 0.5)
+    assert status_line(board) == "training: 4 of 4 trials finished"
+    assert status_line(Board(trials[:1], {}, set())) == "starting: 0 of 1 trial finished"
+
+
 def test_many_groups_fit_the_screen():
     trials = plan(range(1, 60))
     board = Board(trials, {}, set())
@@ -80,8 +92,10 @@ def test_long_labels_leave_room_for_the_numbers():
 
 def test_what_is_left_for_mlflow_is_counted():
     board = Board(plan([1]), {}, set())
-    board.phase, board.unwritten = "writing to MLflow", lambda: 7
-    assert status_line(board) == "writing to MLflow: 7 runs left"
+    board.phase = "writing to MLflow"
+    for left, words in ((7, ": 7 runs left"), (1, ": 1 run left"), (0, "")):
+        board.unwritten = lambda left=left: left
+        assert status_line(board) == f"writing to MLflow{words}"
 
 
 def test_a_view_that_is_stopped_while_it_opens_prints_nothing_later(monkeypatch):

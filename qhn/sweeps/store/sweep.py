@@ -66,8 +66,8 @@ class SweepLock:
         if not self._lock.acquire(_PATIENCE_S, note):
             raise StoreError(
                 f"one driver at a time may run sweep {self._sweep!r}, but "
-                f"{self._lock.holder() or 'another process'} is running it; wait for it, or end "
-                "it there with: kill PROCESS"
+                f"{self._lock.holder() or 'another process'} is running it; wait for it, or "
+                f"end it there with: qhn sweep stop {self._sweep}"
             )
         return self
 

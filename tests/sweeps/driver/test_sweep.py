@@ -121,7 +121,9 @@ def test_trials_that_end_while_tune_stops_are_shown_as_well(qhn):
     )
     driver = qhn.start("sweep", "run", file, "--cpus", 2)
     qhn.wait(driver, lambda: len(qhn.store.sweep("p").running()) == 2)
-    output = qhn.end(driver, signal.SIGINT)
+    # The command, not a signal: here it meets a true driver, of which the lock names the process.
+    assert "which runs p" in qhn("sweep", "stop", "p")
+    output, _ = driver.communicate(timeout=60)
     assert driver.returncode in (0, 130), output
     finished = qhn.store.finished(qhn.trials(file))
     runs = {run.data.tags["qhn.trial_id"]: run.info.status for run in qhn.runs("p")}
