@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -21,20 +22,12 @@ from qhn.cli.signals import clean_stops, held_back
 from qhn.cli.summary_file import SummaryFile
 from qhn.cli.supervisor import INTERRUPTED, supervised
 from qhn.cli.words import counted
-from qhn.core.errors import QhnError, StoreError
+from qhn.core.errors import QhnError
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.launch import Launch, Share, prepare, run, taken, trials_left_out
 from qhn.sweeps.driver.local_ray import available_cpus
-from qhn.sweeps.driver.log_capture import output_to
-from qhn.sweeps.driver.neighbours import Place, clear_leftovers, placed
-from qhn.sweeps.driver.run import RunOptions, run_sweep
-from qhn.sweeps.planning.machine import Machine, size_text, this_machine
-from qhn.sweeps.planning.memory import memory_of
-from qhn.sweeps.planning.plan import Plan, make_plan
-from qhn.sweeps.planning.preflight import preflight
-from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.store import Store
-from qhn.sweeps.store.local import new_log
-from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
 _KEPT_TO_THE_END: list[QhnError] = []
 
@@ -66,29 +59,18 @@ class Request:
 
 def execute(request: Request) -> None:
     """Run the sweep of a file, print what happened, and exit with the code that says it."""
-    # All that can be wrong with the file is said by this process, before there is another one.
-    plan = make_plan(parse_spec(request.content, request.source))
-    machine = this_machine()
-    plan = replace(plan, trials=preflight(plan.trials, machine, request.content, request.source))
-    location = tracking_location(request.store, request.tracking_uri)
     summary = None if request.summary is None else SummaryFile(request.summary)
     if summary is not None:
         summary.check()
-    if request.store.uri.startswith("memory:"):
-        raise StoreError(
-            f"a sweep's store must be one that several processes can reach, but got "
-            f"{request.store.uri!r}; name a folder with --store"
-        )
-    with suppress(OSError, QhnError):  # to tidy up after others is no condition
-        clear_leftovers()
-    log = new_log(request.store, plan.name)
-    resume = _how_to_resume(plan.name, request.store, request.tracking_uri)
+    # All that can be wrong with the file is said by this process, before there is another one.
+    launch = prepare(request.content, request.source, request.store, request.tracking_uri)
+    resume = _how_to_resume(launch.plan.name, request.store, request.tracking_uri)
 
     def hint() -> str:
-        return f"{resume} The log is {escape(str(log))}."
+        return f"{resume} The log is {escape(str(launch.log))}."
 
     def work() -> int:
-        return _exit_code(lambda: _run(request, plan, machine, location, summary, log, resume))
+        return _exit_code(lambda: _run(request, launch, summary, resume))
 
     if code := supervised(work, hint):
         raise typer.Exit(code)
@@ -117,49 +99,28 @@ def _exit_code(work: Callable[[], None]) -> int:
     return 0
 
 
-def _run(
-    request: Request,
-    plan: Plan,
-    machine: Machine,
-    location: TrackingLocation,
-    summary: SummaryFile | None,
-    log: Path,
-    resume: str,
-) -> None:
+def _run(request: Request, launch: Launch, summary: SummaryFile | None, resume: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    store = request.store
     # From here on, since what is printed next is what people take for the start.
-    with (
-        clean_stops(),
-        store.sweep(plan.name).lock,
-        placed(plan.name, available_cpus(), request.cpus) as place,
-    ):
+    with clean_stops(), taken(launch, request.cpus) as share:
         try:
             if summary is not None:
                 summary.clear()
-            slots = _print_head(console, request, plan, machine, location, log, place)
-            text = request.content.decode("utf-8-sig")
-            with output_to(log) as terminal:
-                screen = Console(file=terminal, highlight=False)
-
-                def watch(board: Board) -> AbstractContextManager[object]:
-                    return live_view(board, screen)
-
-                options = RunOptions(
-                    slots,
-                    machine,
-                    request.retry_failed,
-                    request.started,
-                    held_back,
-                    place.ray_folder,
-                )
-                outcome = run_sweep(plan, text, store, location, watch, options)
+            _print_head(console, request, launch, share)
+            outcome = run(
+                launch,
+                share,
+                _watch,
+                retry_failed=request.retry_failed,
+                started=request.started,
+                shield=held_back,
+            )
         except KeyboardInterrupt:
             console.print(f"[yellow]Interrupted.[/] {resume}")
             raise typer.Exit(INTERRUPTED) from None
     if summary is not None:
         summary.write(outcome.summary.to_json() + "\n")
-    print_report(console, outcome, store, location)
+    print_report(console, outcome, launch.store, launch.location)
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {resume}")
         raise typer.Exit(INTERRUPTED)
@@ -169,50 +130,34 @@ def _run(
         raise typer.Exit(1)
 
 
-def _print_head(
-    console: Console,
-    request: Request,
-    plan: Plan,
-    machine: Machine,
-    location: TrackingLocation,
-    log: Path,
-    place: Place,
-) -> int:
-    """Say what begins, where it goes, and what may surprise; the number of slots."""
-    store = request.store
+def _watch(board: Board, terminal: TextIO) -> AbstractContextManager[object]:
+    return live_view(board, Console(file=terminal, highlight=False))
+
+
+def _print_head(console: Console, request: Request, launch: Launch, share: Share) -> None:
+    """Say what begins, where it goes, and what may surprise."""
+    plan = launch.plan
     console.print(f"[bold]{escape(plan.name)}[/]: {counted(len(plan.trials), 'trial')}")
-    console.print(f"store     {escape(store.shown)}")
-    console.print(f"tracking  {escape(location.shown)}")
-    console.print(f"log       {escape(str(log))}")
-    if left_out := _left_out(plan, store):
+    console.print(f"store     {escape(launch.store.shown)}")
+    console.print(f"tracking  {escape(launch.location.shown)}")
+    console.print(f"log       {escape(str(launch.log))}")
+    if left_out := trials_left_out(launch):
         console.print(
             f"[yellow]note[/]      {counted(left_out, 'finished trial')} of this sweep's "
             "earlier file are not in this one; MLflow still shows them (a new name would keep "
             "the two apart)"
         )
-    if place.others and request.cpus is None:
-        names = ", ".join(f"{escape(other.sweep)} ({other.cores})" for other in place.others)
+    if share.others and request.cpus is None:
+        names = ", ".join(f"{escape(other.sweep)} ({other.cores})" for other in share.others)
         console.print(
             f"[yellow]cores[/]     other sweeps run on this machine: {names}; this one takes "
-            f"{counted(place.cores, 'core')} of {available_cpus()} (--cpus N takes N all the same)"
+            f"{counted(share.cores, 'core')} of {available_cpus()} (--cpus N takes N all the same)"
         )
-    memory = memory_of(trial.config for trial in plan.trials)
-    slots = min(place.cores, memory.trials_at_once(machine.memory_bytes))
-    if slots < place.cores:
+    if share.slots < share.cores:
         console.print(
-            f"[yellow]memory[/]    {size_text(memory.trial)} for each trial: {slots} at once"
+            f"[yellow]memory[/]    {size_text(share.trial_bytes)} for each trial: "
+            f"{share.slots} at once"
         )
-    return slots
-
-
-def _left_out(plan: Plan, store: Store) -> int:
-    """How many trials that are over the file asked for when it was last run, and now does not."""
-    try:
-        before = make_plan(parse_spec(store.sweep(plan.name).read_file()))
-    except QhnError:  # never run, or by another version
-        return 0
-    now = {trial.trial_id for trial in plan.trials}
-    return len(store.finished({trial.trial_id for trial in before.trials} - now))
 
 
 def _how_to_resume(name: str, store: Store, tracking_uri: str | None) -> str:
