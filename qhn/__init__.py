@@ -14,7 +14,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from qhn.version import __version__ as __version__
+
 if TYPE_CHECKING:
+    from qhn.api.results import results as results
+    from qhn.api.summary import SweepSummary as SweepSummary
+    from qhn.api.sweep import Sweep as Sweep
+    from qhn.api.sweep import SweepPlan as SweepPlan
+    from qhn.api.sweep import load_sweep as load_sweep
+    from qhn.api.trial import Trial as Trial
+    from qhn.api.trial import load_trial as load_trial
     from qhn.core import networks as networks
     from qhn.core.ansatz import Ansatz as Ansatz
     from qhn.core.data.datasets import make_dataset as make_dataset
@@ -38,17 +47,23 @@ _HOMES = {
     "Objective": "qhn.core.objectives.objective",
     "QhnError": "qhn.core.errors",
     "SGD": "qhn.core.training.optimisers",
+    "Sweep": "qhn.api.sweep",
+    "SweepPlan": "qhn.api.sweep",
+    "SweepSummary": "qhn.api.summary",
     "Trainer": "qhn.core.training.trainer",
+    "Trial": "qhn.api.trial",
     "build_problem": "qhn.core.evaluation.problem",
+    "load_sweep": "qhn.api.sweep",
+    "load_trial": "qhn.api.trial",
     "loss_table": "qhn.core.evaluation.loss_table",
     "make_dataset": "qhn.core.data.datasets",
     "networks": "qhn.core.networks",
     "probabilities": "qhn.core.engine.engine",
+    "results": "qhn.api.results",
     "schedules": "qhn.core.objectives.schedules",
 }
 
 __all__ = sorted(_HOMES)
-__version__ = "0.1.0"
 
 
 if not TYPE_CHECKING:  # to a type checker, every name would be there, and Any
@@ -57,7 +72,8 @@ if not TYPE_CHECKING:  # to a type checker, every name would be there, and Any
         if name not in _HOMES:
             raise AttributeError(f"module 'qhn' has no attribute {name!r}")
         module = importlib.import_module(_HOMES[name])
-        value = module if _HOMES[name].endswith(f".{name}") else getattr(module, name)
+        # A name that its home does not have is the home itself: `networks`, for example.
+        value = getattr(module, name, module)
         globals()[name] = value
         return value
 

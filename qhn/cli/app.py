@@ -28,7 +28,7 @@ app.command()(ui)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from qhn import __version__
+        from qhn.version import __version__
 
         typer.echo(f"qhn {__version__}")
         raise typer.Exit

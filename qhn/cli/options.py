@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +9,8 @@ from typing import Annotated
 import typer
 
 from qhn.sweeps.store import Store
-
-DEFAULT_STORE = "~/.qhn"
+from qhn.sweeps.store.opening import DEFAULT_STORE as DEFAULT_STORE
+from qhn.sweeps.store.opening import default_store
 
 StoreOption = Annotated[
     str,
@@ -26,8 +25,7 @@ StoreOption = Annotated[
 
 def store_option(store: Store) -> str:
     """The option that names this store again; empty for the one that needs no naming."""
-    default = os.environ.get("QHN_STORE", DEFAULT_STORE)
-    if store.uri == Path(default).expanduser().absolute().as_uri():
+    if store.uri == Path(default_store()).expanduser().absolute().as_uri():
         return ""
     return f" --store {shlex.quote(store.shown)}"
 

@@ -6,7 +6,7 @@ no two of them can disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Status = Literal["finished", "stopped", "failed", "waiting"]
+
+_FIRST = (
+    *("trial_id", "group_id", "group", "seed", "data_seed"),
+    *("status", "steps", "flags", "training_seconds"),
+)
+_METRICS = tuple(metric.name for metric in METRICS)
+_WHOLE = ("steps",)
 
 
 @dataclass(frozen=True)
@@ -120,17 +127,50 @@ def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     A trial without λ must not push the column of λ behind the metrics of those that have one, so
     metrics come last, in the order of `qhn.core.metrics`.
     """
-    metrics = [metric.name for metric in METRICS]
-    first = ["trial_id", "group_id", "group", "seed", "data_seed"]
-    first += ["status", "steps", "flags", "training_seconds"]
     names = dict.fromkeys(name for row in rows for name in row)
-    between = sorted(name for name in names if name not in metrics and name not in first)
-    return [name for name in (*first, *between, *metrics) if name in names]
+    between = sorted(name for name in names if name not in _METRICS and name not in _FIRST)
+    return [name for name in (*_FIRST, *between, *_METRICS) if name in names]
 
 
 def frame(rows: Iterable[Row]) -> DataFrame:
-    """The rows as a pandas table; a value that a trial does not have is missing there."""
+    """The rows as a pandas table, which has every metric, also where no trial has one yet.
+
+    Whole numbers stay whole: a column of them in which some are missing is an ``Int64``, of which
+    pandas by itself would make floats. What a trial does not have is missing (``isna``).
+    """
+    found = [cells(row) for row in rows]
+    return table_of(found, columns([*found, dict.fromkeys((*_FIRST, *_METRICS))]))
+
+
+def settings_frame(trials: Iterable[PlannedTrial]) -> DataFrame:
+    """The trials and their settings as a pandas table, without anything of their results."""
+    found = [cells(Row(trial)) for trial in trials]
+    names = [name for name in columns(found) if name not in ("status", "flags")]
+    return table_of(found, names)
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], names: Iterable[str]) -> DataFrame:
+    """A pandas table of plain values, in the type that fits what each column has.
+
+    Args:
+        rows: values by column; one that is missing, or None, is missing in the table.
+        names: of the columns, in their order.
+    """
     import pandas as pd
 
-    found = [cells(row) for row in rows]
-    return pd.DataFrame(found, columns=columns(found))
+    found = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        found[name] = pd.Series(values, dtype=_dtype(name, values))
+    return pd.DataFrame(found)
+
+
+def _dtype(name: str, values: list[Any]) -> str | None:
+    """The type of a column for which pandas' own choice would be no good one; else None."""
+    kinds = {type(value) for value in values if value is not None}
+    if not kinds:
+        # pandas would take it for a column of objects, in which there is no mean.
+        return "Int64" if name in _WHOLE else "float64"
+    if any(value is None for value in values):
+        return "Int64" if kinds == {int} else "boolean" if kinds == {bool} else None
+    return None

@@ -112,6 +112,24 @@ class Backend(Protocol):
     def list(self, prefix: str = "") -> list[str]:
         """All keys that begin with this text, sorted."""
 
+    def folders(self, folder: str = "") -> tuple[str, ...]:
+        """Names of the folders that lie directly in a folder, or at the top (empty), sorted.
+
+        A folder may outlive its last content.
+        """
+
+    def size(self, folder: str) -> int:
+        """Bytes of all contents in a folder and below it; 0 where there is none."""
+
+    def remove(self, folder: str) -> None:
+        """Delete a folder with all that is in it, readable or not; nothing where it is gone.
+
+        A kill can leave a part of it, and the next call deletes the rest.
+
+        Raises:
+            StoreError: if it is the top, which holds what is not the caller's.
+        """
+
     def lock(self, folder: str) -> Lock:
         """The lock of a folder; empty text means the top.
 
@@ -142,6 +160,15 @@ def check_prefix(prefix: str) -> None:
     """
     if folder := folder_of(prefix):
         check_key(f"{folder}/x")
+
+
+def check_folder(folder: str) -> None:
+    """Refuse text that names no folder below the top; see `check_key`.
+
+    Raises:
+        StoreError: if it is empty, or a part of it is no name.
+    """
+    check_key(f"{folder}/x")
 
 
 def is_name(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from qhn.sweeps.store.atomic import remove_leftovers, write_atomically
 from qhn.sweeps.store.backend import (
     LOCK,
     TEMPORARY,
+    check_folder,
     check_key,
     check_prefix,
     folder_of,
@@ -118,16 +120,36 @@ class FolderBackend:
         """See `Backend.list`."""
         check_prefix(prefix)
         folder = folder_of(prefix)
-        try:
-            found = list(_walk(self.root / folder, f"{folder}/" if folder else "", set()))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise StoreError(
-                f"the store must be readable, but listing {self.root / folder} failed: "
-                f"{error.strerror or error}"
-            ) from error
-        return sorted(key for key in found if key.startswith(prefix))
+        place = self.root / folder
+        keys = self._found(place, _walk(place, f"{folder}/" if folder else "", set()))
+        return sorted(key for key in keys if key.startswith(prefix))
+
+    def folders(self, folder: str = "") -> tuple[str, ...]:
+        """See `Backend.folders`."""
+        check_prefix(f"{folder}/" if folder else "")
+        place = self.root / folder
+        return tuple(sorted(self._found(place, _folders(place))))
+
+    def size(self, folder: str) -> int:
+        """See `Backend.size`; what is no content, a log for example, counts as well."""
+        check_folder(folder)
+        total = 0
+        for place, _, files in os.walk(self.root / folder):
+            for name in files:
+                # Gone meanwhile, or not ours to look at: it takes no room that could be freed.
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118
+        return total
+
+    def remove(self, folder: str) -> None:
+        """See `Backend.remove`; of a link, what it leads to stays."""
+        check_folder(folder)
+        path = self.root / folder
+        with self._writing(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def lock(self, folder: str) -> FolderLock:
         """See `Backend.lock`."""
@@ -161,6 +183,18 @@ class FolderBackend:
     def _path(self, key: str) -> Path:
         check_key(key)
         return self.root / key
+
+    def _found(self, folder: Path, names: Iterator[str]) -> tuple[str, ...]:
+        """All the names that looking into a folder gives; none where there is no such folder."""
+        try:
+            return tuple(names)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise StoreError(
+                f"the store must be readable, but listing {folder} failed: "
+                f"{error.strerror or error}"
+            ) from error
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[None]:
@@ -196,6 +230,13 @@ def _walk(folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str
                 continue
         elif entry.name != LOCK and not entry.name.endswith(TEMPORARY):
             yield prefix + entry.name
+
+
+def _folders(folder: Path) -> Iterator[str]:
+    """Names of the folders in a folder, of those that lie elsewhere and are linked here as well."""
+    for entry in os.scandir(folder):
+        if is_name(entry.name) and entry.is_dir():
+            yield entry.name
 
 
 def _is_file(path: Path) -> bool:

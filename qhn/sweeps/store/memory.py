@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from qhn.core.errors import DamagedError
 from qhn.sweeps.store.backend import (
+    check_folder,
     check_key,
     check_prefix,
     put_unless_outranked,
@@ -67,6 +68,23 @@ class MemoryBackend:
         """See `Backend.list`."""
         check_prefix(prefix)
         return sorted(key for key in list(self._contents) if key.startswith(prefix))
+
+    def folders(self, folder: str = "") -> tuple[str, ...]:
+        """See `Backend.folders`."""
+        prefix = f"{folder}/" if folder else ""
+        rest = (key.removeprefix(prefix) for key in self.list(prefix))
+        return tuple(sorted({key.partition("/")[0] for key in rest if "/" in key}))
+
+    def size(self, folder: str) -> int:
+        """See `Backend.size`."""
+        check_folder(folder)
+        return sum(len(self._contents.get(key, b"")) for key in self.list(f"{folder}/"))
+
+    def remove(self, folder: str) -> None:
+        """See `Backend.remove`."""
+        check_folder(folder)
+        for key in self.list(f"{folder}/"):
+            self._contents.pop(key, None)
 
     def lock(self, folder: str) -> MemoryLock:
         """See `Backend.lock`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,8 +11,16 @@ from qhn.sweeps.store.folder import FolderBackend
 from qhn.sweeps.store.memory import MemoryBackend
 from qhn.sweeps.store.store import Store
 
+#: The store of whoever names none.
+DEFAULT_STORE = "~/.qhn"
+
 # Stores in memory by name, so that each of them can be opened more than once.
 _memories: dict[str, MemoryBackend] = {}
+
+
+def default_store() -> str:
+    """The store that is meant where none is named: that of ``QHN_STORE``, else `DEFAULT_STORE`."""
+    return os.environ.get("QHN_STORE") or DEFAULT_STORE
 
 
 def open_store(uri: str) -> Store:

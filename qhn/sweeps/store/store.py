@@ -98,6 +98,16 @@ class Store:
         """All sweeps that were ever run, in the order of their names."""
         return [self.sweep(name) for name in sweep_names(self.backend)]
 
+    def ids(self, trial_id: str) -> list[str]:
+        """The trial's id, then those under which an older version has kept something of it."""
+        _check_trial_id(trial_id)
+        return self._format.ids(trial_id)
+
+    def trial_ids(self, prefix: str = "") -> list[str]:
+        """Ids of the trials of which the store has something, former ids among them, sorted."""
+        names = self.backend.folders()
+        return [name for name in names if _TRIAL_ID.fullmatch(name) and name.startswith(prefix)]
+
     def save_config(self, trial_id: str, text: str) -> None:
         """Write the configuration of the trial, unless the store has it already."""
         key, content = _key(trial_id, "config.json"), text.encode()
@@ -154,7 +164,7 @@ class Store:
                 the others can be read.
         """
         furthest: Checkpoint | None = None
-        for owner in self._ids(trial_id):
+        for owner in self.ids(trial_id):
             key = _key(owner, "checkpoint.npz")
             content = self.backend.get(key)
             if content is not None:
@@ -228,7 +238,7 @@ class Store:
 
     def outcomes(self, trial_ids: Iterable[str]) -> Outcomes:
         """How trials have ended. All files are read at once; a damaged one hides no other trial."""
-        owners = {trial_id: self._ids(trial_id) for trial_id in trial_ids}
+        owners = {trial_id: self.ids(trial_id) for trial_id in trial_ids}
         names = ("result.json", "error.json")
         found = self.backend.get_many(
             _key(owner, name) for ids in owners.values() for owner in ids for name in names
@@ -314,7 +324,7 @@ class Store:
         If an older version stored a training that diverged as a result, this result is set aside,
         and with it the checkpoint, from which the training would only diverge again.
         """
-        for owner in self._ids(trial_id):
+        for owner in self.ids(trial_id):
             key = _key(owner, "result.json")
             content = self.backend.get_many([key]).get(key)
             if isinstance(content, bytes) and self._is_diverged(key, content):
@@ -330,15 +340,11 @@ class Store:
             return False
 
     def _forget_errors(self, trial_id: str) -> None:
-        for owner in self._ids(trial_id):
+        for owner in self.ids(trial_id):
             try:
                 self.backend.delete(_key(owner, "error.json"))
             except DamagedError as damage:  # a folder is in its place, which nobody needs
                 self.set_aside(damage)
-
-    def _ids(self, trial_id: str) -> list[str]:
-        _check_trial_id(trial_id)
-        return self._format.ids(trial_id)
 
 
 def _check_trial_id(trial_id: str) -> None:

@@ -17,6 +17,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import TracebackType
@@ -203,6 +204,21 @@ class SweepStore:
     def damaged_stops(self, rule: Rule) -> list[DamagedError]:
         """The errors of results of stopped trials, by this rule, that cannot be read."""
         return self._read_stops(rule)[1]
+
+    def stops_of(self, trial_id: str) -> list[TrialResult]:
+        """Where this sweep stopped one trial early, by the rule of now or an earlier one."""
+        keys = self._backend.list(f"{self._folder}/stops/")
+        found = self._backend.get_many(k for k in keys if k.endswith(f"/{trial_id}.json"))
+        stops = []
+        for key, content in found.items():
+            # What cannot be read is no stop; the sweep's own next run sets it aside.
+            with suppress(DamagedError, InvalidValueError):
+                if isinstance(content, DamagedError):
+                    raise content
+                end = read_result(content, trial_id, key)
+                if isinstance(end, TrialResult) and end.status == "stopped":
+                    stops.append(end)
+        return stops
 
     def _stops(self, rule: Rule) -> str:
         return f"{self._folder}/stops/{digest(rule)}/"

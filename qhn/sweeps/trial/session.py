@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from qhn import __version__
 from qhn.core.arrays import ArrayState
 from qhn.core.errors import DamagedError, DivergedError, InvalidValueError
 from qhn.core.evaluation.problem import Problem
@@ -22,6 +21,7 @@ from qhn.devices import DeviceHandle
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import Checkpoint, Store, TrialResult, read_history
+from qhn.version import __version__
 
 #: How many of the most probable outcomes a result has.
 TOP_STRINGS = 10

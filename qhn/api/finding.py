@@ -1,0 +1,69 @@
+"""Which trial is meant by an id or by its first digits, and what that trial is."""
+
+from __future__ import annotations
+
+import re
+
+from qhn.core.errors import InvalidValueError, NotFoundError, QhnError
+from qhn.sweeps.config.trial import ID_LENGTH, TrialConfig
+from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import Store
+
+_FEWEST_DIGITS = 6
+_DIGITS = re.compile(rf"[0-9a-f]{{{_FEWEST_DIGITS},{ID_LENGTH}}}")
+_MOST_LISTED = 10
+
+
+def find_trial(store: Store, trial_id: str) -> TrialConfig:
+    """The configuration of the trial that an id, or the beginning of one, means.
+
+    It is looked for among the trials that have begun, and then among those that the store's
+    sweeps plan: one that waits, or that failed before it began, has left nothing yet.
+
+    Raises:
+        InvalidValueError: if it is no beginning of an id, or one of several ids.
+        NotFoundError: if the store knows no such trial.
+        DamagedError: if the trial's configuration cannot be read, and no sweep plans it.
+    """
+    if not isinstance(trial_id, str) or not _DIGITS.fullmatch(trial_id):
+        raise InvalidValueError(
+            f"a trial id must be {ID_LENGTH} hexadecimal digits, of which the first "
+            f"{_FEWEST_DIGITS} may be enough, but got {trial_id!r}"
+        )
+    unreadable: QhnError | None = None
+    found: dict[str, TrialConfig] = {}
+    for folder in store.trial_ids(trial_id):
+        try:
+            # Under a former id lies a trial that has another one now.
+            config = TrialConfig.from_json(store.config(folder))
+            found[config.trial_id] = config
+        except (NotFoundError, InvalidValueError):
+            continue
+        except QhnError as error:
+            unreadable = error
+    found = found or _planned(store, trial_id)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        listed = ", ".join(sorted(found)[:_MOST_LISTED])
+        more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
+        raise InvalidValueError(
+            f"the beginning of a trial id must be that of one trial, but {trial_id!r} is that of "
+            f"{listed}{more}; give more digits"
+        )
+    raise unreadable or NotFoundError(
+        f"no trial {trial_id!r} is in the store {store.shown}, and no sweep there plans it; "
+        "`qhn.results(NAME)` has the ids of a sweep's trials"
+    )
+
+
+def _planned(store: Store, beginning: str) -> dict[str, TrialConfig]:
+    found: dict[str, TrialConfig] = {}
+    for sweep in store.sweeps():
+        try:
+            plan = make_plan(parse_spec(sweep.read_file(), sweep.shown_file))
+        except QhnError:  # of another version: its trials cannot be known
+            continue
+        found |= {t.trial_id: t.config for t in plan.trials if t.trial_id.startswith(beginning)}
+    return found
