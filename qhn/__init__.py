@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from qhn.version import __version__ as __version__
+from qhn.version import VERSION
 
 if TYPE_CHECKING:
     from qhn.api.results import results as results
@@ -64,6 +64,7 @@ _HOMES = {
 }
 
 __all__ = sorted(_HOMES)
+__version__ = VERSION
 
 
 if not TYPE_CHECKING:  # to a type checker, every name would be there, and Any

@@ -131,21 +131,25 @@ class Sweep:
         opened = open_store(default_store() if store is None else os.fspath(store))
         with surroundings_kept(), driver.process_to_itself(), shown(progress) as view:
             launch = driver.prepare(self._content, self._source, opened, tracking_uri)
-            with driver.taken(launch, cpus) as share:
-                outcome = driver.run(
-                    launch,
-                    share,
-                    view,
-                    retry_failed=retry_failed,
-                    started=started,
-                    shield=ctrl_c_held,
-                )
+            try:
+                with driver.taken(launch, cpus) as share:
+                    outcome = driver.run(
+                        launch,
+                        share,
+                        view,
+                        retry_failed=retry_failed,
+                        started=started,
+                        shield=ctrl_c_held,
+                    )
+            except KeyboardInterrupt:
+                # Before training there is no outcome, and what has raised this says nothing.
+                raise KeyboardInterrupt(self._how_to_go_on()) from None
         if outcome.summary.interrupted:
-            raise KeyboardInterrupt(
-                f"the sweep {self.name!r} was stopped: {outcome.summary.remaining} of "
-                f"{outcome.summary.trials} trials are left; run it again to go on"
-            )
+            raise KeyboardInterrupt(self._how_to_go_on())
         return SweepSummary(outcome)
+
+    def _how_to_go_on(self) -> str:
+        return f"the sweep {self.name!r} was stopped and everything is kept; run it again to go on"
 
 
 class SweepPlan:

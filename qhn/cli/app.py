@@ -28,9 +28,9 @@ app.command()(ui)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from qhn.version import __version__
+        from qhn.version import VERSION
 
-        typer.echo(f"qhn {__version__}")
+        typer.echo(f"qhn {VERSION}")
         raise typer.Exit
 
 

@@ -21,7 +21,7 @@ from qhn.devices import DeviceHandle
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import Checkpoint, Store, TrialResult, read_history
-from qhn.version import __version__
+from qhn.version import VERSION
 
 #: How many of the most probable outcomes a result has.
 TOP_STRINGS = 10
@@ -185,7 +185,7 @@ class TrialSession:
             "started_ms": self._started_ms,
             "flags": self.flags(),
             "top_strings": [top._asdict() for top in self.trainer.top_strings(TOP_STRINGS)],
-            "version": __version__,
+            "version": VERSION,
             "processor": processor_text(),
         }
         # As an array of bytes, because an archive without pickle can hold only arrays of numbers or
