@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from qhn.cli.delete import delete
+from qhn.cli.export import export
 from qhn.cli.listing import print_list, print_status
 from qhn.cli.logs import print_log
 from qhn.cli.messages import print_note
@@ -159,6 +161,8 @@ def logs(
 
 
 sweep_app.command("schema")(print_schema)
+sweep_app.command()(export)
+sweep_app.command()(delete)
 
 
 def _say_notes(content: bytes, source: str) -> None:

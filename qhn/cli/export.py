@@ -1,0 +1,63 @@
+"""``qhn sweep export``: results as a file for other programs, in full precision."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qhn.cli.options import DEFAULT_STORE, StoreOption
+from qhn.core.errors import StoreError
+from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import open_store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class Format(StrEnum):
+    """The formats in which results can be exported."""
+
+    CSV = "csv"
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="The sweep's name.", show_default=False)],
+    format_: Annotated[Format, typer.Option("--format", help="Of the file.")] = Format.CSV,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="A row for each report, not for each trial.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="The file to write; else standard output.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write a sweep's results as a table: one row per trial, or per report of a trial."""
+    from qhn.sweeps.results.curves import curves_frame
+    from qhn.sweeps.results.table import frame, read_rows
+
+    opened = open_store(store)
+    kept = opened.sweep(name)
+    rows = read_rows(make_plan(parse_spec(kept.read_file(), kept.shown_file)), opened)
+    _write(curves_frame(rows, opened) if curves else frame(rows), output)
+
+
+def _write(table: DataFrame, output: Path | None) -> None:
+    if output is None:
+        # A reader that goes away, as `head` does, ends this with a BrokenPipeError, which the
+        # command line takes for an end without words.
+        table.to_csv(sys.stdout, index=False, lineterminator="\n")
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(output, index=False, lineterminator="\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"the exported file must be writable, but {output} is not: "
+            f"{error.strerror or error}; name another with --output"
+        ) from None
+    typer.echo(f"{len(table)} rows in {output}", err=True)

@@ -1,0 +1,54 @@
+"""Deleting trials and sweeps from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qhn.sweeps.store.store import Store
+
+
+def folders_of(store: Store, trial_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The folders of each trial of which the store has something, former ids among them."""
+    there = set(store.trial_ids())
+    found = {i: [owner for owner in store.ids(i) if owner in there] for i in trial_ids}
+    return {trial_id: folders for trial_id, folders in found.items() if folders}
+
+
+def bytes_of(store: Store, folders: Iterable[str]) -> int:
+    """What these folders of the store take, in bytes."""
+    return sum(store.backend.size(folder) for folder in folders)
+
+
+def remove(store: Store, folder: str) -> None:
+    """Delete a folder of the store with all that is in it; nothing where it is gone.
+
+    Raises:
+        StoreError: if something cannot be deleted; calling again goes on.
+    """
+    store.backend.remove(folder)
+
+
+def remove_sweep(store: Store, name: str) -> None:
+    """Delete what the store keeps about a sweep; the caller holds its lock.
+
+    Its file goes last: as long as it is there the sweep is known, and can be deleted again.
+
+    Raises:
+        StoreError: if something cannot be deleted; calling again goes on.
+    """
+    folder = sweep_folder(store, name)
+    for inside in store.backend.folders(folder):
+        store.backend.remove(f"{folder}/{inside}")
+    for key in store.backend.list(f"{folder}/"):
+        if not key.endswith("/sweep.yaml"):
+            store.backend.delete(key)
+    store.backend.remove(folder)
+
+
+def sweep_folder(store: Store, name: str) -> str:
+    """The folder of a sweep in its store.
+
+    Raises:
+        NotFoundError: if it is not a sweep's name.
+    """
+    return f"sweeps/{store.sweep(name).name}"
