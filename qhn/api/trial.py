@@ -15,6 +15,7 @@ from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.results.table import Status, table_of
 from qhn.sweeps.store import Checkpoint, Store, TrialResult, open_store, read_history, read_record
 from qhn.sweeps.store.opening import default_store
+from qhn.sweeps.store.stops import furthest_stop
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -203,9 +204,3 @@ class Trial:
             f"{self._folder}/checkpoint.npz, which cannot be used: {why}; remove the folder and "
             "run the trial's sweep, which trains it anew to the same numbers"
         )
-
-
-def furthest_stop(store: Store, trial_id: str) -> TrialResult | None:
-    """Where a sweep of the store stopped the trial early; the furthest, where several did."""
-    stops = [stop for sweep in store.sweeps() for stop in sweep.stops_of(trial_id)]
-    return max(stops, key=lambda stop: stop.steps, default=None)

@@ -84,6 +84,33 @@ class TestContract:
         assert backend.list("a/d/") == ["a/d/e"]
         assert backend.list("f/") == backend.list("g") == []
 
+    def test_folders_are_named_and_measured(self, backend):
+        assert (backend.folders(), backend.folders("a"), backend.size("a")) == ((), (), 0)
+        for key, content in {"a/b": b"12", "a/d/e": b"345", "ab/c": b"", "f": b"6"}.items():
+            backend.put(key, content)
+        assert (backend.folders(), backend.folders("a")) == (("a", "ab"), ("d",))
+        assert (backend.folders("a/d"), backend.folders("f")) == ((), ())
+        assert [backend.size(folder) for folder in ("a", "a/d", "ab", "none")] == [5, 3, 0, 0]
+
+    def test_a_folder_goes_with_all_that_is_in_it_and_nothing_else(self, backend):
+        for key in ("a/b", "a/d/e", "ab/c", "f"):
+            backend.put(key, b"1")
+        with held(backend.lock("a")):  # whoever deletes may hold its lock
+            backend.remove("a")
+            backend.remove("a")
+        assert backend.list() == ["ab/c", "f"]
+        assert "a" not in backend.folders()
+        backend.put("a/b", b"2")
+        assert backend.list() == ["a/b", "ab/c", "f"]
+
+    @pytest.mark.parametrize("folder", ["", ".", "..", "a/..", "/a", "a//b"])
+    def test_neither_the_top_nor_another_place_is_removed(self, backend, folder):
+        backend.put("a/b", b"1")
+        for use in (backend.remove, backend.size):
+            with pytest.raises(StoreError, match="a key must be names"):
+                use(folder)
+        assert backend.list() == ["a/b"]
+
     def test_what_is_deleted_or_moved_is_gone(self, backend):
         backend.put("a/b", b"1")
         backend.move("a/b", "a/c")
