@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,43 @@ def test_the_public_names_are_chosen():
     for name in qhn.__all__:
         assert getattr(qhn, name) is not None
         assert name in dir(qhn)
+
+
+def parameters(function):
+    return {name: p.default for name, p in inspect.signature(function).parameters.items()}
+
+
+def test_what_programs_call_keeps_its_arguments():
+    needed = inspect.Parameter.empty
+    assert parameters(qhn.load_sweep) == {"source": needed}
+    assert parameters(qhn.results) == {"name": needed, "store": None}
+    assert parameters(qhn.load_trial) == {"trial_id": needed, "store": None}
+    assert parameters(qhn.Sweep.run) == {
+        "self": needed,
+        "store": None,
+        "tracking_uri": None,
+        "cpus": None,
+        "retry_failed": False,
+        "progress": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("Sweep", {"name", "plan", "run"}),
+        ("SweepPlan", {"name", "trials", "groups", "to_frame"}),
+        ("SweepSummary", {"to_frame"}),
+        (
+            "Trial",
+            {"status", "flags", "metrics", "top_strings", "history", "angles", "probabilities"},
+        ),
+    ],
+)
+def test_what_programs_hold_keeps_its_names(kind, names):
+    held = getattr(qhn, kind)
+    assert {name for name in vars(held) if not name.startswith("_")} == names
+    assert all(inspect.getdoc(vars(held)[name]) for name in names)
 
 
 def test_type_checkers_see_the_same_names():
