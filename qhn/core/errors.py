@@ -55,7 +55,7 @@ class DamagedError(StoreError):
     def __str__(self) -> str:
         return (
             f"the store's file {self.key} must be readable, but {self.why}; "
-            "run the sweep again: the file is set aside, and what it held is made anew"
+            "run the sweep again: it sets the file aside and computes what the file held again"
         )
 
 

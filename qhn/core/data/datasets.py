@@ -165,7 +165,9 @@ def make_dataset(
     level = float((kind.noise if noise is None else noise) or 0.0)
     (x_train, y_train), (x_test, y_test) = kind.draw(train, test, level, seed)
     if not (np.isfinite(x_train).all() and np.isfinite(x_test).all()):
-        raise InvalidValueError(f"points must be finite, but with noise={noise} some are not")
+        raise InvalidValueError(
+            f"points must be finite, but with noise={noise} some are not; use less noise"
+        )
     return Dataset(name, x_train, y_train, x_test, y_test)
 
 

@@ -15,7 +15,7 @@ from qhn.core.simd.vectors import cnot_bit0_bit2, interleave, load, multiply, mu
 
 @kernel
 def measure(re: Any, im: Any, q: Any) -> None:
-    """q = |ψ|²."""
+    """Fill ``q`` with |ψ|²."""
     for i in range(0, q.size, 8):
         a, b = load(re, i), load(im, i)
         store(q, i, multiply_add(a, a, multiply(b, b)))
@@ -46,7 +46,7 @@ def measure_entangled(
 
 @kernel
 def weigh(ket: Any, bra: Any, observable: Any) -> None:
-    """λ = Oψ."""
+    """Fill ``bra`` with the adjoint state λ = Oψ."""
     for i in range(0, observable.size, 8):
         weight = load(observable, i)
         store(bra[0], i, multiply(weight, load(ket[0], i)))

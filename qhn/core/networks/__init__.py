@@ -24,7 +24,7 @@ __all__ = [
 
 
 def logistic(n_inputs: int) -> Logistic:
-    """Binary logistic regression on ``n_inputs`` features, N = n_inputs + 1.
+    """The family of binary logistic regressions on ``n_inputs`` features, with N = n_inputs + 1.
 
     Example:
         >>> logistic(16).n_qubits
@@ -34,7 +34,9 @@ def logistic(n_inputs: int) -> Logistic:
 
 
 def mlp(n_inputs: int, n_hidden: int) -> MLP:
-    """A one-hidden-layer binary network, N = n_inputs · n_hidden + 2 · n_hidden + 2.
+    """The family of binary networks with one hidden layer.
+
+    N = n_inputs · n_hidden + 2 · n_hidden + 2.
 
     Example:
         >>> mlp(n_inputs=2, n_hidden=3).n_qubits

@@ -37,6 +37,7 @@ def bandwidth(h: float | str, n_qubits: int) -> float:
     if n_qubits < 1:
         raise InvalidValueError(f"`n_qubits >= 1` must hold, but got n_qubits={n_qubits}")
     if isinstance(h, str):
+        # In units in which two strings that differ in k bits have the distance √k.
         rules = {"n/4": n_qubits / 4, "sqrt(n)": math.sqrt(n_qubits)}
         rules["median"] = math.sqrt(n_qubits / 2)
         if h not in rules:

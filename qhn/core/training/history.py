@@ -66,7 +66,7 @@ class History:
         if missing:
             raise InvalidValueError(
                 f"a row must hold every metric of the rows before it, "
-                f"but it differs in {', '.join(missing)}"
+                f"but this one lacks {', '.join(missing)}"
             )
         if self._rows and step <= self._rows[-1][0]:
             raise InvalidValueError(

@@ -54,6 +54,7 @@ def _take(
 
     An optimiser that has made no update has no arrays.
     """
+    # The moments are made at the first update, because only then the shape is known.
     names = tuple(shapes) if updates else ()
     if set(state) != set(names):
         raise InvalidValueError(
@@ -101,7 +102,7 @@ class Adam:
         self._square: FloatArray | None = None
 
     def update(self, parameters: FloatArray, gradient: FloatArray) -> None:
-        """Move the parameters one step down the gradient, in place; both of one shape."""
+        """See `Optimiser.update`."""
         if self._mean is None or self._square is None:
             self._mean, self._square = np.zeros_like(parameters), np.zeros_like(parameters)
         self._count += 1
@@ -148,7 +149,7 @@ class SGD:
         self._velocity: FloatArray | None = None
 
     def update(self, parameters: FloatArray, gradient: FloatArray) -> None:
-        """Move the parameters one step down the gradient, in place; both of one shape."""
+        """See `Optimiser.update`."""
         if self._velocity is None:
             self._velocity = np.zeros_like(parameters)
         self._velocity *= self.momentum

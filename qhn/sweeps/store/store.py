@@ -176,7 +176,8 @@ class Store:
     def mend(self, damage: DamagedError) -> str:
         """Set aside a file that cannot be used, and describe this to people in one line."""
         kept = self.set_aside(damage)
-        where = "another process has put it away" if kept is None else f"it is kept as {kept}"
+        gone = "another process has moved or replaced it"
+        where = gone if kept is None else f"it is kept as {kept}"
         return f"{damage.key} cannot be used ({damage.why}); {where}"
 
     def set_aside(self, damage: DamagedError) -> str | None:

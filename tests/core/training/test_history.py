@@ -99,7 +99,7 @@ def test_steps_must_increase_and_metrics_be_complete():
     history.append(5, 0, metrics(0.0))
     with pytest.raises(InvalidValueError, match="step 5 came after 5"):
         history.append(5, 0, metrics(0.0))
-    with pytest.raises(InvalidValueError, match="differs in nll"):
+    with pytest.raises(InvalidValueError, match="lacks nll"):
         history.append(6, 0, {k: v for k, v in metrics(0.0).items() if k != "nll"})
     with pytest.raises(InvalidValueError, match=r"column must be one of step, .*, nll, "):
         history.column("accuracy")

@@ -110,8 +110,8 @@ def test_the_message_states_the_rule_the_reason_and_the_way_out(store):
         store.result(TRIAL)
     assert str(found.value) == (
         f"the store's file {RESULT} must be readable, but it is not JSON (Expecting property name "
-        "enclosed in double quotes: line 1 column 2 (char 1)); run the sweep again: the file is "
-        "set aside, and what it held is made anew"
+        "enclosed in double quotes: line 1 column 2 (char 1)); run the sweep again: it sets the "
+        "file aside and computes what the file held again"
     )
 
 
