@@ -16,7 +16,7 @@ from qhn.sweeps.driver.board import Board
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, TrialError, TrialResult
 from qhn.sweeps.store.results import read_result
-from qhn.sweeps.tracking import TrackingWriter
+from qhn.sweeps.tracking import WriterProcess
 from qhn.sweeps.trial.messages import Answer
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         rule: Mapping[str, Any] | None,
         stops: dict[str, TrialResult],
         heard: dict[str, int],
-        writer: TrackingWriter,
+        writer: WriterProcess,
         board: Board,
         again: Callable[[PlannedTrial], None],
         over: Callable[[PlannedTrial], None],

@@ -21,16 +21,9 @@ from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.results.statistics import GroupSummary, summarise, summary_csv
 from qhn.sweeps.results.table import make_rows
-from qhn.sweeps.store import (
-    Store,
-    TrialRecord,
-    TrialResult,
-    history_until,
-    read_record,
-    results_digest,
-)
+from qhn.sweeps.store import Store, TrialResult, results_digest
 from qhn.sweeps.store.local import run_folder
-from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
+from qhn.sweeps.tracking import Knowledge, TrackingLocation, WriterProcess
 
 Watch = Callable[[Board], AbstractContextManager[object]]
 _log = logging.getLogger(__name__)
@@ -125,14 +118,12 @@ def run_sweep(
     stops = _stops(done)
     # Of trials that may still be stopped early: the last step that this driver has heard of.
     heard = {} if plan.early_stopping is None else {trial.trial_id: -1 for trial in todo}
-    former_ids = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
-    writer = TrackingWriter(
-        lambda: SweepRuns(location, plan.name, former_ids), _reader(store, stops, heard)
-    )
+    writer = WriterProcess(location, store, text, Knowledge(stops, heard))
     with ExitStack() as view:
         # A stop in the midst of opening would leave a view that nobody closes.
         with options.shield():
             view.enter_context(watch(board))
+        view.callback(writer.end)
         try:
             writer.start()
             spent = Spent()
@@ -155,22 +146,22 @@ def run_sweep(
                 )
                 with handlers_kept():
                     spent = train(work)
-            runs = writer.wait_until_ready()
+            writer.wait_until_ready()
             # Not what was reported: a trial may end unheard while Tune stops.
             results = _mended_outcomes(plan, store, board.notes)
             stops.update(_stops(results))
             heard.clear()
-            missing = runs.unfinished(results.keys() | store.failed(ids))
-            writer.update(trial for trial in plan.trials if trial.trial_id in missing)
+            over = results.keys() | store.failed(ids)
             board.phase = "writing to MLflow"
             board.unwritten = lambda: writer.waiting
-            untracked = writer.close(_PATIENCE_S)
+            ended = [trial for trial in plan.trials if trial.trial_id in over]
+            untracked = writer.finish(ended, _PATIENCE_S)
         except BaseException as error:
-            _abandon(writer, interrupted=not isinstance(error, Exception))
+            writer.abandon("FAILED" if isinstance(error, Exception) else "KILLED")
             raise
         outcome = _outcome(plan, store, results, set(done), spent, started, slots, untracked)
         outcome = replace(outcome, notes=board.notes)
-        if not _close_parent(runs, text, outcome) and not untracked:
+        if not _close_sweep(writer, text, outcome) and not untracked:
             outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
     return outcome
 
@@ -195,37 +186,6 @@ def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, Tr
 def _stops(results: Mapping[str, TrialResult]) -> dict[str, TrialResult]:
     """Those of the results at which the sweep stopped a trial."""
     return {i: result for i, result in results.items() if result.status == "stopped"}
-
-
-def _reader(
-    store: Store, stops: Mapping[str, TrialResult], heard: Mapping[str, int]
-) -> Callable[[PlannedTrial], TrialRecord]:
-    """How the writer reads a trial: as far as this sweep knows of it, and no further.
-
-    Another sweep may train the same trial, further than this one or to its end, while this one may
-    still stop it early: rows beyond the stop could not be taken back from MLflow.
-    """
-
-    def read(trial: PlannedTrial) -> TrialRecord:
-        trial_id = trial.trial_id
-        record = read_record(store, trial_id, stop=stops.get(trial_id))
-        last = heard.get(trial_id)
-        if last is None:
-            return record
-        return TrialRecord(history_until(record.history, last), None, None)
-
-    return read
-
-
-def _abandon(writer: TrackingWriter, interrupted: bool) -> None:
-    """Leave no run open in MLflow where a sweep cannot go on."""
-    writer.close(patience_s=0.0, drop=True)
-    if writer.runs is not None:
-        try:
-            writer.runs.interrupt()
-            writer.runs.close_parent("KILLED" if interrupted else "FAILED", {}, {})
-        except TrackingError as error:
-            _log.warning("%s", error)
 
 
 def _accuracy(result: TrialResult) -> float:
@@ -268,7 +228,7 @@ def _outcome(
     return RunOutcome(summary, summarise(make_rows(plan.trials, results, errors)), failures)
 
 
-def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:
+def _close_sweep(writer: WriterProcess, text: str, outcome: RunOutcome) -> bool:
     """Write the sweep's own run; whether MLflow took it."""
     summary = outcome.summary
     incomplete = summary.failed or summary.untracked or summary.remaining
@@ -282,10 +242,7 @@ def _close_parent(runs: SweepRuns, text: str, outcome: RunOutcome) -> bool:
         "qhn.results_digest": summary.results_digest,
     }
     try:
-        # Also where all is over: a run may be left of a driver that was killed, whose file asked
-        # for other trials.
-        runs.interrupt()
-        runs.close_parent(status, artifacts, tags)
+        writer.close_sweep(status, artifacts, tags)
     except TrackingError as error:
         _log.warning("%s", error)
         return False

@@ -20,7 +20,7 @@ from qhn.sweeps.driver.neighbours import placed
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store, TrialResult
-from qhn.sweeps.tracking import TrackingWriter
+from qhn.sweeps.tracking import WriterProcess
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Work:
     slots: int
     machine: Machine
     store: Store
-    writer: TrackingWriter
+    writer: WriterProcess
     board: Board
     scratch: Path
     stops: dict[str, TrialResult]

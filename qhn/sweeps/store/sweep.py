@@ -4,6 +4,7 @@
 
     sweeps/<name>/sweep.yaml         the sweep file as it was last run
                   lock               locked by the driver that runs the sweep
+                  tracking/lock      locked by the process that writes the sweep to MLflow
                   progress.json      the trials that run now
                   origin.json        whether an older version has run the sweep before
                   stops/<rule>/<trial id>.json
@@ -107,6 +108,8 @@ class SweepStore:
         self._folder = f"sweeps/{name}"
         self.name = name
         self.lock = SweepLock(backend.lock(self._folder), name)
+        # Not the driver's: its writer may outlive a driver that was killed, for seconds.
+        self.tracking_lock = backend.lock(f"{self._folder}/tracking")
 
     @property
     def shown_file(self) -> str:

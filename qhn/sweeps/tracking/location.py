@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,10 +19,13 @@ class TrackingLocation:
     Attributes:
         uri: MLflow's tracking URI; it may hold credentials, so print `shown` instead.
         database: the file of a local SQLite database; None for a server or another database.
+        ours: whether nobody has named the database, so that it holds what qhn writes into it and
+            nothing else.
     """
 
     uri: str
     database: Path | None = None
+    ours: bool = False
 
     @property
     def artifacts(self) -> Path | None:
@@ -51,7 +54,7 @@ def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
-        return _database(local_folder(store) / "mlflow.db")
+        return replace(_database(local_folder(store) / "mlflow.db"), ours=True)
     try:
         parts = urlsplit(uri)
     except ValueError as error:

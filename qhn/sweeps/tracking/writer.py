@@ -1,11 +1,15 @@
-"""The only writer to MLflow: a thread that keeps it up to date and never holds training back."""
+"""The only writer to MLflow: a thread that keeps it up to date and never holds training back.
+
+It runs in a process of its own (`qhn.sweeps.tracking.process`), which the driver talks to through
+`qhn.sweeps.tracking.client`.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.planning.plan import PlannedTrial
@@ -28,6 +32,7 @@ class TrackingWriter:
             thread.
         first_wait_s: the wait after a first failure, in seconds; it doubles with each further
             one, up to 30 s.
+        told: called in the writer's thread after each trial, with the number of those that wait.
     """
 
     def __init__(
@@ -35,8 +40,10 @@ class TrackingWriter:
         connect: Callable[[], SweepRuns],
         read: Callable[[PlannedTrial], TrialRecord],
         first_wait_s: float = 1.0,
+        told: Callable[[int], None] = lambda waiting: None,
     ) -> None:
         self._first_wait_s = first_wait_s
+        self._told = told
         self._connect = connect
         self._read = read
         self._dirty: dict[str, PlannedTrial] = {}
@@ -78,31 +85,69 @@ class TrackingWriter:
         with self._changed:
             return len(self._dirty)
 
-    def close(self, patience_s: float, drop: bool = False) -> int:
+    def close(self, patience_s: float) -> int:
         """Write what is left and end the thread.
 
         Args:
             patience_s: how many seconds to go on trying after this call while requests fail.
-            drop: whether to leave what waits unwritten; the store has it.
 
         Returns:
             Number of trials that could not be written.
         """
         with self._changed:
-            self._closing = True
-            self._give_up_at = time.monotonic() + patience_s
-            if drop:
-                self._lost.update(self._dirty)
-                self._dirty.clear()
+            # A drop may have come before, from another thread: it has no patience, and that stands.
+            if not self._closing:
+                self._closing = True
+                self._give_up_at = time.monotonic() + patience_s
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join()
         return len(self._lost.union(self._dirty))
 
-    @property
-    def runs(self) -> SweepRuns | None:
-        """The sweep's runs; None until the tracking store has answered."""
-        return self._runs
+    def drop(self) -> None:
+        """Leave what waits unwritten, since the store has it, and let the thread end.
+
+        This returns at once, and also ends the patience of a `close` that another thread is in.
+        """
+        with self._changed:
+            self._closing = True
+            self._give_up_at = time.monotonic()
+            self._lost.update(self._dirty)
+            self._dirty.clear()
+            self._changed.notify()
+
+    def finish(self, trials: Iterable[PlannedTrial], patience_s: float) -> int:
+        """Write what MLflow lacks of trials that have ended, and end the thread.
+
+        Args:
+            trials: those that have ended, in this run or before.
+            patience_s: as for `close`.
+
+        Returns:
+            Number of trials that could not be written.
+
+        Raises:
+            TrackingError: if the tracking store could not be used from the first.
+        """
+        ended = {trial.trial_id: trial for trial in trials}
+        missing = self.wait_until_ready().unfinished(set(ended))
+        self.update(trial for trial_id, trial in ended.items() if trial_id in missing)
+        self._told(self.waiting)
+        return self.close(patience_s)
+
+    def close_sweep(
+        self, status: str, artifacts: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """Write the sweep's own run, and leave no other one open; the thread has ended by now.
+
+        Raises:
+            TrackingError: if the tracking store cannot be used.
+        """
+        runs = self.wait_until_ready()
+        # Also where all is over: a run may be left of a driver that was killed, whose file asked
+        # for other trials.
+        runs.interrupt()
+        runs.close_parent(status, artifacts, tags)
 
     def _work(self) -> None:
         try:
@@ -124,6 +169,7 @@ class TrackingWriter:
             try:
                 self._runs.project(trial, self._read(trial))
                 self._lost.discard(trial.trial_id)
+                self._told(self.waiting)
                 wait = self._first_wait_s
             except TrackingError as error:
                 _log.warning("%s; trying again in %.0f s", error, wait)

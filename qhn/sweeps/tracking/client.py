@@ -1,0 +1,299 @@
+"""The driver's end of the process that writes to MLflow: starts it, asks, and minds its death."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from qhn.core.errors import QhnError, TrackingError
+from qhn.sweeps.planning.plan import PlannedTrial
+from qhn.sweeps.store import Store
+from qhn.sweeps.tracking.known import BELIEVE_THE_STORE, Knowledge, Known
+from qhn.sweeps.tracking.location import TrackingLocation
+from qhn.sweeps.tracking.wire import Message, decode, encode, error_from_json
+
+_log = logging.getLogger(__name__)
+# -P: the working directory is no place for modules, and need not even exist.
+_COMMAND = (sys.executable, "-P", "-m", "qhn.sweeps.tracking.process")
+_SECONDS_TO_END = 30.0
+#: How often a writer that died is started again. What kills it twice will kill it a third time.
+_RESTARTS = 1
+
+
+class _Process:
+    """One writer's process, and the two threads that talk to it.
+
+    Neither sending nor receiving holds the caller up: Tune's loop must not wait for a pipe.
+
+    Args:
+        received: called for each message, in a thread.
+        ended: called once, with the exit code, when the process is there no more.
+    """
+
+    def __init__(
+        self, received: Callable[[Message], None], ended: Callable[[_Process, int], None]
+    ) -> None:
+        # An inherited run id would override parents in MLflow.
+        environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
+        self._process = subprocess.Popen(
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            # Ctrl-C at a terminal reaches all that belongs to its session; the writer ends when
+            # the driver has had its last word.
+            start_new_session=True,
+        )
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._received = received
+        self._ended = ended
+        self._sender = threading.Thread(target=self._send, name="qhn-to-writer", daemon=True)
+        self._receiver = threading.Thread(target=self._receive, name="qhn-writer", daemon=True)
+        self._sender.start()
+        self._receiver.start()
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def say(self, message: Message) -> None:
+        self._outgoing.put(encode(message))
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end(self) -> None:
+        """Wait for the process, which was told to end; one that does not is killed."""
+        self._outgoing.put(None)
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._receiver.join()
+
+    def _send(self) -> None:
+        stream = self._process.stdin
+        assert stream is not None
+        # Where nobody reads any more, `_receive` notices the end.
+        with suppress(OSError), stream:
+            while (line := self._outgoing.get()) is not None:
+                stream.write(line)
+                stream.flush()
+
+    def _receive(self) -> None:
+        stream = self._process.stdout
+        assert stream is not None
+        with stream:
+            for line in stream:
+                self._received(decode(line))
+        code = self._process.wait()
+        self._outgoing.put(None)
+        self._ended(self, code)
+
+
+class WriterProcess:
+    """Projects trials from the store to MLflow, in a process of its own.
+
+    A process that dies is started again, once: it finds in MLflow what was written, and the end
+    of the sweep asks for the rest. One that dies again leaves runs unwritten, and the sweep goes
+    on: the store has everything, and the next run of the sweep writes it.
+
+    Args:
+        location: the tracking store.
+        store: where trials are kept.
+        sweep: text of the sweep file.
+        knowledge: how far the sweep knows its trials; looked at when they are asked for.
+    """
+
+    def __init__(
+        self, location: TrackingLocation, store: Store, sweep: str, knowledge: Knowledge
+    ) -> None:
+        self._location = location
+        self._store = store
+        self._sweep = sweep
+        self._knowledge = knowledge
+        self._changed = threading.Condition()
+        # What follows belongs to the condition.
+        self._process: _Process | None = None
+        self._restarts = 0
+        self._ready = False
+        self._failure: QhnError | None = None
+        self._ending = False
+        self._waiting = 0
+        self._calls = 0
+        self._answers: dict[int, Message] = {}
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the process that writes now, if there is one."""
+        with self._changed:
+            return None if self._process is None else self._process.process_id
+
+    def start(self) -> None:
+        """Begin to connect, without waiting."""
+        with self._changed:
+            self._begin()
+
+    def wait_until_ready(self) -> None:
+        """Wait for the connection.
+
+        Raises:
+            TrackingError: if the tracking store cannot be used.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready or self._failure is not None)
+            if self._failure is not None:
+                raise self._failure
+
+    def update(self, trials: Iterable[PlannedTrial]) -> None:
+        """Ask for trials to be brought up to date; this returns at once."""
+        ids = [trial.trial_id for trial in trials]
+        known = {i: k for i in ids if (k := self._knowledge.of(i)) != BELIEVE_THE_STORE}
+        self._say({"update": ids, "known": _to_json(known)})
+
+    @property
+    def waiting(self) -> int:
+        """Number of trials that MLflow did not have when the process last told."""
+        return self._waiting
+
+    def finish(self, trials: Iterable[PlannedTrial], patience_s: float) -> int:
+        """Write what MLflow lacks of trials that have ended; nothing can be asked for afterwards.
+
+        Args:
+            trials: those that have ended, in this run or before.
+            patience_s: how many seconds to go on trying after this call while requests fail.
+
+        Returns:
+            Number of trials that could not be written; all of them where the process has died too
+            often, since nobody knows then.
+
+        Raises:
+            TrackingError: if the tracking store could not be used from the first.
+        """
+        ids = [trial.trial_id for trial in trials]
+        self._say({"known": _to_json(self._knowledge.all())})
+        try:
+            return int(self._call("finish", trials=ids, patience_s=patience_s))
+        except TrackingError as error:
+            _log.warning("%s", error)
+            return len(ids)
+
+    def close_sweep(
+        self, status: str, artifacts: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        """Write the sweep's own run, and leave no other one open.
+
+        Raises:
+            TrackingError: if the tracking store cannot be used.
+        """
+        self._call("close_sweep", status=status, artifacts=dict(artifacts), tags=dict(tags))
+
+    def abandon(self, status: str) -> None:
+        """Leave no run open in MLflow where a sweep cannot go on; nothing where there is none."""
+        if self._process is None or self._failure is not None:
+            return
+        self._say({"drop": True})
+        try:
+            self.close_sweep(status, {}, {})
+        except TrackingError as error:
+            _log.warning("%s", error)
+        except BaseException:
+            # Stopped a second time: whoever does so waits for nothing, and MLflow can be mended.
+            self._process.kill()
+            raise
+
+    def end(self) -> None:
+        """End the process in order; nothing happens where there is none."""
+        with self._changed:
+            self._ending = True
+            process = self._process
+        if process is not None:
+            process.say({"end": True})
+            process.end()
+
+    def _begin(self) -> None:
+        database = self._location.database
+        self._process = _Process(self._receive, self._has_ended)
+        self._process.say(
+            {
+                "begin": {
+                    "store": self._store.uri,
+                    "uri": self._location.uri,
+                    "database": None if database is None else str(database),
+                    "ours": self._location.ours,
+                    "sweep": self._sweep,
+                    "known": _to_json(self._knowledge.all()),
+                }
+            }
+        )
+
+    def _say(self, message: Message) -> None:
+        with self._changed:
+            if self._process is not None:
+                self._process.say(message)
+
+    def _call(self, name: str, **arguments: Any) -> Any:
+        with self._changed:
+            while self._failure is None:
+                assert self._process is not None, "a writer must be started first"
+                self._calls += 1
+                number, process = self._calls, self._process
+                call = {"call": number, "name": name, "arguments": arguments}
+                process.say(call)
+                self._changed.wait_for(partial(self._is_settled, number, process))
+                answer = self._answers.pop(number, None)
+                # Without an answer the process has died; every call may be repeated.
+                if answer is None:
+                    continue
+                if "error" in answer:
+                    raise error_from_json(answer["error"])
+                return answer["value"]
+            raise self._failure
+
+    def _is_settled(self, number: int, process: _Process) -> bool:
+        failed = self._failure is not None
+        return number in self._answers or self._process is not process or failed
+
+    def _receive(self, message: Message) -> None:
+        with self._changed:
+            if "ready" in message:
+                self._ready = True
+            elif "failed" in message:
+                self._failure = error_from_json(message["failed"])
+            elif "waiting" in message:
+                self._waiting = int(message["waiting"])
+            elif "answer" in message:
+                self._answers[message["answer"]] = message
+            self._changed.notify_all()
+
+    def _has_ended(self, process: _Process, code: int) -> None:
+        with self._changed:
+            if self._ending or self._failure is not None:
+                pass
+            elif self._restarts < _RESTARTS:
+                _log.warning(
+                    "the process that writes to MLflow has ended (%d): starting it again", code
+                )
+                self._restarts += 1
+                self._begin()
+            else:
+                self._failure = TrackingError(
+                    "runs must be written to MLflow, but the process that writes them has ended "
+                    f"{self._restarts + 1} times, now with exit code {code} (-9: killed, perhaps "
+                    "for want of memory); the store has every result: run the same command again"
+                )
+                _log.warning("%s", self._failure)
+                self._process = None
+            self._changed.notify_all()
+
+
+def _to_json(known: Mapping[str, Known]) -> Message:
+    return {trial_id: value.to_json() for trial_id, value in known.items()}
