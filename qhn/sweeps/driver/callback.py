@@ -21,6 +21,8 @@ from qhn.sweeps.trial.messages import Answer
 
 _log = logging.getLogger(__name__)
 _PROGRESS_EVERY_S = 0.2
+# What Tune itself reads of a result once its callbacks have seen it.
+_TUNES_OWN = {"done", "training_iteration", "trial_id", "node_ip", "pid", "should_checkpoint"}
 #: How often a trial is begun anew after its process has died. More is no accident.
 RESTARTS = 3
 
@@ -77,10 +79,15 @@ class DriverCallback(Callback):  # type: ignore[misc]
         return {}
 
     def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         """A piece of work is done, or the trial is over, or it failed."""
-        answer = Answer.from_mapping(result["qhn"])
+        answer = Answer.from_json(result["qhn"])
+        over = bool(result["done"])
+        # Tune keeps the last result of every trial until the sweep ends, with an account of each
+        # number in it. Callbacks may change a result, and nobody asks for more of it.
+        for name in result.keys() - _TUNES_OWN:
+            del result[name]
         trial_id = answer.trial_id
         self._board.phase = "training"
         self.training_seconds += answer.seconds
@@ -93,7 +100,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
             self._fail(trial_id, answer.error)
         elif answer.finished:
             self._end(trial_id, answer.metrics)
-        elif result["done"]:
+        elif over:
             # The trial has not ended by itself: Tune's scheduler ends it here.
             self._stop(answer)
         else:

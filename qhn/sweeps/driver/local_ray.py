@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import os
@@ -33,7 +34,6 @@ _SETTINGS = {
 }
 # They miss files that Tune is told not to write, and advise to resume in Tune's way.
 _MISLED = ("ray.tune.analysis.experiment_analysis", "ray.tune.tune")
-_TURN_S = 0.0005
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _TOKEN = Path("~/.ray/auth_token")
 _PRIVATE = 0o077
@@ -78,9 +78,6 @@ def local_ray(
         import ray
     for name in _MISLED:
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Tune's loop and the tracking thread take turns: with Python's 5 ms each turn, both crawl.
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_S)
     try:
         with shield(), _secrets_kept():
             try:
@@ -101,8 +98,24 @@ def local_ray(
     finally:
         # Also undoes Tune's own handlers, which would swallow the next Ctrl-C.
         with shield():
-            sys.setswitchinterval(interval)
             ray.shutdown()
+
+
+def import_tune() -> None:
+    """Import Ray Tune, and what it imports later, without MLflow.
+
+    Tune counts which callbacks of its own are used, and imports all of them to do so. The one for
+    MLflow imports that: more than a second and a hundred MB for a process that has no use for it.
+    """
+    integration = "ray.air.integrations.mlflow"
+    if "mlflow" in sys.modules or integration in sys.modules:
+        return
+    # Read as "there is no such module" by whoever imports it meanwhile.
+    sys.modules["mlflow"] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module(integration)
+    finally:
+        del sys.modules["mlflow"]
 
 
 @contextmanager

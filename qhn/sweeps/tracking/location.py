@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,7 +25,7 @@ class TrackingLocation:
 
     uri: str
     database: Path | None = None
-    ours: bool = False
+    ours: bool = field(default=False, compare=False)
 
     @property
     def artifacts(self) -> Path | None:

@@ -107,7 +107,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return {
             "done": answer.is_over,
             "step": answer.step,
-            "qhn": answer.to_mapping(),
+            "qhn": answer.to_json(),
             **({} if score is None else {"qhn_score": score}),
         }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from qhn.sweeps.store import TrialError
 
@@ -41,12 +42,14 @@ class Answer:
         """Whether no further piece of work comes of this trial."""
         return self.finished or self.error is not None or self.store_error is not None
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Plain values: Tune copies and flattens results, and should meet no classes of ours."""
-        return asdict(self)
+    def to_json(self) -> str:
+        """One text: of every number in a result Tune keeps an account, for as long as it runs."""
+        return json.dumps(asdict(self))
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Read what `to_mapping` made."""
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` made."""
+        values = json.loads(text)
         error = values["error"]
-        return cls(**{**values, "error": None if error is None else TrialError(**error)})
+        values["error"] = None if error is None else TrialError(**error)
+        return cls(**{**values, "notes": tuple(values["notes"])})
