@@ -90,10 +90,35 @@ class _Sweep:
         return known.read(self.store, trial.trial_id)
 
     def open_runs(self) -> SweepRuns:
-        if self.location.ours and self.location.database is not None:
-            write_without_waiting(self.location.database)
-        former = {t.former_id: t.trial_id for t in self.plan.trials if t.former_id is not None}
-        return SweepRuns(self.location, self.plan.name, former)
+        return open_runs(self.location, self.plan, self.read)
+
+
+def open_runs(
+    location: TrackingLocation, plan: Plan, read: Callable[[PlannedTrial], TrialRecord]
+) -> SweepRuns:
+    """Open a sweep's runs as the writer does, in a process that writes nothing else.
+
+    Args:
+        location: the tracking store.
+        plan: of the sweep.
+        read: what the sweep knows of a trial.
+
+    Raises:
+        TrackingError: if the tracking store cannot be used.
+    """
+    if location.ours and location.database is not None:
+        write_without_waiting(location.database)
+    former = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
+    return SweepRuns(location, plan.name, former)
+
+
+def settle() -> None:
+    """Let Python look no more for garbage in what MLflow has imported, which lives to the end.
+
+    To look through it again and again takes a tenth of the time of a run.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _known(values: Message) -> dict[str, Known]:
@@ -180,10 +205,7 @@ class _Server:
             while self._calls.get() is not None:
                 pass
             return
-        # What MLflow has imported lives until the end: looking through it again and again for
-        # garbage costs a tenth of the time of a run.
-        gc.collect()
-        gc.freeze()
+        settle()
         self._driver.send({"ready": True})
         while (call := self._calls.get()) is not None:
             call()

@@ -1,0 +1,1 @@
+"""The parts of what a sweep does, each measured alone; see ``benchmarks/overhead.py``."""
