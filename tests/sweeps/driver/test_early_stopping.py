@@ -4,13 +4,10 @@ from types import SimpleNamespace
 
 from ray.tune.schedulers import TrialScheduler
 
-from qhn.sweeps.config import factory
 from qhn.sweeps.driver.early_stopping import GroupedAsha
-from qhn.sweeps.driver.run import _reader
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store
-from qhn.sweeps.trial.session import TrialSession
 
 SPEC = """
 name: r
@@ -76,20 +73,3 @@ def test_a_trial_whose_process_died_counts_once():
     (rungs,) = (bracket._rungs for bracket in scheduler._race(planned[0].config)._brackets)
     recorded = next(scores for milestone, scores in rungs if milestone == 10)
     assert recorded == {planned[0].trial_id: -0.9}
-
-
-def test_a_trial_that_may_still_be_stopped_is_shown_as_far_as_the_driver_has_heard():
-    """Another sweep has trained it to its end meanwhile, of which MLflow must not hear yet."""
-    store, (planned, *_) = open_store("memory://heard"), PLAN.trials
-    config = planned.config
-    with config.device.open(factory.ansatz(config)) as device:
-        session = TrialSession(config, factory.problem(config), device, store)
-        assert session.work(60.0).finished
-    heard = {planned.trial_id: 20}
-    read = _reader(store, {}, heard)
-    record = read(planned)
-    assert (record.history.steps, record.result) == ([0, 10, 20], None)
-    heard.clear()  # it is over for this sweep as well
-    record = read(planned)
-    assert record.history.steps[-1] == 100
-    assert record.result == store.result(planned.trial_id)
