@@ -25,7 +25,7 @@ class Problem:
     All arrays are plain and read-only, so that processes can share them in memory without a copy.
 
     Attributes:
-        dataset: the points.
+        dataset: the training and test points.
         network: the family of networks. Its N bits are the N qubits of the circuit.
         nll: mean negative log-likelihood of each network on the training points, in nats, shape
             ``(2^N,)``.

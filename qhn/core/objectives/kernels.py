@@ -1,8 +1,8 @@
 """The Gaussian kernel on bit strings, and the maximum mean discrepancy to the uniform prior.
 
 k(σ, σ') = exp(−‖σ − σ'‖² / (2h²)) is a product over bits. So its matrix K is the tensor product of
-N matrices [[1, c], [c, 1]] with c = exp(−1/(2h²)). With the uniform distribution u, MMD²(q, u) = (q
-− u)ᵀ K (q − u) (Gretton et al., JMLR 13, 2012; for hypernetworks arXiv 2506.05888).
+N matrices [[1, c], [c, 1]] with c = exp(−1/(2h²)). With the uniform distribution u,
+MMD²(q, u) = (q − u)ᵀ K (q − u) (Gretton et al., JMLR 13, 2012; for hypernetworks arXiv 2506.05888).
 """
 
 from __future__ import annotations

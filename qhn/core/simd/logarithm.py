@@ -46,8 +46,8 @@ def _repeated(value: int) -> Any:
 
 def _exponent_bits(builder: Any, bits: Any) -> Any:
     """Floor of log₂(x / √½) as an integer, from the bits of positive doubles x."""
-    # Positive doubles are ordered as their bits are. So this difference is the exponent of x,
-    # less one wherever the mantissa of x is below that of √½.
+    # The bits of √½ have the exponent −1 and some mantissa. Subtracting them adds 1 to the exponent
+    # of x, and borrows this 1 again if the mantissa of x is smaller than that of √½.
     return builder.ashr(builder.sub(bits, _repeated(_SQRT_HALF_BITS)), _repeated(52))
 
 

@@ -16,7 +16,6 @@ _FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512dq", "avx512vl", 
 @cache
 def processor_text() -> str:
     """The processor's name and its vector features, such as ``znver4 avx avx2 fma sse4.2``."""
-    # llvmlite takes a moment to import, and only results need it.
     from llvmlite import binding
 
     there = binding.get_host_cpu_features()

@@ -54,8 +54,8 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
     * ``collapse-to-prior``: the entropy is at least 0.98 N ln 2; or the training has come to rest
       at chance with a regulariser (λ > 0). The latter means that the gradient is flat now but was
       not before, and that the entropy is at least half of N ln 2. MMD² becomes small long before
-      the entropy is full: on moons, SELBO with λ = 1000 rests at chance with an entropy of 0.66 N
-      ln 2, and ELBO with λ = 10 with 0.92 N ln 2.
+      the entropy is full: on moons, SELBO with λ = 1000 rests at chance with an entropy of
+      0.66 N ln 2, and ELBO with λ = 10 with 0.92 N ln 2.
     * ``barren-plateau``: all reports from the first on are flat and at chance, with an entropy
       below 0.98 N ln 2. There never was a slope to follow.
     * ``collapse-to-string``: the entropy is at most −0.99 ln 0.99 − 0.01 ln 0.01 = 0.056 nats, the
