@@ -47,7 +47,6 @@ def alone(plan: Plan, folder: Path) -> dict[str, float]:
 
 def mlflow(plan: Plan, folder: Path) -> dict[str, float]:
     """Write the store of the sweep to a database of its own, with the writer's settings."""
-    # Beside a link to nothing: the location of a store's own database is what has the settings.
     from qhn.sweeps.tracking import tracking_location
     from qhn.sweeps.tracking.process import open_runs, settle
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from qhn.sweeps.driver.handlers import handlers_kept
 from qhn.sweeps.driver.lane import lanes_of
-from qhn.sweeps.driver.local_ray import available_cpus, import_tune, local_ray
+from qhn.sweeps.driver.local_ray import available_cpus, local_ray
 from qhn.sweeps.driver.neighbours import placed
 from qhn.sweeps.planning.machine import this_machine
 from qhn.sweeps.planning.plan import Plan
@@ -24,7 +24,6 @@ def run_nothing(plan: Plan, folder: Path) -> dict[str, float]:
         placed("overhead-tune", slots, slots) as place,
         local_ray(slots, most_alive, this_machine(), place.ray_folder, handlers_kept),
     ):
-        import_tune()
         from ray.tune import (
             CheckpointConfig,
             PlacementGroupFactory,

@@ -101,21 +101,29 @@ def local_ray(
             ray.shutdown()
 
 
-def import_tune() -> None:
-    """Import Ray Tune, and what it imports later, without MLflow.
+@contextmanager
+def tune_without_mlflow() -> Iterator[None]:
+    """Let Ray Tune run without importing MLflow into this process.
 
     Tune counts which callbacks of its own are used, and imports all of them to do so. The one for
     MLflow imports that: more than a second and a hundred MB for a process that has no use for it.
     """
-    integration = "ray.air.integrations.mlflow"
-    if "mlflow" in sys.modules or integration in sys.modules:
+    name = "ray.air.integrations.mlflow"
+    if "mlflow" in sys.modules or name in sys.modules:
+        yield
         return
     # Read as "there is no such module" by whoever imports it meanwhile.
     sys.modules["mlflow"] = None  # type: ignore[assignment]
     try:
-        importlib.import_module(integration)
+        importlib.import_module(name)
     finally:
         del sys.modules["mlflow"]
+    try:
+        yield
+    finally:
+        # A program that has called us may want to use it, with MLflow.
+        del sys.modules[name]
+        del sys.modules["ray.air.integrations"].mlflow
 
 
 @contextmanager

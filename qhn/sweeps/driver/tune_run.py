@@ -15,7 +15,7 @@ from qhn.core.errors import QhnError
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.lane import lanes_of
-from qhn.sweeps.driver.local_ray import import_tune, local_ray
+from qhn.sweeps.driver.local_ray import local_ray, tune_without_mlflow
 from qhn.sweeps.driver.neighbours import placed
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
@@ -93,7 +93,6 @@ def train(work: Work) -> Spent:
         local_ray(work.slots, most_alive, work.machine, ray_folder, work.shield),
     ):
         with work.shield():
-            import_tune()
             from ray.tune import (
                 CheckpointConfig,
                 PlacementGroupFactory,
@@ -170,7 +169,8 @@ def train(work: Work) -> Spent:
         )
         work.board.phase = "starting trials (a new machine compiles the engine first)"
         try:
-            tuner.fit()
+            with tune_without_mlflow():
+                tuner.fit()
         except Exception as error:
             own = _own_error(error)
             if own is None:

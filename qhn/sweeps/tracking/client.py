@@ -138,7 +138,11 @@ class WriterProcess:
             return None if self._process is None else self._process.process_id
 
     def start(self) -> None:
-        """Begin to connect, without waiting."""
+        """Begin to connect, without waiting.
+
+        Raises:
+            TrackingError: if no process can be started.
+        """
         with self._changed:
             self._begin()
 
@@ -146,11 +150,12 @@ class WriterProcess:
         """Wait for the connection.
 
         Raises:
-            TrackingError: if the tracking store cannot be used.
+            TrackingError: if the tracking store could not be used from the first; what goes wrong
+                later is no reason to end a sweep.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._ready or self._failure is not None)
-            if self._failure is not None:
+            if self._failure is not None and not self._ready:
                 raise self._failure
 
     def update(self, trials: Iterable[PlannedTrial]) -> None:
@@ -174,9 +179,6 @@ class WriterProcess:
         Returns:
             Number of trials that could not be written; all of them where the process has died too
             often, since nobody knows then.
-
-        Raises:
-            TrackingError: if the tracking store could not be used from the first.
         """
         ids = [trial.trial_id for trial in trials]
         self._say({"known": _to_json(self._knowledge.all())})
@@ -221,7 +223,13 @@ class WriterProcess:
 
     def _begin(self) -> None:
         database = self._location.database
-        self._process = _Process(self._receive, self._has_ended)
+        try:
+            self._process = _Process(self._receive, self._has_ended)
+        except OSError as error:
+            raise TrackingError(
+                "runs are written to MLflow by a process of their own, but it cannot be started: "
+                f"{error.strerror or error}; free memory, or end other processes"
+            ) from error
         self._process.say(
             {
                 "begin": {
@@ -276,23 +284,26 @@ class WriterProcess:
 
     def _has_ended(self, process: _Process, code: int) -> None:
         with self._changed:
-            if self._ending or self._failure is not None:
-                pass
-            elif self._restarts < _RESTARTS:
-                _log.warning(
-                    "the process that writes to MLflow has ended (%d): starting it again", code
-                )
-                self._restarts += 1
-                self._begin()
-            else:
-                self._failure = TrackingError(
-                    "runs must be written to MLflow, but the process that writes them has ended "
-                    f"{self._restarts + 1} times, now with exit code {code} (-9: killed, perhaps "
-                    "for want of memory); the store has every result: run the same command again"
-                )
-                _log.warning("%s", self._failure)
-                self._process = None
+            if not self._ending and self._failure is None:
+                self._replace(code)
             self._changed.notify_all()
+
+    def _replace(self, code: int) -> None:
+        """Start another process for one that has died, unless that was another one already."""
+        self._process = None
+        try:
+            if self._restarts == _RESTARTS:
+                raise TrackingError(
+                    "runs must be written to MLflow, but the process that writes them has ended "
+                    f"{_RESTARTS + 1} times, now with exit code {code} (-9: killed, perhaps for "
+                    "want of memory); the store has every result: run the same command again"
+                )
+            _log.warning("the process that writes to MLflow has ended (exit code %d)", code)
+            self._restarts += 1
+            self._begin()
+        except TrackingError as error:
+            _log.warning("%s", error)
+            self._failure = error
 
 
 def _to_json(known: Mapping[str, Known]) -> Message:

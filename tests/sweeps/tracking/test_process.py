@@ -155,7 +155,7 @@ def test_a_writer_that_is_killed_is_started_again_and_loses_nothing(sweep, ended
     assert writer.finish(sweep.trials, patience_s=60) == 0
     writer.close_sweep("FINISHED", {}, {})
     assert sweep.states() == ["FINISHED"] * 3
-    assert "has ended (-9)" in caplog.text
+    assert "has ended (exit code -9)" in caplog.text
 
 
 def test_a_writer_that_dies_again_leaves_runs_to_the_next_sweep(sweep, ended, caplog):
