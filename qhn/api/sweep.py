@@ -96,8 +96,9 @@ class Sweep:
         directory and output are afterwards as they were; meanwhile what any code of the process
         prints to the descriptors 1 and 2 goes to the log of the run, in the store's folder
         ``sweeps/NAME/logs``. Should one of Ray's own processes die, Ray ends the calling process at
-        once, without an exception. Finished trials are kept, and calling again goes on; where the
-        program must survive that, let it start ``qhn sweep run`` as a process of its own.
+        once (exit code 1), without an exception or a word. Everything saved until then is kept, and
+        calling again goes on; where the program must survive that, let it start ``qhn sweep run``
+        as a process of its own.
 
         Args:
             store: folder of results, logs and the default MLflow database; None for the one that
