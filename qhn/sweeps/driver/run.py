@@ -24,6 +24,7 @@ from qhn.sweeps.results.table import make_rows
 from qhn.sweeps.store import Store, TrialResult, results_digest
 from qhn.sweeps.store.local import run_folder
 from qhn.sweeps.tracking import Knowledge, TrackingLocation, WriterProcess
+from qhn.sweeps.tracking.note import resume_command, sweep_note
 
 Watch = Callable[[Board], AbstractContextManager[object]]
 _log = logging.getLogger(__name__)
@@ -161,7 +162,8 @@ def run_sweep(
             raise
         outcome = _outcome(plan, store, results, set(done), spent, started, slots, untracked)
         outcome = replace(outcome, notes=board.notes)
-        if not _close_sweep(writer, text, outcome) and not untracked:
+        note = sweep_note(plan, outcome.groups, resume_command(plan.name, store, location))
+        if not _close_sweep(writer, text, outcome, note) and not untracked:
             outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
     return outcome
 
@@ -228,8 +230,8 @@ def _outcome(
     return RunOutcome(summary, summarise(make_rows(plan.trials, results, errors)), failures)
 
 
-def _close_sweep(writer: WriterProcess, text: str, outcome: RunOutcome) -> bool:
-    """Write the sweep's own run; whether MLflow took it."""
+def _close_sweep(writer: WriterProcess, text: str, outcome: RunOutcome, note: str) -> bool:
+    """Write what is left of groups, and the sweep's own run; whether MLflow took it."""
     summary = outcome.summary
     incomplete = summary.failed or summary.untracked or summary.remaining
     status = "KILLED" if summary.interrupted else "FAILED" if incomplete else "FINISHED"
@@ -242,7 +244,7 @@ def _close_sweep(writer: WriterProcess, text: str, outcome: RunOutcome) -> bool:
         "qhn.results_digest": summary.results_digest,
     }
     try:
-        writer.close_sweep(status, artifacts, tags)
+        writer.close_sweep(status, artifacts, tags, note)
     except TrackingError as error:
         _log.warning("%s", error)
         return False

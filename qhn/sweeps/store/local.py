@@ -7,7 +7,13 @@ from pathlib import Path
 
 from qhn.core.errors import StoreError
 from qhn.sweeps.store.folder import FolderBackend
+from qhn.sweeps.store.opening import DEFAULT_STORE
 from qhn.sweeps.store.store import Store
+
+
+def default_folder() -> Path:
+    """Where everything lies that no option and no environment puts elsewhere."""
+    return Path(DEFAULT_STORE).expanduser()
 
 
 def local_folder(store: Store) -> Path:
@@ -53,4 +59,4 @@ def new_log(store: Store, sweep: str) -> Path:
 def _backend(store: Store) -> FolderBackend:
     if isinstance(store.backend, FolderBackend):
         return store.backend
-    return FolderBackend(Path.home() / ".qhn")
+    return FolderBackend(default_folder())

@@ -189,14 +189,26 @@ class WriterProcess:
             return len(ids)
 
     def close_sweep(
-        self, status: str, artifacts: Mapping[str, str], tags: Mapping[str, str]
+        self,
+        status: str,
+        artifacts: Mapping[str, str],
+        tags: Mapping[str, str],
+        note: str | None = None,
     ) -> None:
-        """Write the sweep's own run, and leave no other one open.
+        """Write the sweep's own run and what is left of groups, and leave no other run open.
+
+        Args:
+            status: of the sweep's run, in MLflow's words.
+            artifacts: texts beside the run, by name.
+            tags: of the run.
+            note: what the sweep came to, in Markdown; None for a sweep that has to be given up,
+                whose groups and description stay as they are.
 
         Raises:
             TrackingError: if the tracking store cannot be used.
         """
-        self._call("close_sweep", status=status, artifacts=dict(artifacts), tags=dict(tags))
+        arguments = {"status": status, "artifacts": dict(artifacts), "tags": dict(tags)}
+        self._call("close_sweep", **arguments, note=note)
 
     def abandon(self, status: str) -> None:
         """Leave no run open in MLflow where a sweep cannot go on; nothing where there is none."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_ANSWER = 10
 _SECONDS_OF_A_REQUEST = 20
+_DEFAULT_EXPERIMENT = "0"
 # A user's own choice of these stands.
 _SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 
@@ -32,8 +33,7 @@ def connect(location: TrackingLocation) -> MlflowClient:
     Raises:
         TrackingError: if a server does not answer or refuses, or if a database cannot be used.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
+    _set_environment()
     # The writer tries again by itself, and knows which requests may be repeated. MLflow's own
     # retries would make a second run where an answer is late, and hold an ending sweep for minutes.
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
@@ -45,6 +45,18 @@ def connect(location: TrackingLocation) -> MlflowClient:
     _leave_a_deleted_folder(Path("/"))
     with tracking_errors(location):
         return _client(location.uri)
+
+
+def connect_to_read(location: TrackingLocation) -> MlflowClient:
+    """Open a local database that is there already, without waiting for the right to write."""
+    _set_environment()
+    _leave_a_deleted_folder(Path("/"))
+    return _client(location.uri)
+
+
+def _set_environment() -> None:
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 def _leave_a_deleted_folder(folder: Path) -> None:
@@ -70,6 +82,14 @@ def _client(uri: str) -> MlflowClient:
     return client
 
 
+def _new_database(uri: str) -> None:
+    """Make the tables of a database, without the empty experiment that MLflow puts into it."""
+    client = _client(uri)
+    # Deleted as MLflow deletes, which leaves it to be restored: MLflow looks for this id whenever
+    # it opens a database, and would make it again where it is missing altogether.
+    client.delete_experiment(_DEFAULT_EXPERIMENT)
+
+
 def _open_database(location: TrackingLocation, database: Path) -> MlflowClient:
     with database_errors(location):
         database.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -77,7 +97,7 @@ def _open_database(location: TrackingLocation, database: Path) -> MlflowClient:
         # Two processes that make or migrate the same tables at once break each other.
         with FileLock(database.with_name(f"{database.name}.lock")):
             if not check_database(location):
-                make_database(database, _client)
+                make_database(database, _new_database)
             return _client(location.uri)
 
 

@@ -108,8 +108,7 @@ def open_runs(
     """
     if location.ours and location.database is not None:
         write_without_waiting(location.database)
-    former = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
-    return SweepRuns(location, plan.name, former)
+    return SweepRuns(location, plan, read)
 
 
 def settle() -> None:
@@ -221,10 +220,16 @@ class _Server:
         # What the driver has not heard of by now, it takes from the store.
         return self._writer.finish(self._trials(trials), patience_s)
 
-    def _close_sweep(self, status: str, artifacts: dict[str, str], tags: dict[str, str]) -> None:
+    def _close_sweep(
+        self,
+        status: str,
+        artifacts: dict[str, str],
+        tags: dict[str, str],
+        note: str | None = None,
+    ) -> None:
         # The writer's thread has ended by now, unless this comes after a drop.
         self._writer.close(0.0)
-        self._writer.close_sweep(status, artifacts, tags)
+        self._writer.close_sweep(status, artifacts, tags, note)
 
 
 def _in_words(error: Exception) -> QhnError:

@@ -136,9 +136,15 @@ class TrackingWriter:
         return self.close(patience_s)
 
     def close_sweep(
-        self, status: str, artifacts: Mapping[str, str], tags: Mapping[str, str]
+        self,
+        status: str,
+        artifacts: Mapping[str, str],
+        tags: Mapping[str, str],
+        note: str | None = None,
     ) -> None:
-        """Write the sweep's own run, and leave no other one open; the thread has ended by now.
+        """Write the sweep's own run and what is left of groups, and leave no other run open.
+
+        The thread has ended by now. The arguments are those of `SweepRuns.close`.
 
         Raises:
             TrackingError: if the tracking store cannot be used.
@@ -147,7 +153,7 @@ class TrackingWriter:
         # Also where all is over: a run may be left of a driver that was killed, whose file asked
         # for other trials.
         runs.interrupt()
-        runs.close_parent(status, artifacts, tags)
+        runs.close(status, artifacts, tags, note)
 
     def _work(self) -> None:
         try:

@@ -1,0 +1,159 @@
+"""One MLflow experiment: the few requests that the runs of a sweep are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from qhn.core.errors import TrackingError
+from qhn.sweeps.tracking.connection import connect
+from qhn.sweeps.tracking.database import PRIVATE_FOLDER
+from qhn.sweeps.tracking.failures import tracking_errors
+from qhn.sweeps.tracking.known_runs import ENDED, KnownRun
+from qhn.sweeps.tracking.location import TrackingLocation
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Param, RunTag
+
+# MLflow takes 1,000.
+_METRICS_PER_REQUEST = 800
+
+
+class Experiment:
+    """The experiment of one sweep; it is made where there is none.
+
+    Args:
+        location: the tracking store.
+        name: the sweep's name, which is its experiment's.
+
+    Attributes:
+        client: every request goes through it.
+        id: MLflow's id of the experiment.
+
+    Raises:
+        TrackingError: if the tracking store cannot be used, or the experiment was deleted.
+    """
+
+    def __init__(self, location: TrackingLocation, name: str) -> None:
+        self._location = location
+        self.client = connect(location)
+        with tracking_errors(location):
+            self.id, self._tags = self._find(name)
+
+    def _find(self, name: str) -> tuple[str, dict[str, str]]:
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            artifacts = self._location.artifacts
+            if artifacts is not None:
+                artifacts.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            place = None if artifacts is None else (artifacts / name).as_uri()
+            return str(self.client.create_experiment(name, artifact_location=place)), {}
+        if found.lifecycle_stage != "active":
+            raise TrackingError(
+                f"the MLflow experiment {name!r} was deleted; restore it with "
+                f"`mlflow experiments restore -x {found.experiment_id}`, or rename the sweep"
+            )
+        return str(found.experiment_id), dict(found.tags)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The experiment's own tags."""
+        return self._tags
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set those of the experiment's tags that are not so yet."""
+        for name, value in tags.items():
+            if self._tags.get(name) != value:
+                self.client.set_experiment_tag(self.id, name, value)
+                self._tags[name] = value
+
+    def create(self, tags: Mapping[str, str], start_ms: int | None) -> KnownRun:
+        """Make a run; where the answer is lost, there is a run that this process does not know."""
+        made = self.client.create_run(self.id, start_time=start_ms, tags=dict(tags))
+        info = made.info
+        return KnownRun(
+            info.run_id, info.artifact_uri, info.status, dict(tags), info.start_time, steps=set()
+        )
+
+    def log(
+        self,
+        run: KnownRun,
+        metrics: Iterable[tuple[str, float, int, int]] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write to a run in as few requests as MLflow allows.
+
+        Args:
+            run: that gets them.
+            metrics: name, value, time in milliseconds and step. Those of one step that follow each
+                other stay in one request, which is stored whole or not at all.
+            params: settings by name.
+            tags: values by name. They come with the last request, since they say what is there.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        first = [Param(*pair) for pair in (params or {}).items()]
+        last = [RunTag(*pair) for pair in (tags or {}).items()]
+        *requests, final = list(_in_requests([Metric(*point) for point in metrics])) or [[]]
+        for request in requests:
+            self._log(run, request, first, [])
+            first = []
+        if final or first or last:
+            self._log(run, final, first, last)
+            run.tags.update(tags or {})
+
+    def _log(
+        self, run: KnownRun, metrics: list[Metric], params: list[Param], tags: list[RunTag]
+    ) -> None:
+        self.client.log_batch(run.run_id, metrics=metrics, params=params, tags=tags)
+        run.has_metrics = run.has_metrics or bool(metrics)
+        if run.steps is not None:
+            run.steps.update(point.step for point in metrics)
+
+    def reopen(self, run: KnownRun) -> None:
+        """Let a run that has ended go on.
+
+        Tags of its former end stay until the next are written: a writer that is killed in between
+        must leave nothing that looks like a trial trained to its end.
+        """
+        self.client.update_run(run.run_id, status="RUNNING")
+        run.status, run.end_ms = "RUNNING", None
+
+    def end(self, run: KnownRun, status: str, end_ms: int | None) -> None:
+        """End a run; without a time, now."""
+        assert status in ENDED
+        self.client.set_terminated(run.run_id, status=status, end_time=end_ms)
+        run.status, run.end_ms = status, end_ms
+
+    def delete(self, run: KnownRun) -> None:
+        """Delete a run, as MLflow does it: it can be restored for a while."""
+        self.client.delete_run(run.run_id)
+
+    def write_artifact(self, run: KnownRun, name: str, text: str) -> None:
+        """Put a text beside a run."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        # The public `log_text` asks the store once more, for each run, where its artifacts are:
+        # 4.4 ms instead of 0.8 ms on SQLite, and two requests instead of one to a server.
+        repository = get_artifact_repository(run.artifact_uri, tracking_uri=self._location.uri)
+        with TemporaryDirectory() as folder:
+            path = Path(folder, name)
+            path.write_text(text, encoding="utf-8")
+            repository.log_artifact(str(path))
+
+
+def _in_requests(points: Iterable[Metric]) -> Iterable[list[Metric]]:
+    """Cut a list of metrics between steps, so that each part is as long as a request may be."""
+    request: list[Metric] = []
+    for _, row in groupby(points, key=lambda point: point.step):
+        of_step = list(row)
+        if request and len(request) + len(of_step) > _METRICS_PER_REQUEST:
+            yield request
+            request = []
+        request += of_step
+    if request:
+        yield request

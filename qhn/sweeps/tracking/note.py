@@ -1,0 +1,132 @@
+"""A sweep in words, in Markdown: what was run, what its groups came to, how to go on with it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from qhn.core.metrics import ACCURACIES, HEADLINE
+from qhn.sweeps.planning.factors import FactorTable, factor_table
+from qhn.sweeps.planning.plan import Plan
+from qhn.sweeps.results.statistics import GroupSummary, MeanInterval
+from qhn.sweeps.store import Store
+from qhn.sweeps.store.local import default_folder, local_folder
+from qhn.sweeps.tracking.location import TrackingLocation
+
+# MLflow refuses longer texts in some of its versions; the rest is for the line of links.
+_LONGEST = 4500
+_TEST = [metric.name for metric in ACCURACIES if metric.name.startswith("test_")]
+
+
+def sweep_note(plan: Plan, groups: Sequence[GroupSummary], resume: str | None) -> str:
+    """The description of a sweep, at most 4,500 characters long.
+
+    Args:
+        plan: of the sweep.
+        groups: those that have a result; where they are too many for the length, the best of each
+            data set are shown.
+        resume: the command that goes on with the sweep, if it is known.
+    """
+    configs = {trial.group_id: trial.config for trial in plan.trials}
+    table = factor_table(configs)
+    shared = ", ".join(f"{title} {value}" for title, value in table.shared.items())
+    counts = f"{len(plan.trials):,} trials in {len(configs):,} groups"
+    ends = [f"**What was run:** {counts}; all groups share {shared}."]
+    if resume is not None:
+        ends.append(f"**To go on, or to add what the sweep's file asks for:**\n\n    {resume}")
+    room = _LONGEST - sum(len(part) + 2 for part in ends)
+    text = (plan.description or "").strip()
+    if len(text) > room:
+        text = text[: max(0, room - 2)] + " …"
+    room -= len(text) + 2
+    parts = [text, ends[0], _results(groups, table, room), *ends[1:]]
+    return "\n\n".join(part for part in parts if part)
+
+
+def resume_command(name: str, store: Store, location: TrackingLocation) -> str:
+    """The command that goes on with a sweep from anywhere on this machine; without passwords."""
+    words = ["qhn", "sweep", "resume", name]
+    folder = local_folder(store)
+    if folder != default_folder():
+        words += ["--store", store.shown]
+    if location.database != folder / "mlflow.db":
+        words += ["--tracking-uri", location.shown]
+    return shlex.join(words)
+
+
+def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> str:
+    """The groups as a table that takes at most ``room`` characters; no text where none fits."""
+    ranked = _by_rank(groups)
+    titles = [*table.titles, "seeds", *(_short(name) for name in _TEST)]
+    head = [_line(titles), _line(["---"] * len(table.titles) + ["---:"] * (1 + len(_TEST)))]
+    lines = {
+        group.group_id: _line(
+            [table.cells[group.group_id].get(t, "") for t in table.titles]
+            + _numbers(group, best=rank == 0)
+        )
+        for group, rank in ranked
+    }
+    left_out = (
+        "The best groups of each data set; the others are in `summary.csv`, an artifact of the "
+        "sweep's own run."
+    )
+    words = (
+        "**Test accuracy, mean ± standard deviation over seeds**, the best *expected* accuracy of "
+        "each data set in bold:"
+    )
+    used = sum(len(line) + 1 for line in (words, left_out, *head)) + 4
+    shown = set()
+    # From rank to rank, so that no data set is left out for another one's losers.
+    for group, _ in sorted(ranked, key=lambda found: found[1]):
+        used += len(lines[group.group_id]) + 1
+        if used > room:
+            break
+        shown.add(group.group_id)
+    if not shown:
+        return ""
+    body = "\n".join([*head, *(lines[g.group_id] for g, _ in ranked if g.group_id in shown)])
+    parts = [words, body, *([] if len(shown) == len(ranked) else [left_out])]
+    return "\n\n".join(parts)
+
+
+def _by_rank(groups: Iterable[GroupSummary]) -> list[tuple[GroupSummary, int]]:
+    """Groups and their rank by accuracy within their data set, in the order of data sets."""
+    by_dataset = defaultdict(list)
+    for group in groups:
+        by_dataset[group.config.dataset].append(group)
+    return [
+        (group, rank)
+        for members in by_dataset.values()
+        for rank, group in enumerate(sorted(members, key=_accuracy, reverse=True))
+    ]
+
+
+def _accuracy(group: GroupSummary) -> float:
+    mean = group.intervals[HEADLINE].mean
+    return -math.inf if math.isnan(mean) else mean
+
+
+def _numbers(group: GroupSummary, best: bool) -> list[str]:
+    found = [str(group.trials)]
+    for name in _TEST:
+        text = _spread(group.intervals[name])
+        found.append(f"**{text}**" if best and name == HEADLINE else text)
+    return found
+
+
+def _spread(interval: MeanInterval) -> str:
+    if math.isnan(interval.mean):
+        return "–"
+    if math.isnan(interval.deviation):
+        return f"{interval.mean:.3f}"
+    return f"{interval.mean:.3f} ± {interval.deviation:.3f}"
+
+
+def _short(metric: str) -> str:
+    return metric.removeprefix("test_accuracy_").replace("_", " ")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
