@@ -196,7 +196,7 @@ class GroupRuns:
         return hashlib.sha256("\n".join(sorted(ends)).encode()).hexdigest()[:16]
 
     def _is_current(self, group: _Group, run: KnownRun) -> bool:
-        return run.tags.get(RESULTS_TAG) == self._digest(group)
+        return run.has_metrics and run.tags.get(RESULTS_TAG) == self._digest(group)
 
     def _run_of(self, group: _Group, start_ms: int | None) -> KnownRun:
         if group.uncertain:

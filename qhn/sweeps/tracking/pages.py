@@ -9,7 +9,7 @@ does not know it shows its usual columns.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlencode
 
 from qhn.core.metrics import ACCURACIES, HEADLINE
@@ -24,7 +24,9 @@ _LEADERBOARD = "leaderboard"
 # The page opens for language models unless the address or, in older versions, the tag says else.
 _KIND_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _MODEL_TRAINING = {"workflowType": "machine_learning"}
-_MOST_DATASETS, _MOST_COLUMNS = 10, 12
+_MOST_DATASETS = 10
+# Some versions of MLflow refuse longer tags of experiments.
+_LONGEST_TAG = 5000
 _TEST = [metric.name for metric in ACCURACIES if metric.name.startswith("test_")]
 _CURVES = [HEADLINE, "nll", "entropy", "gradient_norm"]
 _SECTION, _OTHERS = "qhn-groups", "qhn-all"
@@ -87,7 +89,15 @@ def page_links(plan: Plan, experiment: str, sweep_run: str) -> str:
 
 
 def _view(name: str, plan: Plan, search_filter: str) -> str:
-    widths = dict(_columns(plan))
+    """The value of a tag: as many columns of settings as there is room for."""
+    varying = _varying_settings(plan)
+    while len(text := _view_of(name, varying, search_filter)) > _LONGEST_TAG and varying:
+        varying.pop()
+    return text
+
+
+def _view_of(name: str, varying: Sequence[str], search_filter: str) -> str:
+    widths = dict(_columns(varying))
     state = {
         "searchFilter": search_filter,
         "orderByKey": _metric(HEADLINE),
@@ -111,7 +121,7 @@ def _view(name: str, plan: Plan, search_filter: str) -> str:
     return json.dumps({"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)})
 
 
-def _columns(plan: Plan) -> Iterator[tuple[str, int]]:
+def _columns(varying: Sequence[str]) -> Iterator[tuple[str, int]]:
     """Columns of the table and their widths in pixels, from left to right."""
     yield "attributes.`Run Name`", 300
     yield "runDateAndNestInfo", 110
@@ -121,7 +131,7 @@ def _columns(plan: Plan) -> Iterator[tuple[str, int]]:
     yield _metric(SEEDS), 60
     yield _metric(FAILED), 60
     yield f"tags.`{FLAGS_TAG}`", 160
-    yield from ((f"params.`{name}`", 120) for name in _varying_settings(plan)[:_MOST_COLUMNS])
+    yield from ((f"params.`{name}`", 120) for name in varying)
 
 
 def _varying_settings(plan: Plan) -> list[str]:
@@ -167,15 +177,9 @@ def _charts() -> Iterator[dict[str, object]]:
             "uuid": f"qhn-{name}",
             "metricKey": name,
             "selectedMetricKeys": [name],
-            "lineSmoothness": 0,
-            "scaleType": "linear",
-            "xAxisScaleType": "linear",
             "xAxisKey": "step",
-            "selectedXAxisMetricKey": "",
             "range": {},
             "yAxisKey": "metric",
-            "yAxisExpressions": [],
-            "ignoreOutliers": False,
             "useGlobalXaxisKey": True,
             "useGlobalLineSmoothing": True,
             **common,

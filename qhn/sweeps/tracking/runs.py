@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
@@ -163,6 +164,8 @@ class SweepRuns:
             for step, stamp, values in record.history.items()
             if step not in sent
             for name, value in values.items()
+            # MLflow would sort what is no number among the numbers.
+            if math.isfinite(value)
         ]
         self._experiment.log(run, points, params, tags)
         run.described = True

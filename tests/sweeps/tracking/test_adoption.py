@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from qhn.sweeps.tracking import SweepRuns
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-RACED = json.loads((Path(__file__).parents[2] / "golden" / "stored.json").read_text())["raced"]
+GOLDEN = Path(__file__).parents[2] / "golden"
+RACED = json.loads((GOLDEN / "stored.json").read_text())["raced"]
 # The golden file has its trials in the order of the plan, by the ids that f0fdd86 gave them.
 FORMER = list(RACED["trials"])
-TRIALS = make_plan(parse_spec(RACED["text"], "golden")).trials
+PLAN = make_plan(parse_spec(RACED["text"], "golden"))
+TRIALS = PLAN.trials
 BY_FORMER = {trial.former_id: trial for trial in TRIALS}
 NOW = {former: trial.trial_id for former, trial in BY_FORMER.items()}
 STOPPED = [former for former, trial in RACED["trials"].items() if trial["then"] == "stopped"]
@@ -60,6 +63,14 @@ def content(client, run):
     return info.run_id, info.status, info.end_time, tags, run.data.params, points
 
 
+def nothing(trial):
+    return TrialRecord(History(), None, None)
+
+
+def open_raced(location):
+    return SweepRuns(location, PLAN, nothing)
+
+
 def schema(database):
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(
@@ -90,7 +101,7 @@ def test_every_run_is_adopted_as_it_is(old_database, client):
     assert {*STOPPED, OPEN[0]} <= before.keys() <= set(FORMER)
     contents = {NOW[former]: content(client, run) for former, run in before.items()}
     for _ in range(2):
-        SweepRuns(old_database, "raced", NOW)
+        open_raced(old_database)
         after = trial_runs(client)
         assert {trial: content(client, run) for trial, run in after.items()} == contents
     assert len(runs_of(client)) == len(before) + 1  # the sweep's own
@@ -98,14 +109,15 @@ def test_every_run_is_adopted_as_it_is(old_database, client):
 
 
 def test_only_runs_of_trials_have_a_trial_id(old_database, client):
-    SweepRuns(old_database, "raced", NOW)
+    open_raced(old_database)
     for run in runs_of(client):
         assert ("qhn.trial_id" in run.data.tags) == (run.data.tags["qhn.kind"] == "trial")
 
 
 def test_without_former_ids_nothing_is_tagged_anew(old_database, client):
     before = set(trial_runs(client))
-    SweepRuns(old_database, "raced")
+    unaware = [replace(trial, former_id=None) for trial in PLAN.trials]
+    SweepRuns(old_database, replace(PLAN, trials=tuple(unaware)), nothing)
     assert set(trial_runs(client)) == before
 
 
@@ -115,7 +127,8 @@ def test_runs_of_sweeps_without_early_stopping_stay(old_database, client, sweep)
         return [content(client, run) for run in runs_of(client, sweep) if is_child(run)]
 
     before = contents()
-    SweepRuns(old_database, sweep)
+    text = json.loads((GOLDEN / "stored.json").read_text())[sweep]["text"]
+    SweepRuns(old_database, make_plan(parse_spec(text, "golden")), nothing)
     assert contents() == before
 
 
@@ -123,7 +136,7 @@ def test_a_trial_that_was_under_way_goes_on_in_its_run(old_database, client):
     former = OPEN[0]
     run = trial_runs(client)[former]
     had = client.get_metric_history(run.info.run_id, "nll")
-    runs = SweepRuns(old_database, "raced", NOW)
+    runs = open_raced(old_database)
     steps = [*(point.step for point in had), 20_000]
     trial = BY_FORMER[former]
     runs.project(trial, record(*steps, status="finished", trial_id=trial.trial_id))
@@ -144,7 +157,7 @@ def test_a_stop_of_this_sweep_stays_as_it_is(old_database, client):
     before = content(client, run)
     assert run.info.status == "FINISHED"
     steps = int(run.data.tags["qhn.stopped_early"])
-    runs = SweepRuns(old_database, "raced", NOW)
+    runs = open_raced(old_database)
     runs.project(BY_FORMER[former], record(0, steps, status="stopped", trial_id=NOW[former]))
     assert content(client, trial_runs(client)[NOW[former]]) == before
 
@@ -154,7 +167,7 @@ def test_a_stop_that_was_overtaken_becomes_a_finished_run(old_database, client):
     former = STOPPED[0]
     before = trial_runs(client)[former]
     stop = int(before.data.tags["qhn.stopped_early"])
-    runs = SweepRuns(old_database, "raced", NOW)
+    runs = open_raced(old_database)
     assert NOW[former] in runs.unfinished(set(NOW.values()))
     end = record(0, stop, stop + 250, status="finished", trial_id=NOW[former])
     runs.project(BY_FORMER[former], end)
@@ -164,7 +177,7 @@ def test_a_stop_that_was_overtaken_becomes_a_finished_run(old_database, client):
     assert run.data.tags["qhn.stopped_early"] == ""
     steps = [p.step for p in client.get_metric_history(run.info.run_id, "nll")]
     assert steps == sorted(set(steps)) and steps[-1] == stop + 250
-    again = SweepRuns(old_database, "raced", NOW)
+    again = open_raced(old_database)
     assert NOW[former] not in again.unfinished(set(NOW.values()))
 
 
@@ -178,7 +191,7 @@ def test_of_a_former_and_a_new_run_the_fuller_stays(old_database, client, fuller
     count = 1 if fuller == "former" else last // 250 + 2
     for number in range(count):
         client.log_metric(new.info.run_id, "objective", 0.5, step=number * 250)
-    SweepRuns(old_database, "raced", NOW)
+    open_raced(old_database)
     kept = trial_runs(client)
     assert former not in kept
     assert kept[NOW[former]].info.run_id == (old if fuller == "former" else new).info.run_id
@@ -188,6 +201,6 @@ def test_of_a_former_and_a_new_run_the_fuller_stays(old_database, client, fuller
 
 def test_a_trial_without_a_run_gets_one(old_database, client):
     missing = next(former for former in FORMER if former not in trial_runs(client))
-    runs = SweepRuns(old_database, "raced", NOW)
+    runs = open_raced(old_database)
     runs.project(BY_FORMER[missing], record(0, 250))
     assert NOW[missing] in trial_runs(client)

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from tracked_examples import open_runs
 
 from qhn.core.errors import TrackingError
 from qhn.sweeps.store import open_store
-from qhn.sweeps.tracking import SweepRuns, TrackingLocation, check_database, tracking_location
+from qhn.sweeps.tracking import TrackingLocation, check_database, tracking_location
 from qhn.sweeps.tracking.failures import tracking_errors
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -74,7 +75,7 @@ def test_a_damaged_database_is_to_be_deleted(old_database, damage):
     damage(old_database.database)
     one_message(
         old_database,
-        lambda: SweepRuns(old_database, "raced"),
+        lambda: open_runs(old_database, "raced"),
         "damaged",
         "delete it and run the same command again",
     )
@@ -83,15 +84,15 @@ def test_a_damaged_database_is_to_be_deleted(old_database, damage):
 def test_after_the_deletion_the_same_command_goes_on(old_database):
     truncate(old_database.database)
     with pytest.raises(TrackingError, match="delete it"):
-        SweepRuns(old_database, "raced")
+        open_runs(old_database, "raced")
     old_database.database.unlink()
-    assert SweepRuns(old_database, "raced").unfinished({"f" * 16}) == {"f" * 16}
+    assert open_runs(old_database, "raced").unfinished({"f" * 16}) == {"f" * 16}
 
 
 def test_an_empty_file_becomes_a_database(tmp_path):
     location = TrackingLocation(f"sqlite:///{tmp_path}/empty.db", tmp_path / "empty.db")
     location.database.touch()
-    SweepRuns(location, "fresh")
+    open_runs(location, "fresh")
     assert check_database(location)
 
 
@@ -103,8 +104,8 @@ def test_a_locked_database_is_to_be_waited_for(old_database, writable):
         one_message(
             impatient, lambda: check_database(impatient, writable), "locked", "wait", "end it"
         )
-        one_message(impatient, lambda: SweepRuns(impatient, "raced"), "locked")
-    SweepRuns(impatient, "raced")
+        one_message(impatient, lambda: open_runs(impatient, "raced"), "locked")
+    open_runs(impatient, "raced")
 
 
 def test_a_lock_during_a_run_is_said_in_the_same_words(old_database):
@@ -147,7 +148,7 @@ def test_an_unwritable_database_is_a_matter_of_permissions(old_database, refuse)
         location = TrackingLocation(f"sqlite:///{database}", database)
         with not_root(folder):
             with pytest.raises(TrackingError, match="mend the permissions") as caught:
-                SweepRuns(location, "raced")
+                open_runs(location, "raced")
             assert check_database(location, writable=False)
         folder.chmod(0o700)
     assert str(database) in str(caught.value)
@@ -171,38 +172,37 @@ def disk_of(pages):
 def test_a_full_disk_is_said_while_a_database_is_made(tmp_path):
     location = tracking_location(open_store(str(tmp_path)), f"sqlite:///{tmp_path}/mlflow.db")
     with disk_of(20):
-        one_message(location, lambda: SweepRuns(location, "new"), "is full", "free some space")
-    SweepRuns(location, "new")
+        one_message(location, lambda: open_runs(location, "new"), "is full", "free some space")
+    open_runs(location, "new")
     assert not list(tmp_path.glob("*.unfinished"))
 
 
 def test_a_full_disk_is_said_while_a_sweep_is_written(old_database):
+    # Under another name, since MLflow keeps connections by name: this one has no limit yet.
+    folder, name = old_database.database.parent, old_database.database.name
+    open_runs(TrackingLocation(f"sqlite:///{folder}/./{name}", old_database.database), "raced")
     with disk_of(1):  # No database shrinks: it keeps what it has and gets no page more.
-        runs = SweepRuns(old_database, "raced")
+        runs = open_runs(old_database, "raced")
         tags = {f"qhn.tag{number}": "x" * 5000 for number in range(90)}
-        one_message(
-            old_database, lambda: runs.close_parent("FINISHED", {}, tags), "is full", "free some"
-        )
+        one_message(old_database, lambda: runs.close("FINISHED", {}, tags), "is full", "free some")
 
 
 def test_a_database_that_is_deleted_during_a_run_is_missed(old_database):
-    runs = SweepRuns(old_database, "raced")
+    runs = open_runs(old_database, "raced")
     old_database.database.unlink()
-    one_message(
-        old_database, lambda: runs.close_parent("FINISHED", {}, {}), "moved or deleted while"
-    )
+    one_message(old_database, lambda: runs.close("FINISHED", {}, {}), "moved or deleted while")
 
 
 def test_a_database_of_a_newer_mlflow_asks_for_it(old_database):
     by_sql("UPDATE alembic_version SET version_num = 'fedcba987654'")(old_database.database)
     words = ("newer MLflow", "fedcba987654", "pip install --upgrade mlflow")
-    one_message(old_database, lambda: SweepRuns(old_database, "raced"), *words)
+    one_message(old_database, lambda: open_runs(old_database, "raced"), *words)
 
 
 def test_a_database_of_an_older_mlflow_names_the_command(old_database):
     by_sql("UPDATE alembic_version SET version_num = '728d730b5ebd'")(old_database.database)
     command = f"mlflow db upgrade {old_database.uri}"
-    one_message(old_database, lambda: SweepRuns(old_database, "raced"), "older MLflow", command)
+    one_message(old_database, lambda: open_runs(old_database, "raced"), "older MLflow", command)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_what_is_made_is_private_whatever_the_umask(tmp_path, monkeypatch):
     before = os.umask(0)
     try:
         location = tracking_location(open_store(str(store)))
-        SweepRuns(location, "private").close_parent("FINISHED", {"a.txt": "text"}, {})
+        open_runs(location, "private").close("FINISHED", {"a.txt": "text"}, {})
     finally:
         os.umask(before)
     assert mode(store) == 0o700
@@ -266,22 +266,23 @@ def test_what_is_made_is_private_whatever_the_umask(tmp_path, monkeypatch):
 
 def test_permissions_that_a_user_has_chosen_stay(old_database):
     old_database.database.chmod(0o660)
-    SweepRuns(old_database, "raced")
+    open_runs(old_database, "raced")
     assert mode(old_database.database) == 0o660
 
 
 _WITHOUT_A_FOLDER = """
 import os, sys
 from qhn.sweeps.store import open_store
-from qhn.sweeps.tracking import SweepRuns, tracking_location
+from qhn.sweeps.tracking import tracking_location
+from tracked_examples import open_runs
 
 store, moment = sys.argv[1:]
 if moment == "before":
     os.rmdir(os.getcwd())
-runs = SweepRuns(tracking_location(open_store(store)), "placeless")
+runs = open_runs(tracking_location(open_store(store)), "placeless")
 if moment == "after":
     os.rmdir(os.getcwd())
-runs.close_parent("FINISHED", {"a.txt": "text"}, {"qhn.trials": "0"})
+runs.close("FINISHED", {"a.txt": "text"}, {"qhn.trials": "0"})
 """
 
 
@@ -290,7 +291,7 @@ def test_a_working_directory_deleted_around_connecting_does_not_matter(tmp_path,
     place, store = tmp_path / "gone", tmp_path / "store"
     place.mkdir()
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+    environment["PYTHONPATH"] = f"{Path(__file__).parents[3]}:{Path(__file__).parent}"
     done = subprocess.run(
         [sys.executable, "-c", _WITHOUT_A_FOLDER, str(store), moment],
         cwd=place,

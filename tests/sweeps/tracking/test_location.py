@@ -1,8 +1,9 @@
 import pytest
+from tracked_examples import open_runs
 
 from qhn.core.errors import TrackingError
 from qhn.sweeps.store import open_store
-from qhn.sweeps.tracking import SweepRuns, tracking_location
+from qhn.sweeps.tracking import tracking_location
 
 
 def test_option_before_environment_before_store(tmp_path, monkeypatch):
@@ -71,7 +72,7 @@ def test_other_odd_letters_in_the_store_s_path_stay_in_it(tmp_path, monkeypatch)
     root.mkdir()
     store = open_store(str(root))
     location = tracking_location(store)
-    SweepRuns(location, "odd").close_parent("FINISHED", {"a.txt": "text"}, {})
+    open_runs(location, "odd").close("FINISHED", {"a.txt": "text"}, {})
     assert (root / "mlflow.db").stat().st_size > 0
     assert list(tmp_path.iterdir()) == [root]
     assert list((root / "artifacts").rglob("a.txt"))

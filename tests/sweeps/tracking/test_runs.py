@@ -5,86 +5,38 @@ import threading
 from contextlib import suppress
 
 import pytest
+from tracked_examples import (
+    Dying,
+    Killed,
+    history,
+    open_runs,
+    plan_of,
+    result,
+    runs_of,
+    steps_of,
+)
 
 from qhn.core.errors import TrackingError
 from qhn.core.metrics import BY_NAME
 from qhn.core.training.history import History
-from qhn.sweeps.planning.plan import make_plan
-from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import TrialError, TrialRecord, TrialResult, open_store
-from qhn.sweeps.tracking import SweepRuns, TrackingLocation, tracking_location
+from qhn.sweeps.store import TrialError, TrialRecord, open_store
+from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
-SPEC = """
-name: tracked
-datasets: [moons]
-objectives: [mle, {name: elbo, lambda: [1]}]
-seeds: 2
-"""
-TRIALS = make_plan(parse_spec(SPEC, "test")).trials
+TRIALS = plan_of("tracked").trials
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
-def history(*steps, first_stamp=1_700_000_000_000):
-    rows = History()
-    for number, step in enumerate(steps):
-        rows.append(step, first_stamp + number, dict.fromkeys(BY_NAME, step / 7))
-    return rows
-
-
-def result(trial, rows, **changes):
-    fields = {
-        "trial_id": trial.trial_id,
-        "status": "finished",
-        "steps": rows.steps[-1],
-        "metrics": rows.last(),
-        "flags": {"collapse-to-prior": 10},
-        "top_strings": ({"bits": "01", "probability": 0.75},),
-        "training_seconds": 0.5,
-        "started_ms": 1_700_000_000_000,
-        "finished_ms": 1_700_000_009_000,
-    }
-    return TrialResult(**(fields | changes))
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """One migrated database for all tests of this module: making one takes seconds."""
-    location = tracking_location(open_store(str(tmp_path_factory.mktemp("store"))), None)
-    SweepRuns(location, "warm")
-    return location
-
-
-@pytest.fixture
-def sweep(request):
-    return request.node.name.replace("[", "-").replace("]", "")
-
-
-@pytest.fixture
-def client(database):
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(tracking_uri=database.uri)
-
-
-def runs_of(client, sweep, kind):
-    experiment = client.get_experiment_by_name(sweep).experiment_id
-    return client.search_runs([experiment], f"tags.`qhn.kind` = '{kind}'")
-
-
-def steps_of(client, run):
-    return [point.step for point in client.get_metric_history(run.info.run_id, "nll")]
-
-
-def test_a_trial_becomes_one_run_below_its_parent(database, client, sweep):
-    runs, trial, rows = SweepRuns(database, sweep), TRIALS[1], history(0, 10, 20)
+def test_a_trial_becomes_one_run_below_its_group(database, client, sweep):
+    runs, trial, rows = open_runs(database, sweep), TRIALS[1], history(0, 10, 20)
     runs.project(trial, TrialRecord(rows, result(trial, rows), None))
-    (parent,), (child,) = runs_of(client, sweep, "sweep"), runs_of(client, sweep, "trial")
+    (parent,), (child,) = runs_of(client, sweep, "group"), runs_of(client, sweep, "trial")
     tags = child.data.tags
     assert tags["mlflow.parentRunId"] == parent.info.run_id
     assert tags["qhn.sweep"] == sweep
     assert tags["qhn.trial_id"] == trial.trial_id
-    assert tags["qhn.group"] == trial.group
+    assert (tags["qhn.group"], tags["qhn.group_id"]) == (trial.group, trial.group_id)
+    assert tags["mlflow.runName"] == "seed=0 elbo moons lambda=1"
     assert (tags["dataset"], tags["objective"], tags["device"]) == ("moons", "elbo", "exact")
     assert tags["qhn.flag.collapse-to-prior"] == "10"
     assert child.data.params["objective.lambda.value"] == "1.0"
@@ -100,7 +52,7 @@ def test_projecting_again_changes_nothing(database, client, sweep):
     trial, rows = TRIALS[0], history(0, 10)
     record = TrialRecord(rows, result(trial, rows), None)
     for _ in range(2):
-        runs = SweepRuns(database, sweep)
+        runs = open_runs(database, sweep)
         runs.project(trial, record)
         runs.project(trial, record)
     assert len(runs_of(client, sweep, "sweep")) == 1
@@ -111,10 +63,10 @@ def test_projecting_again_changes_nothing(database, client, sweep):
 
 def test_a_resumed_trial_goes_on_in_its_run(database, client, sweep):
     trial = TRIALS[0]
-    SweepRuns(database, sweep).project(trial, TrialRecord(history(0, 10), None, None))
+    open_runs(database, sweep).project(trial, TrialRecord(history(0, 10), None, None))
     # The checkpoint was lost with the machine: the same steps again, at other times.
     rows = history(0, 10, 20, first_stamp=1_800_000_000_000)
-    SweepRuns(database, sweep).project(trial, TrialRecord(rows, result(trial, rows), None))
+    open_runs(database, sweep).project(trial, TrialRecord(rows, result(trial, rows), None))
     (child,) = runs_of(client, sweep, "trial")
     assert steps_of(client, child) == [0, 10, 20]
     assert child.info.status == "FINISHED"
@@ -129,30 +81,12 @@ def test_a_killed_writer_leaves_no_gap_and_no_double(database, client, sweep, fa
     record = TrialRecord(rows, result(trial, rows), None)
     if failed_before:
         broken = TrialRecord(history(0), None, TrialError("no", "trace", 1_700_000_001_000))
-        SweepRuns(database, sweep).project(trial, broken)
+        open_runs(database, sweep).project(trial, broken)
 
-    class Killed(BaseException):
-        pass
-
-    class Dying:
-        """A client that dies after a number of requests."""
-
-        def __init__(self, requests):
-            self.left = requests
-
-        def __getattr__(self, name):
-            def call(*args, **kwargs):
-                if self.left == 0:
-                    raise Killed
-                self.left -= 1
-                return getattr(client, name)(*args, **kwargs)
-
-            return call
-
-    for requests in range(10):
-        runs = SweepRuns(database, sweep)
-        assert isinstance(runs._client, MlflowClient)
-        runs._client = Dying(requests)
+    for requests in range(15):
+        runs = open_runs(database, sweep)
+        assert isinstance(runs._experiment.client, MlflowClient)
+        runs._experiment.client = Dying(client, requests)
         try:
             runs.project(trial, record)
         except Killed:
@@ -165,12 +99,12 @@ def test_a_killed_writer_leaves_no_gap_and_no_double(database, client, sweep, fa
 def test_a_failed_trial_is_failed_until_it_is_mended(database, client, sweep):
     trial = TRIALS[0]
     broken = TrialRecord(history(0), None, TrialError("ValueError: no", "trace", 1_700_000_001_000))
-    SweepRuns(database, sweep).project(trial, broken)
+    open_runs(database, sweep).project(trial, broken)
     (child,) = runs_of(client, sweep, "trial")
     assert child.info.status == "FAILED"
     assert child.data.tags["qhn.error"] == "ValueError: no"
     rows = history(0, 10)
-    SweepRuns(database, sweep).project(trial, TrialRecord(rows, result(trial, rows), None))
+    open_runs(database, sweep).project(trial, TrialRecord(rows, result(trial, rows), None))
     (child,) = runs_of(client, sweep, "trial")
     assert child.info.status == "FINISHED"
     assert child.data.tags["qhn.error"] == ""
@@ -179,13 +113,13 @@ def test_a_failed_trial_is_failed_until_it_is_mended(database, client, sweep):
 def test_flags_of_a_failure_are_shown_until_it_is_mended(database, client, sweep):
     trial, flags = TRIALS[0], {"exploding-gradient": 10, "collapse-to-prior": 0}
     error = TrialError("training diverged", "", 1_700_000_001_000, flags)
-    SweepRuns(database, sweep).project(trial, TrialRecord(history(0), None, error))
+    open_runs(database, sweep).project(trial, TrialRecord(history(0), None, error))
     (child,) = runs_of(client, sweep, "trial")
     assert child.data.tags["qhn.flag.exploding-gradient"] == "10"
     assert child.data.tags["qhn.flag.collapse-to-prior"] == "0"
     rows = history(0, 10)
     mended = result(trial, rows, flags={"collapse-to-prior": 10})
-    SweepRuns(database, sweep).project(trial, TrialRecord(rows, mended, None))
+    open_runs(database, sweep).project(trial, TrialRecord(rows, mended, None))
     (child,) = runs_of(client, sweep, "trial")
     assert child.data.tags["qhn.flag.exploding-gradient"] == ""
     assert child.data.tags["qhn.flag.collapse-to-prior"] == "10"
@@ -195,7 +129,7 @@ def test_metrics_that_a_history_does_not_have_are_not_logged(database, client, s
     rows = History()
     for step in (0, 10):
         rows.append(step, 1_700_000_000_000 + step, {"objective": 0.5, "nll": 0.25})
-    runs = SweepRuns(database, sweep)
+    runs = open_runs(database, sweep)
     runs.project(TRIALS[0], TrialRecord(rows, result(TRIALS[0], rows), None))
     (child,) = runs_of(client, sweep, "trial")
     assert child.data.metrics == {"objective": 0.5, "nll": 0.25}
@@ -203,38 +137,40 @@ def test_metrics_that_a_history_does_not_have_are_not_logged(database, client, s
 
 
 def test_an_interrupted_sweep_leaves_no_open_run(database, client, sweep):
-    runs = SweepRuns(database, sweep)
+    runs = open_runs(database, sweep)
     runs.project(TRIALS[0], TrialRecord(history(0), None, None))
     runs.interrupt()
-    runs.close_parent("KILLED", {"summary.csv": "a\n"}, {"qhn.trials": "4"})
+    runs.close("KILLED", {"summary.csv": "a\n"}, {"qhn.trials": "4"})
     assert [run.info.status for run in runs_of(client, sweep, "trial")] == ["KILLED"]
     (parent,) = runs_of(client, sweep, "sweep")
     assert parent.info.status == "KILLED"
     assert parent.data.tags["qhn.trials"] == "4"
     rows = history(0, 10)
-    again = SweepRuns(database, sweep)
+    again = open_runs(database, sweep)
     again.project(TRIALS[0], TrialRecord(rows, result(TRIALS[0], rows), None))
     assert [run.info.status for run in runs_of(client, sweep, "trial")] == ["FINISHED"]
 
 
-def test_not_a_number_is_logged(database, client, sweep):
+def test_what_is_no_number_is_not_logged(database, client, sweep):
+    """MLflow would sort it among the numbers; a metric of another version reads as NaN."""
     rows = History()
-    rows.append(0, 1_700_000_000_000, dict.fromkeys(BY_NAME, float("nan")))
-    SweepRuns(database, sweep).project(TRIALS[0], TrialRecord(rows, None, None))
+    values = dict.fromkeys(BY_NAME, 0.5)
+    rows.append(0, 1_700_000_000_000, values | {"nll": float("nan"), "kl": float("inf")})
+    open_runs(database, sweep).project(TRIALS[0], TrialRecord(rows, None, None))
     (child,) = runs_of(client, sweep, "trial")
-    assert steps_of(client, child) == [0]
+    assert child.data.metrics == {n: 0.5 for n in values if n not in ("nll", "kl")}
 
 
 def test_a_deleted_experiment_says_how_to_restore_it(database, client, sweep):
-    client.delete_experiment(SweepRuns(database, sweep).experiment_id)
+    client.delete_experiment(open_runs(database, sweep).experiment_id)
     with pytest.raises(TrackingError, match="mlflow experiments restore"):
-        SweepRuns(database, sweep)
+        open_runs(database, sweep)
 
 
 @pytest.mark.parametrize("uri", ["nonsense://somewhere", "file:///tmp/qhn-file-store"])
 def test_unusable_tracking_stores_are_one_message(uri):
     with pytest.raises(TrackingError, match="must be usable"):
-        SweepRuns(TrackingLocation(uri), "anything")
+        open_runs(TrackingLocation(uri), "anything")
 
 
 def test_a_silent_server_is_one_message():
@@ -242,7 +178,7 @@ def test_a_silent_server_is_one_message():
         unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         uri = f"http://user:secret@127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(TrackingError, match="must answer") as caught:
-            SweepRuns(TrackingLocation(uri), "anything")
+            open_runs(TrackingLocation(uri), "anything")
     assert "secret" not in str(caught.value)
 
 
@@ -259,7 +195,7 @@ def test_a_password_is_in_no_message():
         thread = threading.Thread(target=break_off, daemon=True)
         thread.start()
         with pytest.raises(TrackingError, match="MLflow says: ") as caught:
-            SweepRuns(TrackingLocation(uri), "anything")
+            open_runs(TrackingLocation(uri), "anything")
         server.shutdown(socket.SHUT_RDWR)
     thread.join()
     assert "secret" not in str(caught.value)
@@ -278,9 +214,9 @@ def test_a_database_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
     location = tracking_location(open_store(str(tmp_path)), None)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(MlflowClient, "search_experiments", die)
-        SweepRuns(location, "made")
+        open_runs(location, "made")
     assert not location.database.exists()
-    assert SweepRuns(location, "made").unfinished({"f" * 16}) == {"f" * 16}
+    assert open_runs(location, "made").unfinished({"f" * 16}) == {"f" * 16}
 
 
 def test_a_run_whose_making_was_never_answered_is_found(database, client, sweep):
@@ -302,8 +238,8 @@ def test_a_run_whose_making_was_never_answered_is_found(database, client, sweep)
 
     trial, rows = TRIALS[0], history(0, 10)
     record = TrialRecord(rows, result(trial, rows), None)
-    runs = SweepRuns(database, sweep)
-    runs._client = Breaking()
+    runs = open_runs(database, sweep)
+    runs._experiment.client = Breaking()
     with pytest.raises(TrackingError, match="reset by peer"):
         runs.project(trial, record)
     runs.project(trial, record)
@@ -315,11 +251,11 @@ def test_a_run_whose_making_was_never_answered_is_found(database, client, sweep)
 def test_of_two_runs_of_a_trial_the_fuller_stays(database, client, sweep):
     """A request that was repeated on its way, by a proxy say, has made a second run."""
     trial, rows = TRIALS[0], history(0, 10)
-    runs = SweepRuns(database, sweep)
+    runs = open_runs(database, sweep)
     runs.project(trial, TrialRecord(rows, None, None))
     (full,) = runs_of(client, sweep, "trial")
     client.create_run(runs.experiment_id, tags=full.data.tags)
-    again = SweepRuns(database, sweep)
+    again = open_runs(database, sweep)
     again.project(trial, TrialRecord(rows, result(trial, rows), None))
     (child,) = runs_of(client, sweep, "trial")
     assert child.info.run_id == full.info.run_id

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import requests
+from mlflow.tracking import MlflowClient
 
 from qhn.core.metrics import BY_NAME
 from qhn.core.training.history import History
@@ -18,7 +19,8 @@ from qhn.sweeps.store import TrialResult, open_store, read_record
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, TrackingWriter
 
 SPEC = "{name: served, datasets: [moons], objectives: [mle], seeds: 4}"
-TRIALS = make_plan(parse_spec(SPEC, "test")).trials
+PLAN = make_plan(parse_spec(SPEC, "test"))
+TRIALS = PLAN.trials
 _LIMIT_S = 90
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -89,11 +91,11 @@ def finish(store, trial):
 def test_an_outage_loses_nothing_and_doubles_nothing(server, tmp_path):
     store = open_store(str(tmp_path / "store"))
     location = TrackingLocation(server.uri)
-    writer = TrackingWriter(
-        lambda: SweepRuns(location, "served"),
-        lambda trial: read_record(store, trial.trial_id),
-        first_wait_s=0.1,
-    )
+
+    def read(trial):
+        return read_record(store, trial.trial_id)
+
+    writer = TrackingWriter(lambda: SweepRuns(location, PLAN, read), read, first_wait_s=0.1)
     writer.start()
     runs = writer.wait_until_ready()
     finish(store, TRIALS[0])
@@ -109,14 +111,15 @@ def test_an_outage_loses_nothing_and_doubles_nothing(server, tmp_path):
     assert writer.waiting > 0
     server.start()
     assert writer.close(patience_s=_LIMIT_S) == 0
-    again = SweepRuns(location, "served")
+    again = SweepRuns(location, PLAN, read)
+    client = MlflowClient(tracking_uri=server.uri)
     assert again.unfinished({trial.trial_id for trial in TRIALS}) == set()
-    found = again._client.search_runs([again.experiment_id], "tags.`qhn.kind` = 'trial'")
+    found = client.search_runs([again.experiment_id], "tags.`qhn.kind` = 'trial'")
     assert sorted(run.data.tags["qhn.trial_id"] for run in found) == sorted(
         trial.trial_id for trial in TRIALS
     )
     for run in found:
-        points = again._client.get_metric_history(run.info.run_id, "nll")
+        points = client.get_metric_history(run.info.run_id, "nll")
         assert [point.step for point in points] == [0, 10]
-    (artifact,) = again._client.list_artifacts(found[0].info.run_id)
+    (artifact,) = client.list_artifacts(found[0].info.run_id)
     assert artifact.path == "posterior.csv"
