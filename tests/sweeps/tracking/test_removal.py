@@ -3,7 +3,10 @@
 import pytest
 
 from qhn.core.errors import TrackingError
-from qhn.sweeps.store import open_store
+from qhn.core.training.history import History
+from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import TrialRecord, open_store
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation, tracking_location
 from qhn.sweeps.tracking import removal as module
 from qhn.sweeps.tracking.removal import remove_experiment
@@ -19,9 +22,14 @@ def location(tmp_path_factory):
     return found
 
 
+def nothing(trial):
+    return TrialRecord(History(), None, None)
+
+
 def track(location, sweep):
-    runs = SweepRuns(location, sweep)
-    runs.close_parent("FINISHED", {"sweep.yaml": "name: x"}, {})
+    plan = make_plan(parse_spec(f"{{name: {sweep}, datasets: moons, objectives: mle, seeds: 1}}"))
+    runs = SweepRuns(location, plan, nothing)
+    runs.close("FINISHED", {"sweep.yaml": "name: x"}, {})
     return runs.experiment_id
 
 
