@@ -48,7 +48,7 @@ def alone(plan: Plan, folder: Path) -> dict[str, float]:
 def mlflow(plan: Plan, folder: Path) -> dict[str, float]:
     """Write the store of the sweep to a database of its own, with the writer's settings."""
     from qhn.sweeps.tracking import tracking_location
-    from qhn.sweeps.tracking.process import open_runs, settle
+    from qhn.sweeps.tracking.opening import open_runs, settle
 
     store = open_store(str(folder / "store"))
     location = tracking_location(open_store(str(folder / "mlflow")))
@@ -56,7 +56,7 @@ def mlflow(plan: Plan, folder: Path) -> dict[str, float]:
     settle()
     for trial in plan.trials:
         runs.project(trial, read_record(store, trial.trial_id))
-    runs.close_parent("FINISHED", {}, {})
+    runs.close("FINISHED", {}, {})
     return {}
 
 

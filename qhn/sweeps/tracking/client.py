@@ -3,100 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
-import queue
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store
+from qhn.sweeps.tracking.child import Child
 from qhn.sweeps.tracking.known import BELIEVE_THE_STORE, Knowledge, Known
 from qhn.sweeps.tracking.location import TrackingLocation
-from qhn.sweeps.tracking.wire import Message, decode, encode, error_from_json
+from qhn.sweeps.tracking.wire import Message, error_from_json
 
 _log = logging.getLogger(__name__)
-# -P: the working directory is no place for modules, and need not even exist.
-_COMMAND = (sys.executable, "-P", "-m", "qhn.sweeps.tracking.process")
-_SECONDS_TO_END = 30.0
 #: How often a writer that died is started again. What kills it twice will kill it a third time.
 _RESTARTS = 1
-
-
-class _Process:
-    """One writer's process, and the two threads that talk to it.
-
-    Neither sending nor receiving holds the caller up: Tune's loop must not wait for a pipe.
-
-    Args:
-        received: called for each message, in a thread.
-        ended: called once, with the exit code, when the process is there no more.
-    """
-
-    def __init__(
-        self, received: Callable[[Message], None], ended: Callable[[_Process, int], None]
-    ) -> None:
-        # An inherited run id would override parents in MLflow.
-        environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
-        self._process = subprocess.Popen(
-            _COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            # Ctrl-C at a terminal reaches all that belongs to its session; the writer ends when
-            # the driver has had its last word.
-            start_new_session=True,
-        )
-        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._received = received
-        self._ended = ended
-        self._sender = threading.Thread(target=self._send, name="qhn-to-writer", daemon=True)
-        self._receiver = threading.Thread(target=self._receive, name="qhn-writer", daemon=True)
-        self._sender.start()
-        self._receiver.start()
-
-    @property
-    def process_id(self) -> int:
-        return self._process.pid
-
-    def say(self, message: Message) -> None:
-        self._outgoing.put(encode(message))
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def end(self) -> None:
-        """Wait for the process, which was told to end; one that does not is killed."""
-        self._outgoing.put(None)
-        try:
-            self._process.wait(_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        self._receiver.join()
-
-    def _send(self) -> None:
-        stream = self._process.stdin
-        assert stream is not None
-        # Where nobody reads any more, `_receive` notices the end.
-        with suppress(OSError), stream:
-            while (line := self._outgoing.get()) is not None:
-                stream.write(line)
-                stream.flush()
-
-    def _receive(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None
-        with stream:
-            for line in stream:
-                self._received(decode(line))
-        code = self._process.wait()
-        self._outgoing.put(None)
-        self._ended(self, code)
 
 
 class WriterProcess:
@@ -122,7 +44,7 @@ class WriterProcess:
         self._knowledge = knowledge
         self._changed = threading.Condition()
         # What follows belongs to the condition.
-        self._process: _Process | None = None
+        self._process: Child | None = None
         self._restarts = 0
         self._ready = False
         self._failure: QhnError | None = None
@@ -236,7 +158,7 @@ class WriterProcess:
     def _begin(self) -> None:
         database = self._location.database
         try:
-            self._process = _Process(self._receive, self._has_ended)
+            self._process = Child(self._receive, self._has_ended)
         except OSError as error:
             raise TrackingError(
                 "runs are written to MLflow by a process of their own, but it cannot be started: "
@@ -278,7 +200,7 @@ class WriterProcess:
                 return answer["value"]
             raise self._failure
 
-    def _is_settled(self, number: int, process: _Process) -> bool:
+    def _is_settled(self, number: int, process: Child) -> bool:
         failed = self._failure is not None
         return number in self._answers or self._process is not process or failed
 
@@ -294,7 +216,7 @@ class WriterProcess:
                 self._answers[message["answer"]] = message
             self._changed.notify_all()
 
-    def _has_ended(self, process: _Process, code: int) -> None:
+    def _has_ended(self, process: Child, code: int) -> None:
         with self._changed:
             if not self._ending and self._failure is None:
                 self._replace(code)

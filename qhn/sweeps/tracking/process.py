@@ -8,7 +8,6 @@ driver says so, and promptly when the driver is gone.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import queue
@@ -25,9 +24,9 @@ from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.planning.plan import Plan, PlannedTrial, make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store, TrialRecord, open_store
-from qhn.sweeps.tracking.haste import write_without_waiting
 from qhn.sweeps.tracking.known import BELIEVE_THE_STORE, Known
 from qhn.sweeps.tracking.location import TrackingLocation
+from qhn.sweeps.tracking.opening import open_runs, settle
 from qhn.sweeps.tracking.runs import SweepRuns
 from qhn.sweeps.tracking.wire import Message, decode, encode, error_to_json
 from qhn.sweeps.tracking.writer import TrackingWriter
@@ -91,33 +90,6 @@ class _Sweep:
 
     def open_runs(self) -> SweepRuns:
         return open_runs(self.location, self.plan, self.read)
-
-
-def open_runs(
-    location: TrackingLocation, plan: Plan, read: Callable[[PlannedTrial], TrialRecord]
-) -> SweepRuns:
-    """Open a sweep's runs as the writer does, in a process that writes nothing else.
-
-    Args:
-        location: the tracking store.
-        plan: of the sweep.
-        read: what the sweep knows of a trial.
-
-    Raises:
-        TrackingError: if the tracking store cannot be used.
-    """
-    if location.ours and location.database is not None:
-        write_without_waiting(location.database)
-    return SweepRuns(location, plan, read)
-
-
-def settle() -> None:
-    """Let Python look no more for garbage in what MLflow has imported, which lives to the end.
-
-    To look through it again and again takes a tenth of the time of a run.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _known(values: Message) -> dict[str, Known]:

@@ -48,15 +48,18 @@ class Sweep:
     def __init__(self, store, location, name):
         self.store, self.location, self.name = store, location, name
         self.text = SPEC.format(name)
-        self.trials = make_plan(parse_spec(self.text)).trials
+        self.plan = make_plan(parse_spec(self.text))
+        self.trials = self.plan.trials
+
+    def read(self, trial):
+        return read_record(self.store, trial.trial_id)
 
     def process(self, location=None):
         return WriterProcess(location or self.location, self.store, self.text, Knowledge({}, {}))
 
     def thread(self, location=None):
         return TrackingWriter(
-            lambda: SweepRuns(location or self.location, self.name),
-            lambda trial: read_record(self.store, trial.trial_id),
+            lambda: SweepRuns(location or self.location, self.plan, self.read), self.read
         )
 
     def runs(self, kind="trial"):
@@ -75,7 +78,8 @@ def place(tmp_path_factory):
     """A store with its database: making one takes seconds."""
     store = open_store(str(tmp_path_factory.mktemp("store")))
     location = tracking_location(store)
-    SweepRuns(location, "warm")
+    warm = make_plan(parse_spec(SPEC.format("warm")))
+    SweepRuns(location, warm, lambda trial: read_record(store, trial.trial_id))
     return store, location
 
 
@@ -222,7 +226,8 @@ from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store, read_record
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
-from qhn.sweeps.tracking.process import open_runs
+import qhn.sweeps.tracking.process
+from qhn.sweeps.tracking.opening import open_runs
 
 store, plan = open_store(sys.argv[1]), make_plan(parse_spec(sys.argv[2]))
 own = tracking_location(store)
