@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from qhn.sweeps.driver.local_ray import available_cpus
+
 _SAMPLE_EVERY_S = 0.2
 #: Asking for a process's own pages makes the kernel look at each: dear, so not every time.
 _MEMORY_EVERY = 5
@@ -91,7 +93,8 @@ def run_part(part: str, file: Path, folder: Path) -> Measured:
     account = folder / f"{part}.json"
     if part == "sweep":
         command = ["qhn.cli", "sweep", "run", str(file), "--store", str(folder / "store")]
-        command += ["--summary", str(account)]
+        # Every core, whatever else runs: a sweep beside others would take what they leave.
+        command += ["--summary", str(account), "--cpus", str(available_cpus())]
     else:
         command = ["orchestration.parts", part, str(file), str(folder), str(account)]
     begin = time.monotonic()
