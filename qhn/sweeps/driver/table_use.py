@@ -39,10 +39,13 @@ class TableUse:
 
     def coming(self, trial: PlannedTrial) -> None:
         """Begin to make the table of a trial that is about to be handed over."""
-        # Asked for again by the trial itself, so that nothing needs to wait here. Repeating the
-        # request costs a message, and heals a keeper that was started again.
-        self._living.setdefault(trial.config.problem_key, self._size(trial))
-        self._tables.prepare.remote(trial.config.problem_key, trial.config.to_json())
+        key = trial.config.problem_key
+        if key in self._living:
+            return
+        # The trial asks for it again by itself, so that nothing needs to wait here, and a keeper
+        # that was started again makes it anew.
+        self._living[key] = self._size(trial)
+        self._tables.prepare.remote(key, trial.config.to_json())
 
     def over(self, trial: PlannedTrial) -> None:
         """A trial is over, however it ended; told twice it counts once."""
