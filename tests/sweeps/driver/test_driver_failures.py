@@ -144,6 +144,7 @@ def test_ray_listens_on_this_machine_alone_and_keeps_its_secrets(qhn, tmp_path):
         "lock",
         "progress.json",
         "logs",
+        "tracking",
     }
 
 
