@@ -111,7 +111,7 @@ def _knows(revision: str) -> bool:
     """Whether the installed MLflow has the migration to a revision.
 
     The place of its migrations is the one private thing of MLflow's that this package relies on,
-    apart from the artifact repository in `runs`; where it is not found, every revision is known.
+    apart from the artifact repository in `experiment`; where it is not found, every revision is known.
     """
     spec = find_spec("mlflow")
     if spec is None or spec.origin is None:

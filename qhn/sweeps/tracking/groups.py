@@ -16,6 +16,7 @@ from qhn.sweeps.tracking.experiment import Experiment
 from qhn.sweeps.tracking.group_content import Member, group_points, group_tags, member_of
 from qhn.sweeps.tracking.known_runs import ENDED, FINISHED, KnownRun, find_group
 from qhn.sweeps.tracking.names import (
+    COLOUR_TAG,
     GROUP_ID_TAG,
     GROUP_TAG,
     KIND_TAG,
@@ -24,6 +25,7 @@ from qhn.sweeps.tracking.names import (
     RESULTS_TAG,
     SWEEP_TAG,
     TRIAL_TAG,
+    colour,
     group_names,
     source_tags,
     trial_name,
@@ -226,6 +228,7 @@ class GroupRuns:
             "dataset": trial.config.dataset.name,
             "objective": trial.config.objective.name,
             "device": trial.config.device.name,
+            COLOUR_TAG: colour([*self._groups].index(group.group_id)),
         }
         group.uncertain = True
         run = self._experiment.create(tags | group.names, start_ms)

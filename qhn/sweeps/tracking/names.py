@@ -17,6 +17,14 @@ GROUP_ID_TAG, GROUP_TAG = "qhn.group_id", "qhn.group"
 RESULTS_TAG = "qhn.results"
 # MLflow's own.
 PARENT_TAG, NAME_TAG, NOTE_TAG = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
+COLOUR_TAG = "mlflow.runColor"
+# Ten hues, then dark and light ones: twenty groups, as many as a chart shows, differ.
+_COLOURS = (
+    *("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e"),
+    *("#17becf", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22"),
+    *("#0b3c5d", "#7a0c0c", "#0e5a2a", "#4b2e83", "#a34700"),
+    *("#7fb2e5", "#ff9896", "#98df8a", "#c5b0d5", "#ffbb78"),
+)
 
 
 @cache
@@ -48,6 +56,14 @@ def group_names(plan: Plan) -> dict[str, str]:
                 stated.sort(key=lambda factor: (factor.scope, factor.title) not in moving)
                 names[group_id] = " ".join(factor.label for factor in stated)
     return {group_id: names.get(group_id, label) for group_id, label in plan.groups.items()}
+
+
+def colour(number: int) -> str:
+    """The colour of a sweep's group in charts, by the group's place in the file.
+
+    MLflow takes one of its own from the run's id, and gives the same to several.
+    """
+    return _COLOURS[number % len(_COLOURS)]
 
 
 def trial_name(group_name: str, seed: int) -> str:

@@ -60,14 +60,19 @@ def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> s
     """The groups as a table that takes at most ``room`` characters; no text where none fits."""
     ranked = _by_rank(groups)
     titles = [*table.titles, "seeds", *(_short(name) for name in _TEST)]
-    head = [_line(titles), _line(["---"] * len(table.titles) + ["---:"] * (1 + len(_TEST)))]
-    lines = {
-        group.group_id: _line(
-            [table.cells[group.group_id].get(t, "") for t in table.titles]
-            + _numbers(group, best=rank == 0)
-        )
+    cells = {
+        group.group_id: [
+            *(table.cells[group.group_id].get(title, "") for title in table.titles),
+            *_numbers(group, best=rank == 0),
+        ]
         for group, rank in ranked
     }
+    lines = {group_id: _line(of_group) for group_id, of_group in cells.items()}
+    widest = [
+        max((len(cell) for cell in column), default=0)
+        for column in zip(*cells.values(), strict=True)
+    ]
+    head = [_line(map(_spaced, titles, widest)), _line(["---"] * len(titles))]
     left_out = (
         "The best groups of each data set; the others are in `summary.csv`, an artifact of the "
         "sweep's own run."
@@ -126,6 +131,12 @@ def _spread(interval: MeanInterval) -> str:
 
 def _short(metric: str) -> str:
     return metric.removeprefix("test_accuracy_").replace("_", " ")
+
+
+def _spaced(title: str, widest: int) -> str:
+    """A title that is wider than the cells below: MLflow's page puts no space between columns."""
+    missing = max(0, widest - len(title)) // 2 + 1
+    return title + "&emsp;" * missing
 
 
 def _line(cells: Iterable[str]) -> str:

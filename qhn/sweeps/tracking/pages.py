@@ -124,7 +124,7 @@ def _view_of(name: str, varying: Sequence[str], search_filter: str) -> str:
 def _columns(varying: Sequence[str]) -> Iterator[tuple[str, int]]:
     """Columns of the table and their widths in pixels, from left to right."""
     yield "attributes.`Run Name`", 300
-    yield "runDateAndNestInfo", 110
+    yield "runDateAndNestInfo", 155
     yield _metric(HEADLINE), 165
     yield _metric(f"{HEADLINE}.sd"), 180
     yield from ((_metric(name), 165) for name in _TEST if name != HEADLINE)
