@@ -27,7 +27,7 @@ from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.planning.preflight import preflight
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
-from qhn.sweeps.store.local import new_log
+from qhn.sweeps.store.local import leave_a_deleted_folder, new_log
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
 #: Shows a board for as long as the context is open; the text goes to the terminal's own output.
@@ -152,6 +152,7 @@ def run(
         TrackingError: if the tracking store cannot be used; nothing was started then.
         RayError: if Ray cannot be started.
     """
+    leave_a_deleted_folder(launch.log.parent)
     with output_to(launch.log) as terminal:
         options = RunOptions(
             share.slots, launch.machine, retry_failed, started, shield, share.ray_folder

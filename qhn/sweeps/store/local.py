@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -54,6 +56,23 @@ def new_log(store: Store, sweep: str) -> Path:
     """
     logs = make_folder(store, run_folder(store, sweep) / "logs")
     return logs / f"{time.strftime('%Y%m%d-%H%M%S')}.log"
+
+
+def leave_a_deleted_folder(folder: Path) -> None:
+    """Change to a folder that exists if the working directory was deleted.
+
+    Ray and MLflow both ask for the working directory, and a package that MLflow imports looks into
+    every place of Python's search path, where the empty entry stands for the working directory.
+    Nothing is lost by leaving it, because relative paths lead nowhere any more.
+
+    Args:
+        folder: where to go.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        sys.path[:] = [place for place in sys.path if place]
+        os.chdir(folder)
 
 
 def _backend(store: Store) -> FolderBackend:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 from filelock import FileLock
 
 from qhn.core.errors import TrackingError
+from qhn.sweeps.store.local import leave_a_deleted_folder
 from qhn.sweeps.tracking.database import PRIVATE_FOLDER, check_database, make_database
 from qhn.sweeps.tracking.failures import database_errors, tracking_errors
 from qhn.sweeps.tracking.location import TrackingLocation
@@ -42,7 +42,7 @@ def connect(location: TrackingLocation) -> MlflowClient:
         _check_server(location)
     if location.database is not None:
         return _open_database(location, location.database)
-    _leave_a_deleted_folder(Path("/"))
+    leave_a_deleted_folder(Path("/"))
     with tracking_errors(location):
         return _client(location.uri)
 
@@ -50,27 +50,13 @@ def connect(location: TrackingLocation) -> MlflowClient:
 def connect_to_read(location: TrackingLocation) -> MlflowClient:
     """Open a local database that is there already, without waiting for the right to write."""
     _set_environment()
-    _leave_a_deleted_folder(Path("/"))
+    leave_a_deleted_folder(Path("/"))
     return _client(location.uri)
 
 
 def _set_environment() -> None:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-
-
-def _leave_a_deleted_folder(folder: Path) -> None:
-    """Go to a folder that exists, if the working directory was deleted.
-
-    MLflow asks for the working directory when it opens a database, and one of the packages that
-    it imports looks into each place of Python's search path, where the empty entry stands for it.
-    Nothing is lost: relative paths lead nowhere any more.
-    """
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        sys.path[:] = [place for place in sys.path if place]
-        os.chdir(folder)
 
 
 def _client(uri: str) -> MlflowClient:
@@ -93,7 +79,7 @@ def _new_database(uri: str) -> None:
 def _open_database(location: TrackingLocation, database: Path) -> MlflowClient:
     with database_errors(location):
         database.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        _leave_a_deleted_folder(database.parent)
+        leave_a_deleted_folder(database.parent)
         # Two processes that make or migrate the same tables at once break each other.
         with FileLock(database.with_name(f"{database.name}.lock")):
             if not check_database(location):
