@@ -110,8 +110,9 @@ def _revision(connection: sqlite3.Connection, database: Path) -> str | None:
 def _knows(revision: str) -> bool:
     """Whether the installed MLflow has the migration to a revision.
 
-    The place of its migrations is the one private thing of MLflow's that this package relies on,
-    apart from the artifact repository in `experiment`; where it is not found, every revision is known.
+    The place of MLflow's migrations is private to it, and so is the artifact repository that
+    `qhn.sweeps.tracking.experiment` uses. Where the migrations are not found, every revision counts
+    as known.
     """
     spec = find_spec("mlflow")
     if spec is None or spec.origin is None:

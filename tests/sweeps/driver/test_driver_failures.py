@@ -179,7 +179,7 @@ def test_a_working_directory_that_is_gone_does_not_matter(qhn):
         timeout=240,
     )
     assert gone.returncode == 0, gone.stdout + gone.stderr
-    assert "1 finished" in gone.stdout
+    assert "one trial finished" in gone.stdout
     assert not place.exists()
     qhn.check_tracking(file, "g", 9)
 
