@@ -110,9 +110,8 @@ def _revision(connection: sqlite3.Connection, database: Path) -> str | None:
 def _knows(revision: str) -> bool:
     """Whether the installed MLflow has the migration to a revision.
 
-    The place of MLflow's migrations is private to it, and so is the artifact repository that
-    `qhn.sweeps.tracking.experiment` uses. Where the migrations are not found, every revision counts
-    as known.
+    The place of its migrations is a private thing of MLflow's, as are the artifact repository in
+    `experiment` and the saved views in `pages`; where it is not found, every revision is known.
     """
     spec = find_spec("mlflow")
     if spec is None or spec.origin is None:

@@ -40,6 +40,7 @@ class _Group:
         group_id: the digest of what its trials share.
         name: of its run.
         trials: those that are planned, by trial id.
+        waiting: ids of those that are not over, so that one look tells whether all are.
         run: the one that is kept; None before there is any.
         spares: further runs of the same group, which are to be deleted.
         unplanned: runs of trials that an earlier file planned for the group, and this one does not.
@@ -50,6 +51,7 @@ class _Group:
     group_id: str
     name: str
     trials: dict[str, PlannedTrial] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
     run: KnownRun | None = None
     spares: list[KnownRun] = field(default_factory=list)
     unplanned: list[KnownRun] = field(default_factory=list)
@@ -101,15 +103,19 @@ class GroupRuns:
         self._runs_of_trials = trials
         self._groups = {i: _Group(i, name) for i, name in group_names(plan).items()}
         for trial in plan.trials:
-            self._groups[trial.group_id].trials[trial.trial_id] = trial
+            group = self._groups[trial.group_id]
+            group.trials[trial.trial_id] = trial
+            if trial.trial_id not in trials or not trials[trial.trial_id].is_over:
+                group.waiting.add(trial.trial_id)
         planned = {trial.trial_id for trial in plan.trials}
         for trial_id, run in trials.items():
-            group = self._groups.get(run.tags.get(GROUP_ID_TAG, ""))
-            if group is not None and trial_id not in planned:
-                group.unplanned.append(run)
+            former = self._groups.get(run.tags.get(GROUP_ID_TAG, ""))
+            if former is not None and trial_id not in planned:
+                former.unplanned.append(run)
         for group_id, runs in groups.items():
             # Runs of groups that are not planned any more stay as they are.
-            if (group := self._groups.get(group_id)) is not None:
+            if group_id in self._groups:
+                group = self._groups[group_id]
                 group.run, *group.spares = sorted(runs, key=partial(self._order, group))
 
     def _order(self, group: _Group, run: KnownRun) -> int:
@@ -143,19 +149,22 @@ class GroupRuns:
         )
 
     def begin(self, trial: PlannedTrial) -> None:
-        """Show that a group goes on, whose run had ended before."""
-        run = self._groups[trial.group_id].run
-        if run is not None and run.status in ENDED:
-            self._experiment.reopen(run)
+        """Show that a group goes on with a trial; its run may have ended before."""
+        group = self._groups[trial.group_id]
+        group.waiting.add(trial.trial_id)
+        if group.run is not None and group.run.status in ENDED:
+            self._experiment.reopen(group.run)
 
     def remember(self, trial: PlannedTrial, record: TrialRecord) -> None:
         """Keep what the group's numbers need of a trial that has ended."""
-        self._groups[trial.group_id].members[trial.trial_id] = member_of(trial, record)
+        group = self._groups[trial.group_id]
+        group.waiting.discard(trial.trial_id)
+        group.members[trial.trial_id] = member_of(trial, record)
 
     def write_if_over(self, trial: PlannedTrial) -> None:
         """Write the run of a trial's group if this was the last of its planned trials."""
         group = self._groups[trial.group_id]
-        if self._is_over(group):
+        if not group.waiting:
             self._update(group)
             self._settle(group)
 
