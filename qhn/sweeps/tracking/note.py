@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from qhn.core.metrics import ACCURACIES, HEADLINE
 from qhn.sweeps.planning.factors import FactorTable, factor_table
 from qhn.sweeps.planning.plan import Plan
+from qhn.sweeps.results.ranking import ranked, winners
 from qhn.sweeps.results.statistics import GroupSummary, MeanInterval
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import default_folder, local_folder
@@ -58,14 +58,19 @@ def resume_command(name: str, store: Store, location: TrackingLocation) -> str:
 
 def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> str:
     """The groups as a table that takes at most ``room`` characters; no text where none fits."""
-    ranked = _by_rank(groups)
+    places = [
+        (group, place)
+        for members in ranked(groups, HEADLINE)
+        for place, group in enumerate(members)
+    ]
+    best = winners(groups, HEADLINE)
     titles = [*table.titles, "seeds", *(_short(name) for name in _TEST)]
     cells = {
         group.group_id: [
             *(table.cells[group.group_id].get(title, "") for title in table.titles),
-            *_numbers(group, best=rank == 0),
+            *_numbers(group, best=group.group_id in best),
         ]
-        for group, rank in ranked
+        for group, _ in places
     }
     lines = {group_id: _line(of_group) for group_id, of_group in cells.items()}
     widest = [
@@ -84,33 +89,16 @@ def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> s
     used = sum(len(line) + 1 for line in (words, left_out, *head)) + 4
     shown = set()
     # From rank to rank, so that no data set is left out for another one's losers.
-    for group, _ in sorted(ranked, key=lambda found: found[1]):
+    for group, _ in sorted(places, key=lambda found: found[1]):
         used += len(lines[group.group_id]) + 1
         if used > room:
             break
         shown.add(group.group_id)
     if not shown:
         return ""
-    body = "\n".join([*head, *(lines[g.group_id] for g, _ in ranked if g.group_id in shown)])
-    parts = [words, body, *([] if len(shown) == len(ranked) else [left_out])]
+    body = "\n".join([*head, *(lines[g.group_id] for g, _ in places if g.group_id in shown)])
+    parts = [words, body, *([] if len(shown) == len(places) else [left_out])]
     return "\n\n".join(parts)
-
-
-def _by_rank(groups: Iterable[GroupSummary]) -> list[tuple[GroupSummary, int]]:
-    """Groups and their rank by accuracy within their data set, in the order of data sets."""
-    by_dataset = defaultdict(list)
-    for group in groups:
-        by_dataset[group.config.dataset].append(group)
-    return [
-        (group, rank)
-        for members in by_dataset.values()
-        for rank, group in enumerate(sorted(members, key=_accuracy, reverse=True))
-    ]
-
-
-def _accuracy(group: GroupSummary) -> float:
-    mean = group.intervals[HEADLINE].mean
-    return -math.inf if math.isnan(mean) else mean
 
 
 def _numbers(group: GroupSummary, best: bool) -> list[str]:
