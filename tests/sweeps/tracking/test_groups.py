@@ -6,95 +6,32 @@ from dataclasses import replace
 import pytest
 from tracked_examples import (
     ENDED_MS,
-    NOTHING,
-    Dying,
-    Killed,
+    check_tree,
+    content,
     ended,
+    go_on,
     history,
     open_runs,
     plan_of,
+    record_of,
+    records_of,
+    run_sweep,
     runs_of,
     steps_of,
 )
 
 from qhn.core.metrics import BY_NAME
-from qhn.sweeps.results.statistics import summarise
-from qhn.sweeps.results.table import read_rows
-from qhn.sweeps.store import TrialError, TrialRecord, open_store, read_record
-from qhn.sweeps.tracking import SweepRuns, TrackingLocation
+from qhn.sweeps.store import TrialError, TrialRecord
+from qhn.sweeps.tracking import SweepRuns
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 # The 97.5% quantiles of Student's t with one and two degrees of freedom, from a printed table.
 T_1, T_2 = 12.706205, 4.302653
-#: What each metric ends at, by seed.
-FINAL = {0: 0.5, 1: 0.7, 2: 0.9}
-
-
-def record_of(trial, final=None, **changes):
-    """A trial that rises from 0 to its final value in two equal steps."""
-    last = FINAL[trial.config.seed] if final is None else final
-    rows = history(0, 10, 20, value=lambda step: last * step / 20)
-    changes.setdefault("finished_ms", ENDED_MS + trial.config.seed)
-    return ended(trial, rows, **changes)
-
-
-def records_of(plan, **changes):
-    return {trial.trial_id: record_of(trial, **changes) for trial in plan.trials}
-
-
-def run(location, sweep, seeds, records=None, status="FINISHED", only=None):
-    """Project a sweep as the driver does: what is unfinished, and then the close."""
-    plan = plan_of(sweep, seeds)
-    known = records_of(plan) if records is None else records
-    runs = open_runs(location, sweep, known, seeds=seeds)
-    return go_on(runs, plan, known, status, only)
-
-
-def go_on(runs, plan, known, status="FINISHED", only=None):
-    missing = runs.unfinished({trial.trial_id for trial in plan.trials})
-    for trial in plan.trials[:only]:
-        if trial.trial_id in missing:
-            runs.project(trial, known.get(trial.trial_id, NOTHING))
-    runs.interrupt()
-    runs.close(status, {}, {}, "what it came to")
-    return runs
-
-
-def check_tree(client, sweep, plan):
-    """One run per group and trial, each trial below its group; the groups' runs by label."""
-    groups = {run.data.tags["qhn.group_id"]: run for run in runs_of(client, sweep, "group")}
-    trials = {run.data.tags["qhn.trial_id"]: run for run in runs_of(client, sweep, "trial")}
-    assert len(runs_of(client, sweep, "sweep")) == 1
-    assert len(runs_of(client, sweep)) == 1 + len(groups) + len(trials)
-    assert {*groups} == {trial.group_id for trial in plan.trials}
-    assert {*trials} == {trial.trial_id for trial in plan.trials}
-    for trial in plan.trials:
-        tags = trials[trial.trial_id].data.tags
-        assert tags["qhn.group_id"] == trial.group_id
-        assert tags["mlflow.parentRunId"] == groups[trial.group_id].info.run_id
-        assert tags["mlflow.runName"].startswith(f"seed={trial.config.seed} ")
-    return {run.data.tags["qhn.group"]: run for run in groups.values()}
-
-
-def content(client, sweep):
-    """All that the page shows of a sweep, without what MLflow makes up: ids and its own clock."""
-    found = []
-    for run in runs_of(client, sweep):
-        tags = {k: v for k, v in run.data.tags.items() if k != "mlflow.parentRunId"}
-        points = {
-            (name, point.step, point.timestamp, point.value)
-            for name in run.data.metrics
-            for point in client.get_metric_history(run.info.run_id, name)
-        }
-        times = run.info.start_time, run.info.end_time
-        own = tags["qhn.kind"] == "sweep"
-        found.append((tags, run.data.params, points, run.info.status, None if own else times))
-    return sorted(found, key=repr)
 
 
 def test_a_group_has_settings_means_and_intervals(database, client, sweep):
-    run(database, sweep, 3)
+    run_sweep(database, sweep, 3)
     groups = check_tree(client, sweep, plan_of(sweep, 3))
     assert {*groups} == {"moons mle", "moons elbo lambda=1"}
     group = groups["moons elbo lambda=1"]
@@ -138,7 +75,7 @@ def test_a_group_is_written_when_its_last_trial_is_over(database, client, sweep)
 
 @pytest.mark.parametrize("name", ["sd", "ci_low", "ci_high"])
 def test_what_is_no_number_is_not_sent(database, client, sweep, name):
-    run(database, sweep, 1)
+    run_sweep(database, sweep, 1)
     for group in runs_of(client, sweep, "group"):
         assert group.data.metrics["nll"] == 0.5
         assert f"nll.{name}" not in group.data.metrics
@@ -154,7 +91,7 @@ def test_a_mean_that_would_leave_a_trial_out_is_not_sent(database, client, sweep
         name: value for name, value in record_of(trial).result.metrics.items() if name != "nll"
     }
     known[trial.trial_id] = record_of(trial, metrics=metrics)
-    run(database, sweep, 2, known)
+    run_sweep(database, sweep, 2, known)
     groups = check_tree(client, sweep, plan)
     found = groups[trial.group].data.metrics
     assert found["kl"] == pytest.approx(0.6)
@@ -170,7 +107,7 @@ def test_failed_and_stopped_trials_are_counted(database, client, sweep):
     known[first.trial_id] = TrialRecord(history(0), None, error)
     rows = history(0, 10, value=lambda step: 0.05 * step)
     known[second.trial_id] = ended(second, rows, status="stopped", flags={})
-    run(database, sweep, 3, known)
+    run_sweep(database, sweep, 3, known)
     group = check_tree(client, sweep, plan)["moons mle"]
     metrics = group.data.metrics
     assert (metrics["seeds"], metrics["failed"], metrics["stopped"]) == (2, 1, 1)
@@ -190,7 +127,7 @@ def test_a_group_of_failures_alone_has_failed(database, client, sweep):
     plan = plan_of(sweep, 1)
     error = TrialRecord(history(0), None, TrialError("no", "", ENDED_MS))
     known = {trial.trial_id: error for trial in plan.trials}
-    run(database, sweep, 1, known)
+    run_sweep(database, sweep, 1, known)
     for group in runs_of(client, sweep, "group"):
         assert group.info.status == "FAILED"
         counts = {"seeds": 0, "planned": 1, "failed": 1, "stopped": 0}
@@ -198,13 +135,13 @@ def test_a_group_of_failures_alone_has_failed(database, client, sweep):
 
 
 def test_more_seeds_make_the_group_s_run_anew(database, client, sweep):
-    run(database, sweep, 2)
+    run_sweep(database, sweep, 2)
     before = check_tree(client, sweep, plan_of(sweep, 2))
     half = T_1 * math.sqrt(0.02) / math.sqrt(2)
     for group in before.values():
         assert group.data.metrics["nll"] == pytest.approx(0.6)
         assert group.data.metrics["nll.ci_low"] == pytest.approx(0.6 - half, abs=1e-6)
-    run(database, sweep, 3)
+    run_sweep(database, sweep, 3)
     after = check_tree(client, sweep, plan_of(sweep, 3))
     for label, group in after.items():
         assert group.info.run_id != before[label].info.run_id
@@ -216,8 +153,8 @@ def test_more_seeds_make_the_group_s_run_anew(database, client, sweep):
 
 
 def test_fewer_seeds_leave_the_other_trials_below_the_group(database, client, sweep):
-    run(database, sweep, 3)
-    run(database, sweep, 2)
+    run_sweep(database, sweep, 3)
+    run_sweep(database, sweep, 2)
     groups = check_tree(client, sweep, plan_of(sweep, 3))
     for group in groups.values():
         assert group.data.metrics["nll"] == pytest.approx(0.6)
@@ -228,9 +165,9 @@ def test_running_again_with_nothing_new_changes_nothing(database, client, sweep)
     known = records_of(plan)
     failed = plan.trials[0]
     known[failed.trial_id] = TrialRecord(history(0), None, TrialError("no", "", ENDED_MS))
-    run(database, sweep, 2, known)
+    run_sweep(database, sweep, 2, known)
     before = content(client, sweep), {r.info.run_id for r in runs_of(client, sweep)}
-    run(database, sweep, 2, known)
+    run_sweep(database, sweep, 2, known)
     assert (content(client, sweep), {r.info.run_id for r in runs_of(client, sweep)}) == before
 
 
@@ -238,7 +175,7 @@ def test_an_interrupted_sweep_shows_what_is_there_and_goes_on(database, client, 
     plan = plan_of(sweep, 3)
     known = records_of(plan)
     some = {trial.trial_id: known[trial.trial_id] for trial in plan.trials[:3]}
-    run(database, sweep, 3, some, status="KILLED", only=4)
+    run_sweep(database, sweep, 3, some, status="KILLED", only=4)
     groups = check_tree(client, sweep, replace(plan, trials=plan.trials[:4]))
     first, second = (groups[trial.group] for trial in plan.trials[:2])
     assert {first.info.status, second.info.status} == {"KILLED"}
@@ -247,10 +184,10 @@ def test_an_interrupted_sweep_shows_what_is_there_and_goes_on(database, client, 
     assert steps_of(client, first) == [20]  # the curve is written once, when all is over
     # Interrupted again, with one trial more: what is there stays, and nobody waits for it.
     some[plan.trials[3].trial_id] = known[plan.trials[3].trial_id]
-    run(database, sweep, 3, some, status="KILLED", only=4)
+    run_sweep(database, sweep, 3, some, status="KILLED", only=4)
     again = check_tree(client, sweep, replace(plan, trials=plan.trials[:4]))
     assert again[plan.trials[1].group].data.metrics["nll"] == 0.5
-    run(database, sweep, 3, known)
+    run_sweep(database, sweep, 3, known)
     for group in check_tree(client, sweep, plan).values():
         assert group.info.status == "FINISHED"
         assert group.data.metrics["nll"] == pytest.approx(0.7)
@@ -262,9 +199,9 @@ def test_a_mended_failure_counts(database, client, sweep):
     known = records_of(plan)
     mended = known[plan.trials[0].trial_id]
     known[plan.trials[0].trial_id] = TrialRecord(history(0), None, TrialError("no", "", ENDED_MS))
-    run(database, sweep, 2, known)
+    run_sweep(database, sweep, 2, known)
     known[plan.trials[0].trial_id] = mended
-    run(database, sweep, 2, known)
+    run_sweep(database, sweep, 2, known)
     group = check_tree(client, sweep, plan)[plan.trials[0].group]
     assert (group.data.metrics["failed"], group.data.metrics["seeds"]) == (0, 2)
     assert group.data.metrics["nll"] == pytest.approx(0.6)
@@ -272,7 +209,7 @@ def test_a_mended_failure_counts(database, client, sweep):
 
 def test_other_values_rename_groups(database, client, sweep):
     """A second λ makes λ what differs, and so what names begin with."""
-    run(database, sweep, 1)
+    run_sweep(database, sweep, 1)
     more = plan_of(sweep, 1, spec=SPEC_OF_TWO)
     known = records_of(more)
     runs = SweepRuns(database, more, lambda trial: known[trial.trial_id])
@@ -287,128 +224,6 @@ datasets: [moons]
 objectives: [mle, {name: elbo, lambda: [1, 3]}]
 seeds: SEEDS
 """
-
-
-def test_a_deleted_database_is_back_with_the_same_numbers(database, client, sweep):
-    run(database, sweep, 2)
-    run(database, sweep, 3)
-    before = content(client, sweep)
-    other = f"{sweep}-2"
-    # Runs of the same trials under another name stand for those of an empty database.
-    run(database, other, 3)
-    anew = [
-        ({**tags, "qhn.sweep": sweep}, *rest)
-        for tags, *rest in content(client, other)
-        if tags["qhn.kind"] != "sweep"
-    ]
-    assert anew == [found for found in before if found[0]["qhn.kind"] != "sweep"]
-
-
-@pytest.mark.parametrize("before", ["nothing", "seeds", "interruption"])
-def test_a_writer_killed_between_any_two_requests_is_made_up_for(database, client, sweep, before):
-    """After each kill a new writer takes over, which is granted one request more."""
-    plan = plan_of(sweep, 3)
-    known = records_of(plan)
-    if before == "seeds":
-        run(database, sweep, 2)
-    elif before == "interruption":
-        some = {trial.trial_id: known[trial.trial_id] for trial in plan.trials[:3]}
-        begun = TrialRecord(history(0, value=lambda step: 0.0), None, None)
-        run(database, sweep, 3, {**some, plan.trials[3].trial_id: begun}, "KILLED", only=4)
-    kills = 0
-    while True:
-        runs = open_runs(database, sweep, known, seeds=3)
-        runs._experiment.client = Dying(client, kills)
-        try:
-            go_on(runs, plan, known)
-            break
-        except Killed:
-            kills += 1
-    assert kills > 5
-    undisturbed = f"{sweep}-undisturbed"
-    run(database, undisturbed, 3)
-    for group in check_tree(client, sweep, plan).values():
-        assert steps_of(client, group) == [0, 10, 20]
-    expected = [
-        ({**tags, "qhn.sweep": sweep}, *rest)
-        for tags, *rest in content(client, undisturbed)
-        if tags["qhn.kind"] != "sweep"
-    ]
-    assert [f for f in content(client, sweep) if f[0]["qhn.kind"] != "sweep"] == expected
-
-
-def test_a_group_s_run_whose_making_was_never_answered_is_found(database, client, sweep):
-    """The server makes the run, and the connection breaks before it says so."""
-
-    class Breaking:
-        def __init__(self):
-            self.broken = False
-
-        def __getattr__(self, name):
-            def call(*args, **kwargs):
-                answer = getattr(client, name)(*args, **kwargs)
-                if name == "create_run" and not self.broken:
-                    self.broken = True
-                    raise ConnectionError("reset by peer")
-                return answer
-
-            return call
-
-    plan = plan_of(sweep, 1)
-    known = records_of(plan)
-    runs = open_runs(database, sweep, known, seeds=1)
-    runs._experiment.client = Breaking()
-    with pytest.raises(Exception, match="reset by peer"):
-        runs.project(plan.trials[0], known[plan.trials[0].trial_id])
-    go_on(runs, plan, known)
-    check_tree(client, sweep, plan)
-
-
-def test_of_two_runs_of_a_group_one_is_kept(database, client, sweep):
-    run(database, sweep, 2)
-    group = runs_of(client, sweep, "group")[0]
-    spare = client.create_run(group.info.experiment_id, tags=group.data.tags)
-    for child in runs_of(client, sweep, "trial")[:2]:
-        client.set_tag(child.info.run_id, "mlflow.parentRunId", spare.info.run_id)
-    run(database, sweep, 2)
-    for found in check_tree(client, sweep, plan_of(sweep, 2)).values():
-        assert found.data.metrics["nll"] == pytest.approx(0.6)
-
-
-def test_groups_of_an_old_database_get_runs_and_trials_their_parents(
-    tmp_path, unpack_old_store, golden
-):
-    from mlflow.tracking import MlflowClient
-
-    root = unpack_old_store(tmp_path / "old")
-    location = TrackingLocation(f"sqlite:///{root}/mlflow.db", root / "mlflow.db")
-    store, client = open_store(str(root)), MlflowClient(tracking_uri=location.uri)
-    stored = golden("stored.json")["half"]
-    plan = plan_of("half", spec=stored["text"])
-    before = {r.data.tags["qhn.trial_id"]: r.info.run_id for r in runs_of(client, "half", "trial")}
-    tables = {run.data.tags["mlflow.parentRunId"] for run in runs_of(client, "half", "trial")}
-    assert tables == {runs_of(client, "half", "sweep")[0].info.run_id}
-
-    def read(trial):
-        return read_record(store, trial.trial_id)
-
-    for _ in range(2):
-        runs = SweepRuns(location, plan, read)
-        known = {trial.trial_id: read(trial) for trial in plan.trials}
-        go_on(runs, plan, known)
-    groups = check_tree(client, "half", plan)
-    after = {r.data.tags["qhn.trial_id"]: r.info.run_id for r in runs_of(client, "half", "trial")}
-    assert before.items() <= after.items()
-    summaries = summarise(read_rows(plan, store))
-    assert summaries
-    for summary in summaries:
-        metrics = groups[summary.group].data.metrics
-        assert metrics["seeds"] == summary.trials
-        for name, interval in summary.intervals.items():
-            assert metrics.get(name, math.nan) == pytest.approx(interval.mean, nan_ok=True)
-            assert metrics.get(f"{name}.sd", math.nan) == pytest.approx(
-                interval.deviation, nan_ok=True
-            )
 
 
 def test_the_example_has_every_metric():
