@@ -2,7 +2,7 @@
 
 from qhn.sweeps.tracking.client import WriterProcess
 from qhn.sweeps.tracking.database import check_database
-from qhn.sweeps.tracking.known import Knowledge
+from qhn.sweeps.tracking.knowledge import Knowledge
 from qhn.sweeps.tracking.location import TrackingLocation, tracking_location
 from qhn.sweeps.tracking.runs import SweepRuns
 from qhn.sweeps.tracking.writer import TrackingWriter

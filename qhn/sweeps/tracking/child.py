@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from qhn.sweeps.tracking.wire import Message, decode, encode
+from qhn.sweeps.tracking.protocol import Message, decode, encode
 
 # -P: the working directory is no place for modules, and need not even exist.
 _COMMAND = (sys.executable, "-P", "-m", "qhn.sweeps.tracking.process")

@@ -12,9 +12,9 @@ from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking.child import Child
-from qhn.sweeps.tracking.known import BELIEVE_THE_STORE, Knowledge, Known
+from qhn.sweeps.tracking.knowledge import BELIEVE_THE_STORE, Knowledge, Known
 from qhn.sweeps.tracking.location import TrackingLocation
-from qhn.sweeps.tracking.wire import Message, error_from_json
+from qhn.sweeps.tracking.protocol import Message, error_from_json
 
 _log = logging.getLogger(__name__)
 #: How often a writer that died is started again. What kills it twice will kill it a third time.

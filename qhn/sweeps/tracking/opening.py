@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import TrialRecord
-from qhn.sweeps.tracking.haste import write_without_waiting
 from qhn.sweeps.tracking.location import TrackingLocation
 from qhn.sweeps.tracking.runs import SweepRuns
+from qhn.sweeps.tracking.sqlite_speed import write_without_waiting
 
 
 def open_runs(

@@ -2,7 +2,7 @@
 
 Writing runs takes about as much processor time as Tune's loop, and two threads of one process
 would take turns where two processes run side by side. The driver starts this one and talks to it
-through pipes (`qhn.sweeps.tracking.wire`); this one reads the store by itself. It ends when the
+through pipes (`qhn.sweeps.tracking.protocol`); this one reads the store by itself. It ends when the
 driver says so, and promptly when the driver is gone.
 """
 
@@ -24,11 +24,11 @@ from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.planning.plan import Plan, PlannedTrial, make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store, TrialRecord, open_store
-from qhn.sweeps.tracking.known import BELIEVE_THE_STORE, Known
+from qhn.sweeps.tracking.knowledge import BELIEVE_THE_STORE, Known
 from qhn.sweeps.tracking.location import TrackingLocation
 from qhn.sweeps.tracking.opening import open_runs, settle
+from qhn.sweeps.tracking.protocol import Message, decode, encode, error_to_json
 from qhn.sweeps.tracking.runs import SweepRuns
-from qhn.sweeps.tracking.wire import Message, decode, encode, error_to_json
 from qhn.sweeps.tracking.writer import TrackingWriter
 
 _log = logging.getLogger(__name__)

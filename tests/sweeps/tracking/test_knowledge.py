@@ -8,7 +8,7 @@ from qhn.core.training.history import History
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialResult, open_store
-from qhn.sweeps.tracking.known import Knowledge, Known
+from qhn.sweeps.tracking.knowledge import Knowledge, Known
 
 (TRIAL,) = make_plan(parse_spec("{name: k, datasets: [moons], objectives: [mle], seeds: 1}")).trials
 ID = TRIAL.trial_id
