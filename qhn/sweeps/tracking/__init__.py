@@ -1,4 +1,8 @@
-"""MLflow as a projection of the store: one writer, one run per trial for life."""
+"""Writes sweeps to MLflow, which shows what the store holds and can be rebuilt from it.
+
+Each sweep has one writer at a time, and each trial keeps the same run in MLflow for as long as the
+sweep exists.
+"""
 
 from qhn.sweeps.tracking.client import WriterProcess
 from qhn.sweeps.tracking.database import check_database

@@ -1,4 +1,4 @@
-"""The writer's process as a child of this one, with the pipes to it."""
+"""Starts the process that writes to MLflow as a child of the driver, and talks to it by pipes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from contextlib import suppress
 
 from qhn.sweeps.tracking.protocol import Message, decode, encode
 
-# -P: the working directory is no place for modules, and need not even exist.
+# With -P, Python does not look for modules in the working directory, which may have been deleted.
 _COMMAND = (sys.executable, "-P", "-m", "qhn.sweeps.tracking.process")
 _SECONDS_TO_END = 30.0
 
 
 class Child:
-    """One writer's process, and the two threads that talk to it.
+    """The process of one writer, and the two threads that send and receive its messages.
 
-    Neither sending nor receiving holds the caller up: Tune's loop must not wait for a pipe.
+    A pipe can be full for as long as the writer is busy. Tune's loop must not wait for that, so
+    sending and receiving are done by threads.
 
     Args:
-        received: called for each message, in a thread.
-        ended: called once, with the exit code, when the process is there no more.
+        received: called for each message, in the receiving thread.
+        ended: called once with this object and the exit code, in the receiving thread, after the
+            process has ended.
 
     Raises:
         OSError: if the process cannot be started.
@@ -33,15 +35,15 @@ class Child:
     def __init__(
         self, received: Callable[[Message], None], ended: Callable[[Child, int], None]
     ) -> None:
-        # An inherited run id would override parents in MLflow.
+        # With this variable set, MLflow would attach new runs to that run instead of their parents.
         environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
         self._process = subprocess.Popen(
             _COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
-            # Ctrl-C at a terminal reaches all that belongs to its session; the writer ends when
-            # the driver has had its last word.
+            # Ctrl-C at a terminal reaches every process of its foreground group. The writer must
+            # survive it, because the driver still has to tell it how the sweep ended.
             start_new_session=True,
         )
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -54,19 +56,20 @@ class Child:
 
     @property
     def process_id(self) -> int:
-        """Its id on this machine."""
+        """The process id of the writer."""
         return self._process.pid
 
     def say(self, message: Message) -> None:
-        """Send a message; this returns at once."""
+        """Put a message into the queue of the sending thread, and return at once."""
         self._outgoing.put(encode(message))
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Kill the process (SIGKILL)."""
         self._process.kill()
 
     def end(self) -> None:
-        """Wait for the process, which was told to end; one that does not is killed."""
+        """Wait for a process that was told to end. If that takes longer than 30 s, kill it."""
+        # None ends the sending thread, which closes the pipe.
         self._outgoing.put(None)
         try:
             self._process.wait(_SECONDS_TO_END)
@@ -77,7 +80,7 @@ class Child:
     def _send(self) -> None:
         stream = self._process.stdin
         assert stream is not None
-        # Where nobody reads any more, `_receive` notices the end.
+        # If the process has died, writing fails. `_receive` notices the end and reports it.
         with suppress(OSError), stream:
             while (line := self._outgoing.get()) is not None:
                 stream.write(line)

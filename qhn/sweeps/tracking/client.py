@@ -1,4 +1,4 @@
-"""The driver's end of the process that writes to MLflow: starts it, asks, and minds its death."""
+"""The driver's side of the writer's process: starts it, sends requests, and replaces it once."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from qhn.sweeps.tracking.location import TrackingLocation
 from qhn.sweeps.tracking.protocol import Message, error_from_json
 
 _log = logging.getLogger(__name__)
-#: How often a writer that died is started again. What kills it twice will kill it a third time.
+# How often a writer that died is started again. What has killed it twice will kill it a third time.
 _RESTARTS = 1
 
 
 class WriterProcess:
-    """Projects trials from the store to MLflow, in a process of its own.
+    """Copies trials from the store to MLflow, in a process of its own.
 
-    A process that dies is started again, once: it finds in MLflow what was written, and the end
-    of the sweep asks for the rest. One that dies again leaves runs unwritten, and the sweep goes
-    on: the store has everything, and the next run of the sweep writes it.
+    If the process dies it is started again, once. The new process finds in MLflow what was written,
+    and at the end of the sweep the driver asks for the rest. If it dies again, the sweep goes on
+    without MLflow: the store has every result, and the next run of the sweep writes them.
 
     Args:
         location: the tracking store.
         store: where trials are kept.
         sweep: text of the sweep file.
-        knowledge: how far the sweep knows its trials; looked at when they are asked for.
+        knowledge: how far the sweep has heard of its trials. It is read at each request.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class WriterProcess:
         self._sweep = sweep
         self._knowledge = knowledge
         self._changed = threading.Condition()
-        # What follows belongs to the condition.
+        # All that follows is shared with the thread that receives messages, and is changed only
+        # while the condition is held.
         self._process: Child | None = None
         self._restarts = 0
         self._ready = False
@@ -55,15 +56,15 @@ class WriterProcess:
 
     @property
     def process_id(self) -> int | None:
-        """Of the process that writes now, if there is one."""
+        """The id of the process that writes now; None if there is none."""
         with self._changed:
             return None if self._process is None else self._process.process_id
 
     def start(self) -> None:
-        """Begin to connect, without waiting.
+        """Start the process, which begins to connect, and return at once.
 
         Raises:
-            TrackingError: if no process can be started.
+            TrackingError: if the process cannot be started.
         """
         with self._changed:
             self._begin()
@@ -72,8 +73,8 @@ class WriterProcess:
         """Wait for the connection.
 
         Raises:
-            TrackingError: if the tracking store could not be used from the first; what goes wrong
-                later is no reason to end a sweep.
+            TrackingError: if the tracking store could not be used from the beginning. What goes
+                wrong after a first success does not end a sweep, and is not raised here.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._ready or self._failure is not None)
@@ -81,26 +82,27 @@ class WriterProcess:
                 raise self._failure
 
     def update(self, trials: Iterable[PlannedTrial]) -> None:
-        """Ask for trials to be brought up to date; this returns at once."""
+        """Ask for trials to be brought up to date, and return at once."""
         ids = [trial.trial_id for trial in trials]
+        # A trial that the message does not mention is shown as the store has it.
         known = {i: k for i in ids if (k := self._knowledge.of(i)) != BELIEVE_THE_STORE}
         self._say({"update": ids, "known": _to_json(known)})
 
     @property
     def waiting(self) -> int:
-        """Number of trials that MLflow did not have when the process last told."""
+        """Number of trials that waited to be written when the process last sent that number."""
         return self._waiting
 
     def finish(self, trials: Iterable[PlannedTrial], patience_s: float) -> int:
-        """Write what MLflow lacks of trials that have ended; nothing can be asked for afterwards.
+        """Write what MLflow lacks of trials that have ended. After this call, no `update` works.
 
         Args:
-            trials: those that have ended, in this run or before.
-            patience_s: how many seconds to go on trying after this call while requests fail.
+            trials: the trials that have ended, in this run of the sweep or before.
+            patience_s: while requests fail, go on trying for this many seconds.
 
         Returns:
-            Number of trials that could not be written; all of them where the process has died too
-            often, since nobody knows then.
+            The number of trials that could not be written. If the process has died too often,
+            nobody knows that number, and the number of all trials is returned.
         """
         ids = [trial.trial_id for trial in trials]
         self._say({"known": _to_json(self._knowledge.all())})
@@ -117,14 +119,14 @@ class WriterProcess:
         tags: Mapping[str, str],
         note: str | None = None,
     ) -> None:
-        """Write the sweep's own run and what is left of groups, and leave no other run open.
+        """Write the runs of groups and of the sweep, and leave no other run open.
 
         Args:
-            status: of the sweep's run, in MLflow's words.
-            artifacts: texts beside the run, by name.
-            tags: of the run.
-            note: what the sweep came to, in Markdown; None for a sweep that has to be given up,
-                whose groups and description stay as they are.
+            status: the status of the sweep's run: ``FINISHED``, ``FAILED`` or ``KILLED``.
+            artifacts: texts to keep with the sweep's run, by file name.
+            tags: tags of the sweep's run.
+            note: the sweep's results as Markdown. None if the sweep failed as a whole; then the
+                runs of groups and the description stay as they are.
 
         Raises:
             TrackingError: if the tracking store cannot be used.
@@ -133,7 +135,11 @@ class WriterProcess:
         self._call("close_sweep", **arguments, note=note)
 
     def abandon(self, status: str) -> None:
-        """Leave no run open in MLflow where a sweep cannot go on; nothing where there is none."""
+        """Leave no run open in MLflow when a sweep cannot go on. Without a process, do nothing.
+
+        Args:
+            status: the status of the sweep's run: ``FAILED`` or ``KILLED``.
+        """
         if self._process is None or self._failure is not None:
             return
         self._say({"drop": True})
@@ -142,12 +148,13 @@ class WriterProcess:
         except TrackingError as error:
             _log.warning("%s", error)
         except BaseException:
-            # Stopped a second time: whoever does so waits for nothing, and MLflow can be mended.
+            # A second Ctrl-C: the user does not want to wait. Runs that stay open are mended by the
+            # next run of the sweep.
             self._process.kill()
             raise
 
     def end(self) -> None:
-        """End the process in order; nothing happens where there is none."""
+        """Tell the process to end, and wait for that. Without a process, do nothing."""
         with self._changed:
             self._ending = True
             process = self._process
@@ -192,7 +199,8 @@ class WriterProcess:
                 process.say(call)
                 self._changed.wait_for(partial(self._is_settled, number, process))
                 answer = self._answers.pop(number, None)
-                # Without an answer the process has died; every call may be repeated.
+                # Without an answer the process has died. The call is made again to the new process,
+                # which is harmless because every call can be repeated.
                 if answer is None:
                     continue
                 if "error" in answer:
@@ -223,7 +231,7 @@ class WriterProcess:
             self._changed.notify_all()
 
     def _replace(self, code: int) -> None:
-        """Start another process for one that has died, unless that was another one already."""
+        """Start a new process in place of one that has died, unless that was done too often."""
         self._process = None
         try:
             if self._restarts == _RESTARTS:
@@ -236,6 +244,8 @@ class WriterProcess:
             self._restarts += 1
             self._begin()
         except TrackingError as error:
+            # This runs in the receiving thread, where nobody could catch the error. The failure is
+            # raised by the next call that waits for an answer.
             _log.warning("%s", error)
             self._failure = error
 

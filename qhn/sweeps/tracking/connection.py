@@ -1,4 +1,4 @@
-"""The first contact with a tracking store: quiet, private, and one process at a time."""
+"""Opens a tracking store: without MLflow's telemetry, and safely if several processes do so."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 _SECONDS_TO_ANSWER = 10
 _SECONDS_OF_A_REQUEST = 20
 _DEFAULT_EXPERIMENT = "0"
-# A user's own choice of these stands.
+# These are set only if the user has not set them.
 _SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 
 
 def connect(location: TrackingLocation) -> MlflowClient:
-    """Open the tracking store; a local database is made where there is none.
+    """Open the tracking store. If a local database is missing, it is made.
 
     Raises:
         TrackingError: if a server does not answer or refuses, or if a database cannot be used.
     """
     _set_environment()
     # The writer tries again by itself, and knows which requests may be repeated. MLflow's own
-    # retries would make a second run where an answer is late, and hold an ending sweep for minutes.
+    # retries would create a run a second time when an answer is late, and would delay the end of a
+    # sweep by minutes.
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_SECONDS_OF_A_REQUEST))
     if location.uri.startswith(("http://", "https://")):
@@ -48,7 +49,7 @@ def connect(location: TrackingLocation) -> MlflowClient:
 
 
 def connect_to_read(location: TrackingLocation) -> MlflowClient:
-    """Open a local database that is there already, without waiting for the right to write."""
+    """Open a local database that exists, without taking the lock that writers need."""
     _set_environment()
     leave_a_deleted_folder(Path("/"))
     return _client(location.uri)
@@ -63,7 +64,8 @@ def _client(uri: str) -> MlflowClient:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    # The first request makes or migrates the tables of a database.
+    # MLflow makes or migrates the tables of a database at the first request. That must happen here,
+    # while `_open_database` holds its lock.
     client.search_experiments(max_results=1)
     return client
 
@@ -71,8 +73,8 @@ def _client(uri: str) -> MlflowClient:
 def _new_database(uri: str) -> None:
     """Make the tables of a database, without the empty experiment that MLflow puts into it."""
     client = _client(uri)
-    # Deleted as MLflow deletes, which leaves it to be restored: MLflow looks for this id whenever
-    # it opens a database, and would make it again where it is missing altogether.
+    # MLflow only marks what is deleted, and that is what we need here: when it opens a database it
+    # looks for the experiment with this id, and makes it again if it is missing altogether.
     client.delete_experiment(_DEFAULT_EXPERIMENT)
 
 
@@ -80,7 +82,7 @@ def _open_database(location: TrackingLocation, database: Path) -> MlflowClient:
     with database_errors(location):
         database.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         leave_a_deleted_folder(database.parent)
-        # Two processes that make or migrate the same tables at once break each other.
+        # If two processes make or migrate the same tables at the same time, both fail.
         with FileLock(database.with_name(f"{database.name}.lock")):
             if not check_database(location):
                 make_database(database, _new_database)
@@ -88,11 +90,11 @@ def _open_database(location: TrackingLocation, database: Path) -> MlflowClient:
 
 
 def _check_server(location: TrackingLocation) -> None:
-    """See whether anybody listens; whether we may enter, MLflow's own first request tells."""
+    """Check that a server listens. Whether it accepts us is seen from MLflow's first request."""
     parts = urlsplit(location.uri)
     host = parts.hostname or ""
     if parts.scheme in getproxies() and not proxy_bypass(host):
-        return  # The proxy may reach a server that this machine cannot.
+        return  # The proxy may reach a server that this machine cannot reach.
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((host, port), _SECONDS_TO_ANSWER).close()

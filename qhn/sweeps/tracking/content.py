@@ -1,4 +1,4 @@
-"""What MLflow is told of a trial: parameters, tags, and the posterior as a table."""
+"""What is written to MLflow about a trial: parameters, tags, and the posterior as a table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ _LONGEST_TAG = 5000
 
 
 def parameters(config: TrialConfig) -> dict[str, str]:
-    """The trial's settings as MLflow parameters."""
+    """The trial's settings as MLflow parameters: text by name."""
     return {name: str(value) for name, value in settings(config).items()}
 
 
 def outcome_tags(record: TrialRecord) -> dict[str, str]:
-    """How the trial ended: its diagnostic flags with their steps, an early stop, an error."""
+    """Tags that say how the trial ended: its flags with their steps, an early stop, an error.
+
+    A trial that has not ended has none.
+    """
     if record.result is not None:
         tags = _flag_tags(record.result.flags)
         if record.result.status == "stopped":
@@ -34,7 +37,7 @@ def outcome_tags(record: TrialRecord) -> dict[str, str]:
 
 
 def is_outcome(tag: str) -> bool:
-    """Whether `outcome_tags` may give a tag of this name."""
+    """Whether `outcome_tags` can return a tag with this name."""
     return tag in (STOPPED_TAG, ERROR_TAG) or tag.startswith(_FLAG_PREFIX)
 
 
@@ -43,7 +46,7 @@ def _flag_tags(flags: Mapping[str, int]) -> dict[str, str]:
 
 
 def posterior_csv(result: TrialResult) -> str:
-    """The most probable outcomes of the trained posterior as a table."""
+    """The most probable outcomes of the trained posterior as CSV text with a header line."""
     text = io.StringIO()
     columns = list(result.top_strings[0]) if result.top_strings else ["bits", "probability"]
     writer = csv.DictWriter(text, columns, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""A local MLflow database: looked at before MLflow opens it, and made whole and private."""
+"""Checks a local MLflow database before MLflow opens it, and makes a new one that is private."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 def check_database(location: TrackingLocation, writable: bool = True) -> bool:
-    """See whether there is a local database, and that MLflow will be able to use it.
+    """Check whether a local database exists, and that MLflow will be able to use it.
 
-    MLflow itself would try for minutes where the database is locked or no database at all, and
-    then answer in SQLAlchemy's words. A lock is waited for as long as the option ``timeout`` of
-    the address says, or ten seconds.
+    If the database is locked, or the file is no database at all, MLflow itself would try for
+    minutes and then raise an error of SQLAlchemy that says little. Here a lock is waited for as
+    many seconds as the option ``timeout`` of the address says, or ten.
 
     Args:
-        location: where metrics go; nothing is looked at where that is a server.
-        writable: whether it must also be writable, not only readable.
+        location: the tracking store. If it is a server, nothing is checked.
+        writable: whether the database must be writable, not only readable.
 
     Returns:
-        Whether there is a database; False where the location is a server.
+        Whether the database exists. False if the location is a server.
 
     Raises:
         TrackingError: if the database is damaged, locked, unwritable or of a newer MLflow.
@@ -42,7 +42,8 @@ def check_database(location: TrackingLocation, writable: bool = True) -> bool:
     with database_errors(location):
         if not database.exists():
             return False
-        # Quoted, since this is an address; its mode keeps SQLite from making a new file.
+        # The address has a mode, because SQLite would otherwise make a file that is missing. An
+        # address needs its special characters quoted.
         address = f"file:{quote(os.fsencode(database))}?mode={'rw' if writable else 'ro'}"
         timeout = _timeout(location.uri)
         opened = sqlite3.connect(address, timeout, isolation_level=None, uri=True)
@@ -56,20 +57,22 @@ def check_database(location: TrackingLocation, writable: bool = True) -> bool:
 
 
 def make_database(database: Path, make_tables: Callable[[str], object]) -> None:
-    """Make a database whole and for its owner alone.
+    """Make a database that only its owner can read.
 
-    One half made, by a process that was killed, would be of no use: the tables are made under
-    another name, which is then replaced.
+    A process that is killed meanwhile must not leave half a database. So the tables are made in a
+    file with another name, which is renamed at the end.
 
     Args:
         database: the file to make.
-        make_tables: fills the new database, whose MLflow URI it is given.
+        make_tables: a function that gets the MLflow URI of the new database and makes its tables.
     """
     for leftover in database.parent.glob(f"{database.name}.*.unfinished"):
         leftover.unlink()
-    # Another name each time: MLflow keeps connections by name for as long as a process lives.
+    # The name is another one each time, because MLflow keeps its connections by the name of the
+    # file, for as long as a process lives.
     unfinished = database.with_name(f"{database.name}.{uuid4().hex}.unfinished")
-    # Made before SQLite does, so that it is private from its first byte, whatever the umask.
+    # We make the file before SQLite does, so that it is private from its first byte on, whatever
+    # the umask is.
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
     make_tables(f"sqlite:///{unfinished}")
     unfinished.replace(database)
@@ -87,7 +90,8 @@ def _timeout(uri: str) -> float:
 
 
 def _try_to_write(connection: sqlite3.Connection) -> None:
-    """Begin to write what is there already: this needs the lock, the file and the folder."""
+    """Try to write, and undo it: this needs the lock, and permission for the file and folder."""
+    # A value is written that the database has already, so that nothing changes in any case.
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(f"PRAGMA user_version = {int(version)}")
@@ -95,7 +99,7 @@ def _try_to_write(connection: sqlite3.Connection) -> None:
 
 
 def _revision(connection: sqlite3.Connection, database: Path) -> str | None:
-    """The revision of MLflow's tables; None for a database without tables."""
+    """The revision of MLflow's tables; None if the database has no tables."""
     found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     if not found:
         return None
@@ -110,8 +114,9 @@ def _revision(connection: sqlite3.Connection, database: Path) -> str | None:
 def _knows(revision: str) -> bool:
     """Whether the installed MLflow has the migration to a revision.
 
-    The place of its migrations is a private thing of MLflow's, as are the artifact repository in
-    `experiment` and the saved views in `pages`; where it is not found, every revision is known.
+    MLflow does not document the folder of its migrations, as it does not document the artifact
+    repository in `experiment` and the saved views in `pages`. If the folder is not found, this
+    returns True, and MLflow itself will complain about a database that it cannot use.
     """
     spec = find_spec("mlflow")
     if spec is None or spec.origin is None:

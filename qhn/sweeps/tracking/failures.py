@@ -1,4 +1,4 @@
-"""Failures of a tracking store in words: which file or server it is, and what to do about it."""
+"""Turns failures of a tracking store into messages that name the file or server and a way out."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CREDENTIALS = (
 )
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
-# SQLite's extended codes have the kind of the failure in their last eight bits.
+# The last eight bits of SQLite's extended error codes are the kind of the error.
 _KIND = 0xFF
 
 
 @contextmanager
 def tracking_errors(location: TrackingLocation) -> Iterator[None]:
-    """Turn what MLflow and the system raise into one error whose message says what to do.
+    """Turn errors of MLflow and of the operating system into one whose message says what to do.
 
     Raises:
-        TrackingError: instead of every `MlflowException` and `OSError` from within.
+        TrackingError: in place of every `MlflowException` and `OSError`.
     """
     from mlflow.exceptions import MlflowException
 
@@ -41,22 +41,28 @@ def tracking_errors(location: TrackingLocation) -> Iterator[None]:
 
 @contextmanager
 def database_errors(location: TrackingLocation) -> Iterator[None]:
-    """Turn whatever the first contact with a local database raises into one error.
+    """Turn any error while a local database is opened into one whose message says what to do.
 
     Raises:
-        TrackingError: instead of every other exception from within.
+        TrackingError: in place of every other exception.
     """
     try:
         yield
     except TrackingError:
         raise
-    # A damaged database breaks MLflow, SQLAlchemy and Alembic anywhere in their code.
+    # A damaged database can make MLflow, SQLAlchemy and Alembic fail anywhere in their code, with
+    # errors of any class.
     except Exception as error:
         raise _in_words(location, error) from error
 
 
 def damaged(database: Path, why: str) -> TrackingError:
-    """The error for a database that nobody can use any more."""
+    """The error for a database that cannot be used any more.
+
+    Args:
+        database: its file.
+        why: what is wrong with it.
+    """
     return TrackingError(
         f"the MLflow database must be whole, but {database} is damaged, half-made or no database "
         f"({why}); {_REBUILD}"
@@ -64,7 +70,12 @@ def damaged(database: Path, why: str) -> TrackingError:
 
 
 def newer(database: Path, revision: str) -> TrackingError:
-    """The error for a database whose tables this version of MLflow does not know."""
+    """The error for a database that a newer MLflow has written.
+
+    Args:
+        database: its file.
+        revision: the revision of its tables.
+    """
     return TrackingError(
         f"the MLflow database {database} was written by a newer MLflow (its tables have revision "
         f"{revision}, which the installed one does not know); upgrade MLflow with "
@@ -92,7 +103,7 @@ def _of_database(database: Path, uri: str, error: Exception, text: str) -> Track
         if isinstance(cause, OSError) and cause.errno is not None:
             return _of_system(Path(str(cause.filename or database)), cause)
     if found := re.search(r"out-of-date database schema \(found version (\w+)", text):
-        # MLflow has no public function for this; it migrates a database only by its command.
+        # MLflow has no public function that migrates a database, only this command.
         return TrackingError(
             f"the MLflow database {database} was written by an older MLflow (its tables have "
             f"revision {found[1]}); make a copy of it, bring it up to date with "
@@ -105,7 +116,7 @@ def _of_database(database: Path, uri: str, error: Exception, text: str) -> Track
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised from, the innermost last."""
+    """The error, the error that it was raised from, and so on."""
     link: BaseException | None = error
     while link is not None:
         yield link
@@ -113,7 +124,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _of_sqlite(database: Path, error: sqlite3.Error) -> TrackingError:
-    # Errors of Python's own module, which never asked SQLite, have no code.
+    # Errors that Python's module raises by itself, without asking SQLite, have no code.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code == sqlite3.SQLITE_READONLY_DBMOVED:
         return TrackingError(

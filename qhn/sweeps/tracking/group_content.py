@@ -1,4 +1,4 @@
-"""What MLflow is told of a group: its settings, its means over seeds, and its mean curve."""
+"""What is written to MLflow about a group: its means over seeds, its counts, its mean curve."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from qhn.sweeps.results.statistics import SHOWN, summarise
 from qhn.sweeps.results.table import Row, flags_text
 from qhn.sweeps.store import TrialRecord
 
-#: Of a group: its flags and the number of trials that have each, in one text.
+#: The tag of a group's run that names its flags, each with the number of trials that have it.
 FLAGS_TAG = "qhn.flags"
-#: Metrics of a group that count its trials, beside ``flag.NAME`` for each flag.
+#: The metrics of a group that count its trials. Each flag has one more, ``flag.NAME``.
 SEEDS, PLANNED, FAILED, STOPPED = "seeds", "planned", "failed", "stopped"
 
 #: A point of a metric: its name, value, time in milliseconds and step.
@@ -28,12 +28,13 @@ Point = tuple[str, float, int, int]
 
 @dataclass(frozen=True)
 class Member:
-    """What a group's numbers need of one of its trials, small enough to be kept for each.
+    """What is needed of one trial for the numbers of its group, small enough to keep in memory.
 
     Attributes:
-        row: how the trial has ended, without its most probable strings.
-        steps: at which it reported, shape ``(reports,)``.
-        values: of each metric of `SHOWN`, shape ``(reports, metrics)``; NaN where it has none.
+        row: how the trial ended, without its most probable strings.
+        steps: the steps of its reports, shape ``(reports,)``.
+        values: the metrics of `SHOWN` at these steps, shape ``(reports, metrics)``. Metrics that a
+            trial does not have are NaN.
     """
 
     row: Row
@@ -42,7 +43,12 @@ class Member:
 
 
 def member_of(trial: PlannedTrial, record: TrialRecord) -> Member:
-    """One trial of a group, as the store has it."""
+    """What is needed of one trial for the numbers of its group.
+
+    Args:
+        trial: the trial.
+        record: what the store has of it.
+    """
     result = None if record.result is None else replace(record.result, top_strings=())
     error = record.error if result is None else None
     steps, values = _curve(record.history)
@@ -59,19 +65,23 @@ def _curve(history: History) -> tuple[NDArray[np.int64], FloatArray]:
 
 
 def mean_curve(members: Sequence[Member]) -> Iterator[tuple[int, dict[str, float]]]:
-    """The mean over trials of each metric, at each step at which any of them reported.
+    """The mean of each metric over trials, at each step at which any of them reported.
 
-    A trial that was stopped early counts with its last values from there on, as it does in the
-    means of the final metrics. A mean that would leave a trial out, because the trial has no value
-    up to that step, is left out itself: it would jump where the trial joins.
+    After its last report, a trial that was stopped early counts with the values of that report, as
+    it does in the means of the final metrics. If a trial has no value yet at a step, the mean there
+    is NaN. A mean over the other trials would jump at the step at which this trial joins.
 
     Args:
-        members: those with a result, at least one.
+        members: trials with a result, at least one.
+
+    Yields:
+        A step, and the mean of each metric by name.
     """
     steps = np.unique(np.concatenate([one.steps for one in members]))
     at_steps = []
     for one in members:
-        # The latest report at or before each step; -1, the row of NaN, where there is none.
+        # The index of the latest report at or before each step. If there is none, the index is -1,
+        # which is the row of NaN that is put at the end.
         latest = np.searchsorted(one.steps, steps, side="right") - 1
         padded = np.vstack([one.values, np.full((1, len(SHOWN)), np.nan)])
         at_steps.append(padded[latest])
@@ -81,21 +91,23 @@ def mean_curve(members: Sequence[Member]) -> Iterator[tuple[int, dict[str, float
 
 
 def group_points(rows: Sequence[Row], members: Sequence[Member], with_curve: bool) -> list[Point]:
-    """All metrics of a group's run, in the order in which MLflow gets them.
+    """All metrics of a group's run, in the order in which they are sent to MLflow.
 
-    Of each final metric the mean has the metric's own name, at the last step; deviation and
-    interval are at step 0, so that MLflow's page draws them as bars and not as curves of a single
-    point. What is no number, such as the deviation of one seed, is left out: MLflow would sort it
-    among the numbers.
+    The mean of a final metric has the metric's own name, and is at the last step. Deviation and
+    interval are at step 0, because MLflow's page then draws them as bars and not as curves of a
+    single point. A value that is not finite, such as the deviation of one seed, is left out,
+    because MLflow would sort it among the numbers.
 
     Args:
-        rows: of all planned trials of the group.
+        rows: all planned trials of the group.
         members: those of them that have ended.
-        with_curve: whether to give the mean curve, which is written once, when all is over.
+        with_curve: whether to include the mean curve. MLflow cannot take points back, so it is
+            written only once, when all trials have ended.
     """
     finished = [one for one in members if one.row.result is not None]
     results = [row.result for row in rows if row.result is not None]
-    # One time for all of them, that of the last end: the same whenever the run is made anew.
+    # All points have the time at which the last trial ended, so that they are the same if the run
+    # is made anew later.
     stamp_ms = max((result.finished_ms for result in results), default=0)
     last = max((result.steps for result in results), default=0)
     found: list[Point] = []
@@ -103,10 +115,11 @@ def group_points(rows: Sequence[Row], members: Sequence[Member], with_curve: boo
     def add(step: int, values: Iterable[tuple[str, float]]) -> None:
         found.extend((name, x, stamp_ms, step) for name, x in values if math.isfinite(x))
 
-    # Means first: MLflow shows metrics in the order in which it got them.
-    summaries = summarise(rows)  # none where no trial has a result
+    # The means come first, because MLflow shows metrics in the order in which it got them.
+    summaries = summarise(rows)  # empty if no trial has a result
     if with_curve and summaries:
         for step, means in mean_curve(finished):
+            # The last step has the final means, which are added below.
             if step < last:
                 add(step, means.items())
     for summary in summaries:
@@ -124,11 +137,15 @@ def group_points(rows: Sequence[Row], members: Sequence[Member], with_curve: boo
 
 
 def group_tags(rows: Iterable[Row]) -> dict[str, str]:
-    """The flags of a group in one cell of the page's table; the metrics are for its filters."""
+    """The tag with the flags of a group, for the table of runs; empty if there are no flags.
+
+    The metrics ``flag.NAME`` have the same numbers, because MLflow's filters compare numbers only
+    in metrics.
+    """
     flags = _flags(rows)
     return {FLAGS_TAG: flags_text(flags)} if flags else {}
 
 
 def _flags(rows: Iterable[Row]) -> dict[str, int]:
-    """Number of trials by flag."""
+    """The number of trials that have each flag."""
     return dict(sorted(Counter(flag for row in rows for flag in row.flags).items()))

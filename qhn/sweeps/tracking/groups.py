@@ -1,4 +1,4 @@
-"""One run for each group: its numbers over seeds, and its trials' runs below it."""
+"""Writes one MLflow run for each group: its numbers over seeds, with its trials' runs below."""
 
 from __future__ import annotations
 
@@ -37,15 +37,16 @@ class _Group:
     """A group as this process knows it.
 
     Attributes:
-        group_id: the digest of what its trials share.
-        name: of its run.
-        trials: those that are planned, by trial id.
-        waiting: ids of those that are not over, so that one look tells whether all are.
-        run: the one that is kept; None before there is any.
+        group_id: a digest of the settings that its trials share.
+        name: the name of its run.
+        trials: its planned trials, by trial id.
+        waiting: ids of its planned trials that have not ended. It is kept up to date, so that
+            nobody has to look at all trials to learn whether the group is complete.
+        run: the run that is kept; None if there is none yet.
         spares: further runs of the same group, which are to be deleted.
-        unplanned: runs of trials that an earlier file planned for the group, and this one does not.
-        uncertain: whether a run was asked for and no answer came.
-        members: of the trials that this process has seen end, by trial id.
+        unplanned: runs of trials that an earlier version of the sweep file planned for this group.
+        uncertain: whether a run was requested and no answer came, so that there may be one more.
+        members: what is needed of trials whose end this process has seen, by trial id.
     """
 
     group_id: str
@@ -60,33 +61,33 @@ class _Group:
 
     @property
     def first(self) -> PlannedTrial:
-        """A trial that stands for all where only their seeds differ."""
+        """One of the trials, for the settings that all of them share."""
         return next(iter(self.trials.values()))
 
     @property
     def names(self) -> dict[str, str]:
-        """Tags that say what people call it."""
+        """The tags with the name and the label of the group."""
         return {NAME_TAG: self.name, GROUP_TAG: self.first.group}
 
 
 class GroupRuns:
     """Keeps one run for each group of a sweep up to date.
 
-    MLflow's metrics only grow, so a run whose group has changed since it was written, by more
-    seeds for example, is made anew: a new run is written, the trials' runs get it as their parent,
-    and the old run is deleted. The tag ``qhn.results`` says which ends of trials a run's numbers
-    were made from. A writer may be killed anywhere in between: the next one recognises by this tag
-    what is half done.
+    MLflow cannot remove or change a metric that it has. So if a group has changed since its run was
+    written, by more seeds for example, the run is made anew: a new run is written, the trials' runs
+    get it as their parent, and the old run is deleted. The tag ``qhn.results`` is a digest of the
+    trials and ends that the numbers were made from. If the writer is killed anywhere in between,
+    the next one sees from this tag what is left to do.
 
-    Groups stand beside the sweep's run, not below it: MLflow's page shows one level of nesting
-    well, and a filter would not find them below another run.
+    Runs of groups have no parent. They are not below the sweep's run, because MLflow's page shows
+    only one level of nesting well, and its filters do not find runs below another one.
 
     Args:
-        experiment: the sweep's.
-        plan: of the sweep.
-        read: gives what the store knows about a trial.
-        groups: all runs of each group that MLflow has, by the group's id.
-        trials: the run of each trial by the trial's id; kept up to date by its owner.
+        experiment: the experiment of the sweep.
+        plan: the plan of the sweep.
+        read: returns what the store has of a trial.
+        groups: all runs that MLflow has of each group, by group id.
+        trials: the run of each trial, by trial id. The caller keeps it up to date.
     """
 
     def __init__(
@@ -113,23 +114,25 @@ class GroupRuns:
             if former is not None and trial_id not in planned:
                 former.unplanned.append(run)
         for group_id, runs in groups.items():
-            # Runs of groups that are not planned any more stay as they are.
+            # Runs of groups that the sweep file does not ask for any more stay as they are.
             if group_id in self._groups:
                 group = self._groups[group_id]
                 group.run, *group.spares = sorted(runs, key=partial(self._order, group))
 
     def _order(self, group: _Group, run: KnownRun) -> int:
-        """The run to keep comes first: one that is up to date, then one that is unwritten."""
+        """Sort the runs of a group by which to keep: up to date, then empty, then outdated."""
         if self._is_current(group, run):
             return 0
         return 1 if _is_blank(run) else 2
 
     def place(self, trial: PlannedTrial, start_ms: int | None) -> dict[str, str]:
-        """Tags that put a trial's run below its group's, which is made if there is none.
+        """The tags that put a trial's run below the run of its group.
+
+        If the group has no run yet, it is made.
 
         Args:
-            trial: whose run it is.
-            start_ms: when the group began, if this is its first trial.
+            trial: the trial.
+            start_ms: the start of a new run of the group, in milliseconds since 1970; None for now.
         """
         group = self._groups[trial.group_id]
         return {
@@ -140,7 +143,11 @@ class GroupRuns:
         }
 
     def is_placed(self, trial: PlannedTrial, run: KnownRun) -> bool:
-        """Whether a trial's run stands below its group's; runs of older versions do not."""
+        """Whether a trial's run is below the run of its group.
+
+        Runs that an older version of qhn has written are not, and neither are those whose group
+        has got a new run.
+        """
         group = self._groups[trial.group_id]
         return (
             group.run is not None
@@ -149,31 +156,32 @@ class GroupRuns:
         )
 
     def begin(self, trial: PlannedTrial) -> None:
-        """Show that a group goes on with a trial; its run may have ended before."""
+        """Note that a trial of a group is being trained, and reopen the group's run if it ended."""
         group = self._groups[trial.group_id]
         group.waiting.add(trial.trial_id)
         if group.run is not None and group.run.status in ENDED:
             self._experiment.reopen(group.run)
 
     def remember(self, trial: PlannedTrial, record: TrialRecord) -> None:
-        """Keep what the group's numbers need of a trial that has ended."""
+        """Keep what is needed of a trial that has ended for the numbers of its group."""
         group = self._groups[trial.group_id]
         group.waiting.discard(trial.trial_id)
         group.members[trial.trial_id] = member_of(trial, record)
 
     def write_if_over(self, trial: PlannedTrial) -> None:
-        """Write the run of a trial's group if this was the last of its planned trials."""
+        """Write the run of a trial's group if all planned trials of the group have ended."""
         group = self._groups[trial.group_id]
         if not group.waiting:
             self._update(group)
             self._settle(group)
 
     def finish(self, interrupted: bool) -> None:
-        """Bring each group up to date whose trials have other ends than its run says.
+        """Bring the run of each group up to date with the ends of its trials.
 
         Args:
-            interrupted: whether somebody waits for the end. Then only runs without numbers are
-                written; what takes a request per trial is left to the next run of the sweep.
+            interrupted: whether the sweep was stopped, so that somebody waits for its end. Then
+                only runs that have no numbers yet are written. What takes a request for each trial
+                is left to the next run of the sweep.
         """
         for group in self._groups.values():
             blank = group.run is None or _is_blank(group.run)
@@ -183,13 +191,13 @@ class GroupRuns:
                 self._settle(group)
 
     def interrupt(self) -> None:
-        """Mark the runs of groups that are still open as killed, so that none stays open."""
+        """Mark all runs of groups that are still open as killed."""
         for group in self._groups.values():
             if group.run is not None and group.run.status not in ENDED:
                 self._experiment.end(group.run, "KILLED", None)
 
     def _ended(self, group: _Group) -> list[KnownRun]:
-        """Runs of a group's planned trials that are over, in the order of the plan."""
+        """The runs of the group's planned trials that have ended, in the order of the plan."""
         runs = (self._runs_of_trials.get(trial_id) for trial_id in group.trials)
         return [run for run in runs if run is not None and run.is_over]
 
@@ -197,11 +205,16 @@ class GroupRuns:
         return len(self._ended(group)) == len(group.trials)
 
     def _digest(self, group: _Group) -> str:
-        """Stands for the ends of the group's trials; made from their runs, to spare the store."""
+        """A digest of how the group's trials ended.
+
+        It is made from the runs of the trials, which are in memory, so that the store need not be
+        read to learn that nothing has changed.
+        """
         ends = [f"{len(group.trials)} planned"]
         for run in self._ended(group):
             outcome = {name: value for name, value in run.outcome.items() if name != ERROR_TAG}
-            # When a trial failed changes no number, and a failure that cannot be read has no time.
+            # The time of a failure is left out: no number depends on it, and if the file with the
+            # error cannot be read any more, the time is not known.
             end = run.end_ms if run.status == FINISHED else None
             ends.append(json.dumps([run.tags[TRIAL_TAG], run.status, end, outcome], sort_keys=True))
         return hashlib.sha256("\n".join(sorted(ends)).encode()).hexdigest()[:16]
@@ -217,7 +230,7 @@ class GroupRuns:
         return group.run
 
     def _look_for(self, group: _Group) -> None:
-        """Find what a request has made whose answer was lost."""
+        """Look for runs of a group that were made by a request whose answer was lost."""
         known = {run.run_id for run in (group.run, *group.spares) if run is not None}
         found = find_group(self._experiment.client, self._experiment.id, group.group_id)
         new = [run for run in found if run.run_id not in known]
@@ -239,18 +252,21 @@ class GroupRuns:
             "device": trial.config.device.name,
             COLOUR_TAG: colour([*self._groups].index(group.group_id)),
         }
+        # If `create` fails, this stays True: the answer may have been lost after the run was made.
         group.uncertain = True
         run = self._experiment.create(tags | group.names, start_ms)
         group.uncertain = False
         return run
 
     def _update(self, group: _Group) -> None:
-        """Write the group's numbers, on a new run if it has others already."""
+        """Write the numbers of a group, to a new run if the present one has other numbers."""
         ended = self._ended(group)
         started = min((run.start_ms for run in ended if run.start_ms is not None), default=None)
         run = self._run_of(group, started)
         if not self._is_current(group, run):
             if not _is_blank(run):
+                # The old run becomes a spare and is not deleted before the trials have their new
+                # parent (`_settle`), so that a kill in between never leaves them without one.
                 made = self._make(group, started)
                 group.spares.append(run)
                 group.run = run = made
@@ -267,9 +283,10 @@ class GroupRuns:
         rows = [*(member.row for member in members), *waiting]
         points = group_points(rows, members, with_curve=not waiting)
         params = {n: text for n, text in parameters(group.first.config).items() if n != "seed"}
-        # The tag says that all of the numbers are there, and is sent with the last of them.
+        # The tag says that all numbers were written, and is sent with the last of them.
         tags = group_tags(rows) | {RESULTS_TAG: self._digest(group)}
         self._experiment.log(run, points, params, tags)
+        # From now on the members are needed only if a trial goes on, and are then read again.
         if not waiting:
             group.members.clear()
 
@@ -280,7 +297,10 @@ class GroupRuns:
         return found
 
     def _settle(self, group: _Group) -> None:
-        """Put the trials' runs below the group's run, name it, and delete its spare runs."""
+        """Put the runs of trials below the group's run, name that run, and delete the spare ones.
+
+        The spare runs come last: until then each trial's run has a parent that exists.
+        """
         planned = {i: run for i in group.trials if (run := self._runs_of_trials.get(i)) is not None}
         if not planned and group.run is None:
             return
@@ -292,7 +312,8 @@ class GroupRuns:
         for run in group.unplanned:
             if run.tags.get(PARENT_TAG) != parent.run_id:
                 self._experiment.log(run, tags={PARENT_TAG: parent.run_id})
-        # Other values of a setting can change what a group is called.
+        # The name of a group says how it differs from others, so it can change when the sweep file
+        # gets further groups.
         if any(parent.tags.get(name) != value for name, value in group.names.items()):
             self._experiment.log(parent, tags=group.names)
         while group.spares:

@@ -1,4 +1,9 @@
-"""How far a sweep knows its trials, where it may stop them early."""
+"""Limits what MLflow shows of a trial to what its sweep has heard of, if it may stop trials early.
+
+Another sweep may train the same trial at the same time, further than this sweep or to its end. This
+sweep may still stop the trial at an earlier step. Reports after that step could not be removed from
+MLflow again, so the writer shows a trial only as far as its own sweep has heard of it.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +17,19 @@ from qhn.sweeps.store.results import read_result
 
 @dataclass(frozen=True)
 class Known:
-    """How far a sweep knows one of its trials.
-
-    Another sweep may train the same trial, further than this one or to its end, while this one may
-    still stop it early. Rows beyond the stop could not be taken back from MLflow, so that the
-    writer shows a trial as far as its sweep knows of it, and no further.
+    """How far a sweep has heard of one of its trials.
 
     Attributes:
-        heard: the last step that the driver has heard of, while it may still stop the trial; None
-            where the store may be believed.
-        stop: the result at which the sweep has stopped the trial, if it has.
+        heard: the last step that the driver has heard of, as long as it may still stop the trial.
+            None if it cannot stop the trial any more; then everything in the store may be shown.
+        stop: the result with which the sweep has stopped the trial; None if it has not.
     """
 
     heard: int | None = None
     stop: TrialResult | None = None
 
     def read(self, store: Store, trial_id: str) -> TrialRecord:
-        """What the writer shows of the trial.
+        """What the writer may show of the trial.
 
         Raises:
             StoreError: if the store cannot be read.
@@ -39,7 +40,7 @@ class Known:
         return TrialRecord(history_until(record.history, self.heard), None, None)
 
     def to_json(self) -> list[Any]:
-        """As JSON values, for the writer's process."""
+        """JSON values for a message to the writer's process."""
         return [self.heard, None if self.stop is None else self.stop.to_json()]
 
     @classmethod
@@ -52,16 +53,17 @@ class Known:
         return cls(heard, stop if isinstance(stop, TrialResult) else None)
 
 
-#: Of a trial that the sweep may not stop any more, and has not stopped.
+#: For a trial that the sweep has not stopped and cannot stop any more: everything may be shown.
 BELIEVE_THE_STORE = Known()
 
 
 class Knowledge:
-    """How far a sweep knows each of its trials: the driver's account, which it keeps up to date.
+    """How far a sweep has heard of each of its trials.
 
     Args:
-        stops: the result of each trial that the sweep has stopped early.
-        heard: of each trial that may still be stopped early, the last step heard of.
+        stops: the result of each trial that the sweep has stopped early, by trial id.
+        heard: the last step that the driver has heard of, by trial id, for each trial that may
+            still be stopped early. The driver keeps both up to date.
     """
 
     def __init__(self, stops: Mapping[str, TrialResult], heard: Mapping[str, int]) -> None:
@@ -69,9 +71,9 @@ class Knowledge:
         self._heard = heard
 
     def of(self, trial_id: str) -> Known:
-        """How far one trial is known."""
+        """How far the sweep has heard of one trial."""
         return Known(self._heard.get(trial_id), self._stops.get(trial_id))
 
     def all(self) -> dict[str, Known]:
-        """Every trial of which there is more to say than that the store may be believed."""
+        """All trials of which not everything in the store may be shown, by trial id."""
         return {trial_id: self.of(trial_id) for trial_id in self._stops.keys() | self._heard.keys()}

@@ -1,4 +1,4 @@
-"""The runs that MLflow has of a sweep already: found by their tags, and one kept of each."""
+"""Finds the runs that MLflow has of a sweep already, by their tags, and keeps one of each trial."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class KnownRun:
     Attributes:
         run_id: MLflow's id of the run.
         artifact_uri: where the run keeps its artifacts.
-        status: MLflow's word for how far it is.
-        tags: by name; those that were emptied are among them.
-        start_ms: when it began, in milliseconds since 1970.
-        end_ms: when it ended; None if it has not.
-        has_metrics: whether it has any.
-        steps: the steps that it has; None until somebody asks (`steps_of`).
+        status: MLflow's status: ``RUNNING``, or one of `ENDED`.
+        tags: its tags by name. Tags that were set to the empty text are included.
+        start_ms: its start, in milliseconds since 1970.
+        end_ms: its end, in milliseconds since 1970; None if it has not ended.
+        has_metrics: whether it has any metrics.
+        steps: the steps that it has reports of; None if that was not asked for yet (`steps_of`).
         described: whether this process has sent the trial's parameters.
     """
 
@@ -46,29 +46,33 @@ class KnownRun:
 
     @property
     def outcome(self) -> dict[str, str]:
-        """Its tags that say how the trial ended; emptied tags are left out."""
+        """The tags that say how the trial ended, without those that are empty."""
         return {name: value for name, value in self.tags.items() if value and is_outcome(name)}
 
     @property
     def whole(self) -> bool:
-        """Whether the trial was trained to its end: a stop by the sweep may be overtaken."""
+        """Whether the trial was trained to its last step.
+
+        This is False for a trial that the sweep has stopped early, because a later run of the
+        sweep may train it further.
+        """
         return self.status == FINISHED and not self.tags.get(STOPPED_TAG)
 
     @property
     def is_over(self) -> bool:
-        """Whether the trial has ended by itself, well or not, or was stopped early."""
+        """Whether the trial has finished, has failed, or was stopped early."""
         return self.status in (FINISHED, "FAILED")
 
 
 @dataclass
 class KnownRuns:
-    """All runs of a sweep's experiment that are of use.
+    """The runs of a sweep's experiment.
 
     Attributes:
-        sweep: the sweep's own run, if it has one.
-        groups: all runs of each group by the group's id; more than one where a writer was killed
-            while it made a group's run anew.
-        trials: the one run of each trial by the trial's id.
+        sweep: the sweep's own run; None if it has none yet.
+        groups: all runs of each group, by group id. There can be several if a writer was killed
+            while it replaced the run of a group.
+        trials: the one run of each trial, by trial id.
     """
 
     sweep: KnownRun | None
@@ -77,18 +81,19 @@ class KnownRuns:
 
 
 def load_runs(client: MlflowClient, experiment: str, former_ids: Mapping[str, str]) -> KnownRuns:
-    """The runs that MLflow has of a sweep; of two runs of one trial the fuller is kept.
+    """The runs that MLflow has of a sweep. If a trial has several, the fullest one is kept.
 
     Args:
-        client: of the tracking store.
-        experiment: the sweep's experiment.
-        former_ids: trial id by the id that an earlier version of qhn gave the same trial. A run
-            with a former id is adopted: it is tagged anew, and never made a second time.
+        client: the client of the tracking store.
+        experiment: MLflow's id of the sweep's experiment.
+        former_ids: trial ids, by the ids that an earlier version of qhn gave the same trials. A
+            run that is tagged with a former id gets the present one, and no second run is made.
     """
     sweeps: list[KnownRun] = []
     groups: dict[str, list[KnownRun]] = {}
     trials: dict[str, list[KnownRun]] = {}
-    # Read to the end before anything is deleted: MLflow's pages are counted from the first run.
+    # All pages are read before anything is deleted. MLflow counts from the first run to find the
+    # beginning of a page, so a deletion in between would make it skip runs.
     for run in list(_all_runs(client, experiment)):
         kind, trial_id = run.tags.get(KIND_TAG), run.tags.get(TRIAL_TAG)
         if kind == "sweep":
@@ -105,20 +110,20 @@ def load_runs(client: MlflowClient, experiment: str, former_ids: Mapping[str, st
 
 
 def find_trial(client: MlflowClient, experiment: str, trial_id: str) -> KnownRun | None:
-    """Ask MLflow for the run of one trial."""
+    """Ask MLflow for the run of one trial; None if there is none."""
     found = client.search_runs([experiment], f"tags.`{TRIAL_TAG}` = '{trial_id}'")
     runs = [_known(run) for run in found]
     return _keep_one(client, trial_id, runs) if runs else None
 
 
 def find_group(client: MlflowClient, experiment: str, group_id: str) -> list[KnownRun]:
-    """Ask MLflow for the runs of one group."""
+    """Ask MLflow for all runs of one group."""
     which = f"tags.`{KIND_TAG}` = 'group' and tags.`{GROUP_ID_TAG}` = '{group_id}'"
     return [_known(run) for run in client.search_runs([experiment], which)]
 
 
 def steps_of(client: MlflowClient, run: KnownRun) -> set[int]:
-    """The steps that a run has, asked for once."""
+    """The steps that a run has reports of. MLflow is asked only once for each run."""
     if run.steps is None:
         points = client.get_metric_history(run.run_id, "objective")
         run.steps = {point.step for point in points}
@@ -149,9 +154,10 @@ def _known(found: Run) -> KnownRun:
 
 
 def _keep_one(client: MlflowClient, trial_id: str, runs: Iterable[KnownRun]) -> KnownRun:
-    """Keep the fullest of a trial's runs under the trial's id, and delete the others.
+    """Keep the fullest of a trial's runs, tagged with the trial's id, and delete the others.
 
-    A request that was repeated on its way may have made two, and so may two versions of qhn.
+    There can be two if a proxy has repeated a request, or if two versions of qhn have written the
+    same trial under different ids.
     """
     kept, *others = runs
     for run in others:
@@ -165,5 +171,5 @@ def _keep_one(client: MlflowClient, trial_id: str, runs: Iterable[KnownRun]) -> 
 
 
 def _fullness(client: MlflowClient, run: KnownRun) -> tuple[bool, int]:
-    """Order of runs of the same trial: whole before unfinished, more steps before fewer."""
+    """Sorts runs of the same trial: finished ones are fuller, and then those with more steps."""
     return run.whole, len(steps_of(client, run))

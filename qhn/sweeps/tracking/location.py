@@ -1,4 +1,4 @@
-"""Where metrics go: to a given address, else to the environment's, else into the store's folder."""
+"""The address of the tracking store: from an option, from the environment, or in the store."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class TrackingLocation:
     """A tracking store.
 
     Attributes:
-        uri: MLflow's tracking URI; it may hold credentials, so print `shown` instead.
+        uri: MLflow's tracking URI. It may contain a password, so print `shown` instead.
         database: the file of a local SQLite database; None for a server or another database.
-        ours: whether nobody has named the database, so that it holds what qhn writes into it and
-            nothing else.
+        ours: whether it is the default database in the store's folder, which contains only what
+            qhn writes.
     """
 
     uri: str
@@ -29,9 +29,10 @@ class TrackingLocation:
 
     @property
     def artifacts(self) -> Path | None:
-        """Folder for artifacts beside a local database; None where a server decides.
+        """The folder for artifacts, beside a local database; None if a server decides.
 
-        MLflow itself would put them into the working directory, where nobody looks for them.
+        By default MLflow would put artifacts into the working directory, which is another one for
+        each run.
         """
         return None if self.database is None else self.database.with_name("artifacts")
 
@@ -41,7 +42,7 @@ class TrackingLocation:
         return self.without_credentials(self.uri)
 
     def without_credentials(self, text: str) -> str:
-        """A text without this address's user name and password, wherever it quotes them."""
+        """A text, a message for example, without the user name and password of this address."""
         credentials, at, _ = urlsplit(self.uri).netloc.rpartition("@")
         return text.replace(credentials + at, "") if at else text
 
@@ -49,8 +50,12 @@ class TrackingLocation:
 def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
     """The tracking store at ``uri``, else at ``MLFLOW_TRACKING_URI``, else in the store's folder.
 
+    Args:
+        store: where trials are kept.
+        uri: MLflow's tracking URI; None if no option names one.
+
     Raises:
-        TrackingError: if the address is none, or is that of a store that keeps nothing.
+        TrackingError: if the address is not valid, or is that of a database in memory.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
@@ -58,7 +63,8 @@ def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        # Not quoted: what cannot be taken apart may hold a password anywhere.
+        # The message does not quote the address: it could not be parsed, so we do not know whether
+        # and where it contains a password.
         raise TrackingError(f"the tracking URI must be an address, but: {error}") from None
     if parts.scheme != "sqlite":
         return TrackingLocation(uri)
@@ -77,7 +83,7 @@ def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
 
 
 def _database(path: Path, options: str = "") -> TrackingLocation:
-    # MLflow decodes such a path in some places and not in others.
+    # MLflow decodes such a path in some places and not in others, and would use two files.
     if "%" in str(path) or "?" in str(path):
         raise TrackingError(
             f"the path of an MLflow database must be without % and ?, but got {path}; "

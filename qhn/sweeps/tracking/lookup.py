@@ -1,4 +1,4 @@
-"""The sweeps that a local database has, and where MLflow's page shows each."""
+"""Finds the sweeps that a local MLflow database has, and the addresses of their pages."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class TrackedSweep:
     """A sweep in MLflow.
 
     Attributes:
-        name: the sweep's.
-        address: what the server's address is followed by to open the sweep's leaderboard, or all
-            of its runs where it has none yet.
-        charts: likewise for the charts of the leaderboard; None where it has none: the sweep was
-            written by an earlier version of qhn, and not run since.
+        name: the name of the sweep.
+        address: the part of the address after the server's, which opens the leaderboard of the
+            sweep. If it has no leaderboard yet, the address opens the list of its runs.
+        charts: the same for the charts of the leaderboard. None if the sweep has no leaderboard,
+            because it was written by an earlier version of qhn and not run since.
     """
 
     name: str
@@ -32,11 +32,11 @@ class TrackedSweep:
 
 
 def find_sweeps(location: TrackingLocation, name: str | None = None) -> list[TrackedSweep]:
-    """The sweeps of a local database, the one that was written last at the front.
+    """The sweeps in a local database, the one that was written last first.
 
     Args:
-        location: of the database, which must be there.
-        name: of the one sweep that is wanted; None for all.
+        location: the database, which must exist.
+        name: the name of the only sweep that is wanted; None for all.
 
     Raises:
         NotFoundError: if there is no sweep of this name.
@@ -48,7 +48,7 @@ def find_sweeps(location: TrackingLocation, name: str | None = None) -> list[Tra
         runs = client.search_runs(
             [*experiments], f"tags.`{KIND_TAG}` = 'sweep'", max_results=_MOST_SWEEPS
         )
-    # A run that has not ended is being written now.
+    # A run that has not ended is being written now, so it comes first.
     runs.sort(key=lambda run: run.info.end_time or float("inf"), reverse=True)
     found: dict[str, TrackedSweep] = {}
     for run in runs:

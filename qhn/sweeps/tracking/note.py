@@ -1,4 +1,4 @@
-"""A sweep in words, in Markdown: what was run, what its groups came to, how to go on with it."""
+"""The description of a sweep in Markdown: what was run, its results, and how to continue it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import default_folder, local_folder
 from qhn.sweeps.tracking.location import TrackingLocation
 
-# MLflow refuses longer texts in some of its versions; the rest is for the line of links.
+# Some versions of MLflow refuse texts with more than 5,000 characters. The line of links, which is
+# put before the description of the experiment, needs room as well.
 _LONGEST = 4500
 _TEST = [metric.name for metric in ACCURACIES if metric.name.startswith("test_")]
 
@@ -24,10 +25,10 @@ def sweep_note(plan: Plan, groups: Sequence[GroupSummary], resume: str | None) -
     """The description of a sweep, at most 4,500 characters long.
 
     Args:
-        plan: of the sweep.
-        groups: those that have a result; where they are too many for the length, the best of each
-            data set are shown.
-        resume: the command that goes on with the sweep, if it is known.
+        plan: the plan of the sweep.
+        groups: the groups that have a result. If they do not all fit, the best of each data set
+            are shown.
+        resume: the command that continues the sweep; None to leave it out.
     """
     configs = {trial.group_id: trial.config for trial in plan.trials}
     table = factor_table(configs)
@@ -46,7 +47,7 @@ def sweep_note(plan: Plan, groups: Sequence[GroupSummary], resume: str | None) -
 
 
 def resume_command(name: str, store: Store, location: TrackingLocation) -> str:
-    """The command that goes on with a sweep from anywhere on this machine; without passwords."""
+    """The command that continues a sweep from any folder on this machine, without passwords."""
     words = ["qhn", "sweep", "resume", name]
     folder = local_folder(store)
     if folder != default_folder():
@@ -57,7 +58,7 @@ def resume_command(name: str, store: Store, location: TrackingLocation) -> str:
 
 
 def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> str:
-    """The groups as a table that takes at most ``room`` characters; no text where none fits."""
+    """The groups as a table of at most ``room`` characters; empty if there is no room for any."""
     places = [
         (group, place)
         for members in ranked(groups, HEADLINE)
@@ -88,7 +89,8 @@ def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> s
     )
     used = sum(len(line) + 1 for line in (words, left_out, *head)) + 4
     shown = set()
-    # From rank to rank, so that no data set is left out for another one's losers.
+    # The best group of each data set comes first, then the second of each, and so on, so that no
+    # data set is missing because another one has many groups.
     for group, _ in sorted(places, key=lambda found: found[1]):
         used += len(lines[group.group_id]) + 1
         if used > room:
@@ -122,7 +124,7 @@ def _short(metric: str) -> str:
 
 
 def _spaced(title: str, widest: int) -> str:
-    """A title that is wider than the cells below: MLflow's page puts no space between columns."""
+    """A title that is wider than its cells, since MLflow's page puts no space between columns."""
     missing = max(0, widest - len(title)) // 2 + 1
     return title + "&emsp;" * missing
 

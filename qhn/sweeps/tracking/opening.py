@@ -1,4 +1,4 @@
-"""A sweep's runs, opened in a process that does nothing but write them."""
+"""Opens the runs of a sweep with the settings that make the writer's process fast."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from qhn.sweeps.tracking.sqlite_speed import write_without_waiting
 def open_runs(
     location: TrackingLocation, plan: Plan, read: Callable[[PlannedTrial], TrialRecord]
 ) -> SweepRuns:
-    """Open a sweep's runs as the writer does, in a process that writes nothing else.
+    """Open the runs of a sweep as the writer's process does. The process must write nothing else.
 
     Args:
         location: the tracking store.
-        plan: of the sweep.
-        read: what the sweep knows of a trial.
+        plan: the plan of the sweep.
+        read: returns what the store has of a trial.
 
     Raises:
         TrackingError: if the tracking store cannot be used.
@@ -31,9 +31,10 @@ def open_runs(
 
 
 def settle() -> None:
-    """Let Python look no more for garbage in what MLflow has imported, which lives to the end.
+    """Exclude everything that exists now from garbage collection.
 
-    To look through it again and again takes a tenth of the time of a run.
+    MLflow imports very many objects that live as long as the process. To search them for garbage
+    again and again takes a tenth of the time that writing a run takes.
     """
     gc.collect()
     gc.freeze()

@@ -1,9 +1,9 @@
-"""How MLflow's page opens a sweep: as a leaderboard of groups, with columns and charts chosen.
+"""Makes MLflow's page open a sweep as a leaderboard of groups, with chosen columns and charts.
 
-The page keeps its state in the browser, in the address, and in saved views: tags of the experiment
-whose names begin with ``mlflow.sharedViewState.`` and whose values are JSON. Only a saved view can
-say which columns and charts are shown. Its format is MLflow's own and not documented; a page that
-does not know it shows its usual columns.
+The page takes its state from the browser, from the address, and from saved views. A saved view is a
+tag of the experiment whose name begins with ``mlflow.sharedViewState.`` and whose value is JSON.
+Only a saved view can say which columns and charts are shown. MLflow does not document its format;
+a version of the page that does not understand it shows its usual columns.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from qhn.sweeps.tracking.names import KIND_TAG
 GROUPS_FILTER = f"tags.`{KIND_TAG}` = 'group'"
 _VIEW_TAG = "mlflow.sharedViewState."
 _LEADERBOARD = "leaderboard"
-# The page opens for language models unless the address or, in older versions, the tag says else.
+# The page opens in its view for language models, unless the address or, in older versions of
+# MLflow, a tag of the experiment says otherwise.
 _KIND_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _MODEL_TRAINING = {"workflowType": "machine_learning"}
 _MOST_DATASETS = 10
@@ -33,10 +34,10 @@ _SECTION, _OTHERS = "qhn-groups", "qhn-all"
 
 
 def page_tags(plan: Plan) -> dict[str, str]:
-    """The experiment's tags that choose what its page shows.
+    """The tags of the experiment that choose what its page shows.
 
-    One saved view compares all groups, and where a sweep has several data sets, there is one more
-    for each: groups are compared on one data set, not across them.
+    One saved view shows all groups. If the sweep has several data sets, each of them has a view of
+    its own, because accuracies on different data sets cannot be compared.
     """
     tags = dict(_KIND_TAGS)
     tags[_VIEW_TAG + _LEADERBOARD] = _view("Leaderboard", plan, GROUPS_FILTER)
@@ -49,10 +50,10 @@ def page_tags(plan: Plan) -> dict[str, str]:
 
 
 def leaderboard_address(experiment: str, charts: bool = False) -> str:
-    """The part of the address behind the server's that opens a sweep's leaderboard.
+    """The part of the address after the server's, which opens the leaderboard of a sweep.
 
-    It names the saved view and nothing that the view decides: where the address has a filter or an
-    order of its own, the page ignores the view.
+    It only names the saved view. If the address had a filter or an order as well, the page would
+    ignore the view.
 
     Args:
         experiment: MLflow's id of the sweep's experiment.
@@ -65,20 +66,25 @@ def leaderboard_address(experiment: str, charts: bool = False) -> str:
 
 
 def runs_address(experiment: str) -> str:
-    """The part of the address that opens the runs of a sweep that has no saved view."""
+    """The part of the address after the server's, which opens the list of a sweep's runs."""
     return f"#/experiments/{experiment}/runs?{urlencode(_MODEL_TRAINING)}"
 
 
 def has_leaderboard(tags: Iterable[str]) -> bool:
-    """Whether an experiment with tags of these names has the saved view."""
+    """Whether an experiment whose tags have these names has a leaderboard."""
     return _VIEW_TAG + _LEADERBOARD in tags
 
 
 def page_links(plan: Plan, experiment: str, sweep_run: str) -> str:
-    """Links to a sweep's pages, as the first line of its description, which is always shown.
+    """Links to the pages of a sweep, in Markdown, as the first line of its description.
 
-    MLflow's page opens in the mode for language models for whoever comes by no link of ours, and
-    shows of an experiment this line alone.
+    Without one of our links, MLflow's page opens an experiment in its view for language models and
+    shows only the first line of the description.
+
+    Args:
+        plan: the plan of the sweep.
+        experiment: MLflow's id of the sweep's experiment.
+        sweep_run: MLflow's id of the sweep's own run.
     """
     counts = f"{len(plan.trials):,} trials in {len(plan.groups):,} groups"
     table, charts = (leaderboard_address(experiment, charts=charts) for charts in (False, True))
@@ -89,7 +95,7 @@ def page_links(plan: Plan, experiment: str, sweep_run: str) -> str:
 
 
 def _view(name: str, plan: Plan, search_filter: str) -> str:
-    """The value of a tag: as many columns of settings as there is room for."""
+    """The value of a tag with a saved view, with as many columns of settings as fit."""
     varying = _varying_settings(plan)
     while len(text := _view_of(name, varying, search_filter)) > _LONGEST_TAG and varying:
         varying.pop()
@@ -113,16 +119,17 @@ def _view_of(name: str, varying: Sequence[str], search_filter: str) -> str:
         "compareRunCharts": list(_charts()),
         "compareRunSections": [
             _section(_SECTION, "Groups compared", shown=True),
-            # The page itself fills this one with a chart for each metric.
+            # The page fills this section with a chart for each metric.
             _section(_OTHERS, "Model metrics", shown=False),
         ],
     }
-    # The page wants a time; a constant keeps the tag the same where nothing has changed.
+    # The page needs times. With a constant the tag stays the same as long as nothing has changed,
+    # and need not be sent again.
     return json.dumps({"name": name, "createdAt": 0, "updatedAt": 0, "state": json.dumps(state)})
 
 
 def _columns(varying: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Columns of the table and their widths in pixels, from left to right."""
+    """The columns of the table and their widths in pixels, from left to right."""
     yield "attributes.`Run Name`", 300
     yield "runDateAndNestInfo", 155
     yield _metric(HEADLINE), 165
@@ -135,7 +142,7 @@ def _columns(varying: Sequence[str]) -> Iterator[tuple[str, int]]:
 
 
 def _varying_settings(plan: Plan) -> list[str]:
-    """Names of the settings in which groups differ, in the order of their parameters."""
+    """The names of the settings in which groups differ, in the order of their parameters."""
     configs = {trial.group_id: trial.config for trial in plan.trials}
     named = [settings(config) for config in configs.values()]
     names = dict.fromkeys(name for of_group in named for name in of_group if name != "seed")
@@ -158,7 +165,7 @@ def _section(uuid: str, name: str, shown: bool) -> dict[str, object]:
 
 
 def _charts() -> Iterator[dict[str, object]]:
-    """What compares groups: bars of their final accuracy, and how they got there."""
+    """The charts that compare groups: bars of the final accuracy, and curves of some metrics."""
     common = {
         "metricSectionId": _SECTION,
         "deleted": False,

@@ -1,9 +1,10 @@
 """The process that writes one sweep to MLflow: ``python -m qhn.sweeps.tracking.process``.
 
-Writing runs takes about as much processor time as Tune's loop, and two threads of one process
-would take turns where two processes run side by side. The driver starts this one and talks to it
-through pipes (`qhn.sweeps.tracking.protocol`); this one reads the store by itself. It ends when the
-driver says so, and promptly when the driver is gone.
+Writing runs takes about as much processor time as Tune's loop. Two threads of one Python process
+would take turns, while two processes run at the same time. The driver starts this process and
+sends it the ids of trials through a pipe (`qhn.sweeps.tracking.protocol`). The results themselves
+are read from the store. The process ends when the driver tells it to, and soon after the driver
+has died.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ from qhn.sweeps.tracking.runs import SweepRuns
 from qhn.sweeps.tracking.writer import TrackingWriter
 
 _log = logging.getLogger(__name__)
-#: How long the writer of a driver that was killed may go on, and so how long the next one waits.
+# If the driver was killed, its writer has this long to mark the open runs. The writer of the next
+# driver waits longer than that for the lock.
 _LAST_WORDS_S = 10.0
 _PATIENCE_S = 30.0
 _TELL_EVERY_S = 0.2
 
 
 class _Driver:
-    """The pipe to the driver, which several threads write to."""
+    """The pipe to the driver. Several threads write to it, so a lock keeps messages whole."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -51,11 +53,12 @@ class _Driver:
             try:
                 self._stream.write(encode(message))
                 self._stream.flush()
-            except OSError:  # it is gone, and whoever reads from it will notice
+            except OSError:
+                # The driver has died. The thread that reads from it notices that and acts.
                 pass
 
     def tell_waiting(self, waiting: int) -> None:
-        """Say how many trials wait, but not after every one of thousands."""
+        """Send the number of trials that wait, at most five times a second, and always at 0."""
         now = time.monotonic()
         if waiting == 0 or now - self._told_at >= _TELL_EVERY_S:
             self._told_at = now
@@ -64,7 +67,7 @@ class _Driver:
 
 @dataclass
 class _Sweep:
-    """The sweep that is written, and how far its driver knows its trials."""
+    """The sweep that is written, and how far its driver has heard of each trial."""
 
     store: Store
     plan: Plan
@@ -99,8 +102,10 @@ def _known(values: Message) -> dict[str, Known]:
 class _Server:
     """Does what the driver asks for.
 
-    One thread reads what the driver says, so that its end is noticed at once; another one does
-    what takes time, in the order in which it was asked for; a third one is the writer's.
+    There are three threads. The main thread reads the driver's messages and never does anything
+    slow, so that it notices the end of the driver at once. The second one does the calls, which
+    take time, in the order in which they were asked for. The third one belongs to the
+    `TrackingWriter` and writes trials.
     """
 
     def __init__(self, driver: _Driver, sweep: _Sweep) -> None:
@@ -112,7 +117,7 @@ class _Server:
         self._worker.start()
 
     def listen(self, stream: BinaryIO) -> None:
-        """Take messages until the driver ends, in order or not."""
+        """Handle messages until the driver closes the pipe, either in order or because it died."""
         ended = False
         try:
             for line in stream:
@@ -128,12 +133,14 @@ class _Server:
     def _take(self, message: Message) -> None:
         known = _known(message.get("known", {}))
         if "update" in message:
-            # Of a trial of which nothing is said, the store may be believed from now on.
+            # If the message does not say how far a trial is known, the sweep cannot stop the trial
+            # any more. From now on everything in the store is shown.
             for trial_id in message["update"]:
                 self._sweep.known[trial_id] = known.get(trial_id, BELIEVE_THE_STORE)
             self._writer.update(self._trials(message["update"]))
         elif "known" in message:
-            # In one step: the writer's thread reads it meanwhile.
+            # The whole dictionary is replaced by one assignment, because the writer's thread may
+            # read it at any moment.
             self._sweep.known = known
         elif "drop" in message:
             self._writer.drop()
@@ -146,8 +153,10 @@ class _Server:
         return [self._sweep.trials[trial_id] for trial_id in trial_ids]
 
     def _orphaned(self) -> None:
-        """The driver was killed. What is open in MLflow is marked so, unless that takes long."""
+        """Mark the runs that are open as killed, since the driver has died."""
         _log.warning("the driver has ended without a word; its open runs are marked as killed")
+        # The next run of the sweep waits for our lock, so a tracking store that does not answer
+        # must not keep this process alive. Only `os._exit` ends it whatever its threads wait for.
         timer = threading.Timer(_LAST_WORDS_S, os._exit, (1,))
         timer.daemon = True
         timer.start()
@@ -158,8 +167,9 @@ class _Server:
         self._close_sweep("KILLED", {}, {})
 
     def _work(self) -> None:
-        # Held by this thread until the process ends. The driver's own lock is not enough: this
-        # process may outlive a driver that was killed, and the next one's writer must wait for it.
+        # The lock is held until the process ends. The lock of the driver is not enough, because
+        # this process may outlive a driver that was killed, and the writer of the next driver must
+        # wait until it has ended.
         lock = self._sweep.store.sweep(self._sweep.plan.name).tracking_lock
         try:
             if not lock.acquire(_PATIENCE_S, f"process {os.getpid()}"):
@@ -172,7 +182,8 @@ class _Server:
             self._writer.wait_until_ready()
         except Exception as error:  # noqa: BLE001 - The driver waits for an answer in any case.
             self._driver.send({"failed": error_to_json(_in_words(error))})
-            # The driver asks for nothing more; what the end of a lost driver asks for is in vain.
+            # The driver will ask for nothing more. If it dies, `_orphaned` puts a last call into
+            # the queue, which cannot be done without a tracking store and is thrown away here.
             while self._calls.get() is not None:
                 pass
             return
@@ -189,7 +200,7 @@ class _Server:
         self._driver.send({"answer": number} | answer)
 
     def _finish(self, trials: list[str], patience_s: float) -> int:
-        # What the driver has not heard of by now, it takes from the store.
+        # Before this call the driver has sent what it knows of all trials.
         return self._writer.finish(self._trials(trials), patience_s)
 
     def _close_sweep(
@@ -199,7 +210,8 @@ class _Server:
         tags: dict[str, str],
         note: str | None = None,
     ) -> None:
-        # The writer's thread has ended by now, unless this comes after a drop.
+        # After `finish` the writer's thread has ended already. After a drop it may still be at
+        # work on one trial.
         self._writer.close(0.0)
         self._writer.close_sweep(status, artifacts, tags, note)
 
@@ -216,13 +228,15 @@ def _in_words(error: Exception) -> QhnError:
 
 def main() -> None:
     """Serve the driver at the other end of standard input and output."""
-    # Whatever libraries print goes to the log with their warnings, not between our messages.
+    # Messages travel on standard output. A library that prints would put its text between them, so
+    # the pipe is moved to a new descriptor, and descriptor 1 now leads to the log, as standard
+    # error does.
     driver = _Driver(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     first = sys.stdin.buffer.readline()
     if not first:
-        return
+        return  # the driver died before it could say which sweep to write
     try:
         sweep = _Sweep.begin(decode(first)["begin"])
     except Exception as error:  # noqa: BLE001 - The driver waits for an answer in any case.

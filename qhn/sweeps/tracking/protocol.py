@@ -1,22 +1,25 @@
-"""What the driver and the writer's process say to each other: JSON objects, one on each line.
+"""The messages between the driver and the writer's process: JSON objects, one on each line.
 
 From the driver::
 
     {"begin": {"store", "uri", "database", "ours", "sweep", "known"}}    the first message
     {"update": [trial ids], "known": {trial id: ...}}    bring these trials up to date
-    {"known": {trial id: ...}}                           all that is known of trials, anew
-    {"drop": true}                                       leave what waits unwritten
+    {"known": {trial id: ...}}                           replace all that is known of trials
+    {"drop": true}                                       forget the trials that wait
     {"call": number, "name": "finish" or "close_sweep", "arguments": {...}}
-    {"end": true}                                        nothing more comes; the pipe is closed
+    {"end": true}                                        the last message
 
 From the writer::
 
     {"ready": true} or {"failed": error}                 whether the tracking store can be used
-    {"waiting": number}                                  trials that MLflow does not have yet
+    {"waiting": number}                                  trials that are not written yet
     {"answer": number, "value": ...} or {"answer": number, "error": error}
 
-The address of a tracking store may hold a password. It travels here and nowhere else: everybody on
-a machine can read the arguments of its processes.
+"known" says how far the sweep has heard of a trial (`qhn.sweeps.tracking.knowledge`). An answer has
+the number of its call.
+
+The address of a tracking store may hold a password. It is sent through the pipe and not as an
+argument of the process, because every user of a machine can read the arguments of all processes.
 """
 
 from __future__ import annotations
@@ -31,25 +34,28 @@ Message = dict[str, Any]
 
 
 def encode(message: Message) -> bytes:
-    """One message as a line."""
+    """A message as a line of UTF-8 text, with its newline."""
     return json.dumps(message).encode() + b"\n"
 
 
 def decode(line: bytes) -> Message:
-    """The message of a line."""
+    """The message in a line that `encode` made."""
     message: Message = json.loads(line)
     return message
 
 
 def error_to_json(error: QhnError) -> dict[str, str]:
-    """An error of ours, for the other process."""
+    """The class name and the message of one of qhn's errors, for the other process."""
     return {"kind": type(error).__name__, "message": str(error)}
 
 
 def error_from_json(values: dict[str, str]) -> QhnError:
-    """The error that the other process has met: of the same class, with the same message."""
+    """The error that `error_to_json` described: the same class with the same message.
+
+    An unknown class, and `DamagedError`, become a `TrackingError`.
+    """
     kind = getattr(errors, values["kind"], TrackingError)
-    # A damaged file is named by three values, of which the message alone is left.
+    # A `DamagedError` is made from three values, and only its message was sent.
     if not (isinstance(kind, type) and issubclass(kind, QhnError)) or kind is DamagedError:
         kind = TrackingError
     return kind(values["message"])

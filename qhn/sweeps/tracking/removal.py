@@ -1,8 +1,8 @@
-"""Taking a sweep out of MLflow, so that its name is free for another one.
+"""Deletes a sweep from MLflow, so that another sweep can have its name.
 
-MLflow deletes softly: a deleted experiment keeps its name, and a new one cannot have it. So it is
-renamed first, to a name that says what it was. Its rows stay in the database, hidden, until
-somebody runs ``mlflow gc``; files that a local database has in its folder of artifacts go at once.
+MLflow only hides what is deleted: a deleted experiment keeps its name, and no other one can have
+it. So the experiment is renamed first, to a name that says what it was. Its rows stay hidden in the
+database until somebody runs ``mlflow gc``. The artifacts of a local database are deleted at once.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 
 def remove_experiment(location: TrackingLocation, sweep: str) -> bool:
-    """Delete a sweep's experiment, and free its name.
+    """Delete the experiment of a sweep, and free its name.
 
-    A call that was killed is finished by the next one.
+    If this is killed, the next call completes the deletion.
 
     Args:
         location: the tracking store.
-        sweep: the sweep's name, which is its experiment's.
+        sweep: the name of the sweep, which is also the name of its experiment.
 
     Returns:
-        Whether anything was there to delete.
+        Whether there was an experiment with this name.
 
     Raises:
         TrackingError: if the tracking store cannot be used, or the artifacts cannot be deleted.
     """
     if location.database is not None and not check_database(location):
-        return False  # to make a database for it would leave more than there was
+        return False  # connecting would make a database where there is none
     client = connect(location)
     with tracking_errors(location):
         found = client.get_experiment_by_name(sweep)
         if found is not None:
             _rename(client, found, _former_name(found))
-        # Also one that an earlier call has renamed, and then no more.
+        # These include experiments that an earlier call has renamed before it was killed.
         renamed = list(_renamed(client, sweep))
         for experiment in renamed:
             if experiment.lifecycle_stage == "active":
@@ -54,19 +54,20 @@ def remove_experiment(location: TrackingLocation, sweep: str) -> bool:
 
 
 def _former_name(experiment: Experiment) -> str:
-    # The id makes it unlike that of any other deletion, and tells `_renamed` that it is ours.
+    # The id makes the name different from those of other deleted sweeps of this name, and shows
+    # `_renamed` that qhn has renamed the experiment.
     return f"{experiment.name} (deleted, {experiment.experiment_id})"
 
 
 def _rename(client: MlflowClient, experiment: Experiment, name: str) -> None:
     if experiment.lifecycle_stage != "active":
-        # Somebody has deleted it in the browser: it cannot be renamed as it is.
+        # Somebody has deleted it in the browser. A deleted experiment cannot be renamed.
         client.restore_experiment(experiment.experiment_id)
     client.rename_experiment(experiment.experiment_id, name)
 
 
 def _renamed(client: MlflowClient, sweep: str) -> list[Experiment]:
-    """All experiments of this sweep that were renamed to be deleted."""
+    """All experiments with this sweep's name that were renamed in order to be deleted."""
     from mlflow.entities import ViewType
 
     found: list[Experiment] = []
@@ -74,7 +75,8 @@ def _renamed(client: MlflowClient, sweep: str) -> list[Experiment]:
     while True:
         page = client.search_experiments(
             view_type=ViewType.ALL,
-            # A name has neither quotes nor the wildcard %; the rest is looked at below.
+            # The name of a sweep contains no quotes and no %. It may contain _, which LIKE takes
+            # for any character, so the names are compared once more below.
             filter_string=f"name LIKE '{sweep} (deleted, %'",
             page_token=token,
         )
@@ -85,11 +87,11 @@ def _renamed(client: MlflowClient, sweep: str) -> list[Experiment]:
 
 
 def _remove_artifacts(location: TrackingLocation, sweep: str, experiment: Experiment) -> None:
-    """Delete the experiment's files if they lie where we have put them, and only then."""
+    """Delete the experiment's artifacts, but only if they are in the folder that qhn has made."""
     if location.artifacts is None:
         return
     folder = location.artifacts / sweep
-    # Elsewhere, or behind a link, may be what is not ours alone.
+    # Another folder, or one behind a link, may contain files that are not ours.
     if experiment.artifact_location != folder.as_uri() or folder.is_symlink():
         return
     try:

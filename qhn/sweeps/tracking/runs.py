@@ -1,4 +1,4 @@
-"""The runs of one sweep in MLflow: its own, one for each group, and one for each trial below it."""
+"""Writes the MLflow runs of a sweep: one for the sweep, one for each group, one for each trial."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from qhn.sweeps.tracking.pages import page_links, page_tags
 
 
 class SweepRuns:
-    """Writes one sweep to MLflow; only one process at a time may do so.
+    """Writes one sweep to MLflow. Only one process at a time may do so.
 
-    Every operation brings MLflow to what the store says and may be repeated: runs are looked up
-    by the tag ``qhn.trial_id`` before they are made, and a step that a run has is not sent again.
+    Every operation makes MLflow agree with the store, and can be repeated: runs are looked up by
+    the tag ``qhn.trial_id`` before they are made, and a step that a run has is not sent again.
 
     Args:
         location: the tracking store.
-        plan: of the sweep, whose name is its experiment's. Runs of trials with a former id are
-            adopted and tagged anew.
-        read: gives what the store knows about a trial of this sweep, for the numbers of groups
-            whose trials have ended before.
+        plan: the plan of the sweep, whose name is also that of its experiment. Runs that are
+            tagged with a former id of a trial get the present one.
+        read: returns what the store has of a trial. It is used for the numbers of groups with
+            trials that ended before this process began.
 
     Raises:
         TrackingError: from every method, if the tracking store cannot be used.
@@ -57,6 +57,7 @@ class SweepRuns:
     ) -> None:
         self._location = location
         self._plan = plan
+        # Trials whose run was requested and no answer came: the run may exist, or not.
         self._uncertain: set[str] = set()
         self._experiment = Experiment(location, plan.name)
         former_ids = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
@@ -84,15 +85,15 @@ class SweepRuns:
         return found
 
     def _describe(self, note: str) -> None:
-        """Put a description on the experiment's page, below a link to the leaderboard."""
+        """Set the description of the experiment, below a line of links to its pages."""
         links = page_links(self._plan, self._experiment.id, self._sweep.run_id)
         self._experiment.set_tags({NOTE_TAG: f"{links}\n\n{note}"})
 
     def unfinished(self, trial_ids: set[str]) -> set[str]:
         """Those of the trials whose run may lack something that the store has.
 
-        A run that a stop has ended is among them: the store may know of a later end, where the
-        sweep's rule has changed. `project` leaves the run as it is where nothing is new.
+        These include trials that were stopped early: if the rule of the sweep has changed since,
+        the store may have a later end. If nothing is new, `project` leaves the run as it is.
         """
         return {
             trial
@@ -101,7 +102,12 @@ class SweepRuns:
         }
 
     def project(self, trial: PlannedTrial, record: TrialRecord) -> None:
-        """Bring the trial's run to what the store says, and its group's run where all is over."""
+        """Write what the run of a trial lacks. If its group is complete, write the group's run.
+
+        Args:
+            trial: the trial.
+            record: what the store has of it.
+        """
         with tracking_errors(self._location):
             run = self._find(trial.trial_id)
             if run is not None and (run.whole or _is_same_stop(run, record)):
@@ -112,6 +118,8 @@ class SweepRuns:
                 self._groups.begin(trial)
             if run.status in ENDED and record.error is None:
                 self._experiment.reopen(run)
+            # The status comes last: a run that has ended in MLflow has everything. If the writer is
+            # killed before, the next one sees an open run and goes on with it.
             self._send(run, trial, record)
             if record.result is not None:
                 posterior = posterior_csv(record.result)
@@ -144,7 +152,8 @@ class SweepRuns:
             "device": config.device.name,
         }
         tags |= self._groups.place(trial, start)
-        # An answer that is lost on the way back leaves a run that nobody knows of.
+        # If the answer to this request is lost, the run exists and we do not know it. `_find` then
+        # looks for it, before a second one is made.
         self._uncertain.add(trial.trial_id)
         run = self._trials[trial.trial_id] = self._experiment.create(tags, start)
         self._uncertain.discard(trial.trial_id)
@@ -152,7 +161,8 @@ class SweepRuns:
 
     def _send(self, run: KnownRun, trial: PlannedTrial, record: TrialRecord) -> None:
         outcome = outcome_tags(record)
-        # Emptied, not deleted: a request that may be repeated must not mind having been made.
+        # Tags of a former end are set to the empty text and not deleted: MLflow refuses to delete a
+        # tag that is not there, so that request could not be repeated.
         tags = dict.fromkeys(run.outcome.keys() - outcome.keys(), "") | outcome
         if not self._groups.is_placed(trial, run):
             start = record.history.timestamps[0] if len(record.history) else None
@@ -164,24 +174,24 @@ class SweepRuns:
             for step, stamp, values in record.history.items()
             if step not in sent
             for name, value in values.items()
-            # MLflow would sort what is no number among the numbers.
+            # MLflow would sort NaN among the numbers.
             if math.isfinite(value)
         ]
         self._experiment.log(run, points, params, tags)
         run.described = True
 
     def finish_groups(self, interrupted: bool = False) -> None:
-        """Bring the run of each group up to date whose trials have other ends than it says.
+        """Bring the run of each group up to date with the ends of its trials.
 
         Args:
-            interrupted: whether somebody waits for the end. Then groups that have numbers keep
-                them, and the next run of the sweep makes their runs anew.
+            interrupted: whether the sweep was stopped, so that somebody waits for its end. Then
+                groups that have numbers keep them until the next run of the sweep.
         """
         with tracking_errors(self._location):
             self._groups.finish(interrupted)
 
     def interrupt(self) -> None:
-        """Mark every run that is neither finished nor failed as killed, so that none stays open."""
+        """Mark all runs of trials and groups that are still open as killed."""
         with tracking_errors(self._location):
             for run in self._trials.values():
                 if run.status not in ENDED:
@@ -195,14 +205,14 @@ class SweepRuns:
         tags: Mapping[str, str],
         note: str | None = None,
     ) -> None:
-        """Write what is left of groups, and the sweep's own run.
+        """Write the runs of groups and the run of the sweep.
 
         Args:
-            status: of the sweep's run, in MLflow's words.
-            artifacts: texts beside the run, by name.
-            tags: of the run.
-            note: what the sweep came to, in Markdown, for the run and the experiment. None for a
-                sweep that has to be given up: its groups and its description stay as they are.
+            status: the status of the sweep's run: ``FINISHED``, ``FAILED`` or ``KILLED``.
+            artifacts: texts to keep with the sweep's run, by file name.
+            tags: tags of the sweep's run.
+            note: the sweep's results as Markdown, for the sweep's run and the experiment. None if
+                the sweep failed as a whole; then groups and descriptions stay as they are.
         """
         if note is not None:
             self.finish_groups(interrupted=status == "KILLED")
@@ -217,7 +227,7 @@ class SweepRuns:
 
 
 def _is_same_stop(run: KnownRun, record: TrialRecord) -> bool:
-    """Whether a run has ended with a stop, and the store knows of no other end of its trial."""
+    """Whether a run says that its trial was stopped early, and the store has the same stop."""
     result = record.result
     return (
         run.status == FINISHED

@@ -1,4 +1,4 @@
-"""A database that can be made anew need not wait for the disk."""
+"""Makes writing to the default SQLite database faster, which is safe because it can be rebuilt."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import Any
 def write_without_waiting(database: Path) -> None:
     """Let this process write to one SQLite database without waiting for the disk.
 
-    A run then takes half the time. Processes may still be killed at any moment, since the system
-    has what they wrote; a power cut can damage the database. So this is for the one in the store's
-    folder alone: everything in it is in the store as well, and a sweep that is run again writes it
-    anew. A database that somebody has named keeps SQLite's default, for other programs may have
-    put into it what is nowhere else.
+    This halves the time to write a run. A process that is killed does no harm, because the
+    operating system has what was written; but a power cut can damage the database. So this is only
+    for the default database in the store's folder: everything in it is in the store as well, and
+    it is written anew when the sweeps are run again. A database that the user has named keeps
+    SQLite's default, because other programs may have put something into it that is nowhere else.
 
     Args:
-        database: the file; connections to every other one stay as they are.
+        database: the file. Connections to other databases are not changed.
     """
     from sqlalchemy import Engine, event
 
+    # MLflow makes its connections itself and has no option for this. It uses SQLAlchemy, which
+    # calls this function for every connection that any engine of the process opens.
     @event.listens_for(Engine, "connect")
     def connected(connection: Any, record: object) -> None:
         if isinstance(connection, sqlite3.Connection) and _is_of(connection, database):
@@ -28,7 +30,7 @@ def write_without_waiting(database: Path) -> None:
 
 
 def _is_of(connection: sqlite3.Connection, database: Path) -> bool:
-    """Whether a connection is to this database, or to the file that will become it."""
+    """Whether a connection is to this database, or to the unfinished file that will become it."""
     (path,) = (row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main")
     opened, wanted = Path(path), database.resolve()
     unfinished = opened.name.startswith(f"{wanted.name}.") and opened.suffix == ".unfinished"

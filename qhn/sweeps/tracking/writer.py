@@ -1,6 +1,6 @@
-"""The only writer to MLflow: a thread that keeps it up to date and never holds training back.
+"""The thread that writes trials to MLflow, one after another, while the sweep goes on.
 
-It runs in a process of its own (`qhn.sweeps.tracking.process`), which the driver talks to through
+It runs in the writer's process (`qhn.sweeps.tracking.process`). The driver reaches it through
 `qhn.sweeps.tracking.client`.
 """
 
@@ -21,18 +21,18 @@ _LONGEST_WAIT_S = 30.0
 
 
 class TrackingWriter:
-    """Projects trials from the store to MLflow, in the background, in the order of the requests.
+    """Copies trials from the store to MLflow in the background, in the order of the requests.
 
-    A trial that is asked for again while it waits is written once. When the tracking store does
-    not answer, the writer waits and goes on: the store has everything.
+    A trial that is asked for several times while it waits is written once. If the tracking store
+    does not answer, the writer waits and tries again. Nothing can be lost meanwhile, because
+    everything that is to be written is in qhn's own store.
 
     Args:
-        connect: makes the sweep's runs; called in the writer's thread.
-        read: gives what the store knows about a trial of this sweep; called in the writer's
-            thread.
-        first_wait_s: the wait after a first failure, in seconds; it doubles with each further
-            one, up to 30 s.
-        told: called in the writer's thread after each trial, with the number of those that wait.
+        connect: opens the runs of the sweep. It is called in the writer's thread.
+        read: returns what the store has of a trial. It is called in the writer's thread.
+        first_wait_s: seconds to wait after a first failure. The wait doubles with each further
+            failure, up to 30 s.
+        told: called in the writer's thread after each trial, with the number of trials that wait.
     """
 
     def __init__(
@@ -46,6 +46,8 @@ class TrackingWriter:
         self._told = told
         self._connect = connect
         self._read = read
+        # Trials that wait, by id, in the order of the requests. `_changed` protects this, `_lost`,
+        # `_closing` and `_give_up_at`.
         self._dirty: dict[str, PlannedTrial] = {}
         self._changed = threading.Condition()
         self._lost: set[str] = set()
@@ -57,11 +59,11 @@ class TrackingWriter:
         self._thread = threading.Thread(target=self._work, name="qhn-tracking", daemon=True)
 
     def start(self) -> None:
-        """Begin to connect, without waiting."""
+        """Begin to connect, and return at once."""
         self._thread.start()
 
     def wait_until_ready(self) -> SweepRuns:
-        """Wait for the connection.
+        """Wait for the connection, and return the runs of the sweep.
 
         Raises:
             TrackingError: if the tracking store cannot be used.
@@ -73,29 +75,31 @@ class TrackingWriter:
         return self._runs
 
     def update(self, trials: Iterable[PlannedTrial]) -> None:
-        """Ask for trials to be brought up to date; this returns at once."""
+        """Ask for trials to be brought up to date, and return at once."""
         with self._changed:
             for trial in trials:
+                # A trial that waits already keeps its place: what is written is read from the
+                # store when its turn comes.
                 self._dirty.setdefault(trial.trial_id, trial)
             self._changed.notify()
 
     @property
     def waiting(self) -> int:
-        """Number of trials that MLflow does not have in their newest state."""
+        """Number of trials that wait to be written."""
         with self._changed:
             return len(self._dirty)
 
     def close(self, patience_s: float) -> int:
-        """Write what is left and end the thread.
+        """Write the trials that wait, and end the thread.
 
         Args:
-            patience_s: how many seconds to go on trying after this call while requests fail.
+            patience_s: while requests fail, go on trying for this many seconds.
 
         Returns:
-            Number of trials that could not be written.
+            The number of trials that could not be written.
         """
         with self._changed:
-            # A drop may have come before, from another thread: it has no patience, and that stands.
+            # If another thread has called `drop` before, the thread must not go on trying.
             if not self._closing:
                 self._closing = True
                 self._give_up_at = time.monotonic() + patience_s
@@ -105,9 +109,9 @@ class TrackingWriter:
         return len(self._lost.union(self._dirty))
 
     def drop(self) -> None:
-        """Leave what waits unwritten, since the store has it, and let the thread end.
+        """Forget the trials that wait, and let the thread end. The store keeps their results.
 
-        This returns at once, and also ends the patience of a `close` that another thread is in.
+        This returns at once. A `close` that is under way in another thread stops trying.
         """
         with self._changed:
             self._closing = True
@@ -120,14 +124,14 @@ class TrackingWriter:
         """Write what MLflow lacks of trials that have ended, and end the thread.
 
         Args:
-            trials: those that have ended, in this run or before.
-            patience_s: as for `close`.
+            trials: the trials that have ended, in this run of the sweep or before.
+            patience_s: while requests fail, go on trying for this many seconds.
 
         Returns:
-            Number of trials that could not be written.
+            The number of trials that could not be written.
 
         Raises:
-            TrackingError: if the tracking store could not be used from the first.
+            TrackingError: if the tracking store could not be used from the beginning.
         """
         ended = {trial.trial_id: trial for trial in trials}
         missing = self.wait_until_ready().unfinished(set(ended))
@@ -142,16 +146,16 @@ class TrackingWriter:
         tags: Mapping[str, str],
         note: str | None = None,
     ) -> None:
-        """Write the sweep's own run and what is left of groups, and leave no other run open.
+        """Write the runs of groups and of the sweep, and leave no other run open.
 
-        The thread has ended by now. The arguments are those of `SweepRuns.close`.
+        It must be called after the thread has ended. The arguments are those of `SweepRuns.close`.
 
         Raises:
             TrackingError: if the tracking store cannot be used.
         """
         runs = self.wait_until_ready()
-        # Also where all is over: a run may be left of a driver that was killed, whose file asked
-        # for other trials.
+        # This is needed even if all trials are over: an earlier version of the sweep file may have
+        # had other trials, whose runs were left open when its driver was killed.
         runs.interrupt()
         runs.close(status, artifacts, tags, note)
 
@@ -195,9 +199,11 @@ class TrackingWriter:
             return self._dirty.pop(next(iter(self._dirty)))
 
     def _put_back_and_wait(self, trial: PlannedTrial, wait: float) -> bool:
-        """Keep a trial that could not be written; whether to go on after the wait."""
+        """Put a trial that could not be written back, wait, and return whether to go on."""
         with self._changed:
             self._dirty.setdefault(trial.trial_id, trial)
+            # Each new request notifies the condition, but only a call of `close` or `drop` may cut
+            # the wait short.
             if not self._closing:
                 self._changed.wait_for(lambda: self._closing, timeout=wait)
             else:
