@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
 
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.results.table import Row
 from qhn.sweeps.store import TrialRecord
-from qhn.sweeps.tracking.content import ERROR_TAG, parameters
+from qhn.sweeps.tracking.content import parameters
 from qhn.sweeps.tracking.experiment import Experiment
 from qhn.sweeps.tracking.group_content import Member, group_points, group_tags, member_of
+from qhn.sweeps.tracking.group_state import Group, is_blank
 from qhn.sweeps.tracking.known_runs import ENDED, FINISHED, KnownRun, find_group
 from qhn.sweeps.tracking.names import (
     COLOUR_TAG,
@@ -31,43 +28,8 @@ from qhn.sweeps.tracking.names import (
     trial_name,
 )
 
-
-@dataclass
-class _Group:
-    """A group as this process knows it.
-
-    Attributes:
-        group_id: a digest of the settings that its trials share.
-        name: the name of its run.
-        trials: its planned trials, by trial id.
-        waiting: ids of its planned trials that have not ended. It is kept up to date, so that
-            nobody has to look at all trials to learn whether the group is complete.
-        run: the run that is kept; None if there is none yet.
-        spares: further runs of the same group, which are to be deleted.
-        unplanned: runs of trials that an earlier version of the sweep file planned for this group.
-        uncertain: whether a run was requested and no answer came, so that there may be one more.
-        members: what is needed of trials whose end this process has seen, by trial id.
-    """
-
-    group_id: str
-    name: str
-    trials: dict[str, PlannedTrial] = field(default_factory=dict)
-    waiting: set[str] = field(default_factory=set)
-    run: KnownRun | None = None
-    spares: list[KnownRun] = field(default_factory=list)
-    unplanned: list[KnownRun] = field(default_factory=list)
-    uncertain: bool = False
-    members: dict[str, Member] = field(default_factory=dict)
-
-    @property
-    def first(self) -> PlannedTrial:
-        """One of the trials, for the settings that all of them share."""
-        return next(iter(self.trials.values()))
-
-    @property
-    def names(self) -> dict[str, str]:
-        """The tags with the name and the label of the group."""
-        return {NAME_TAG: self.name, GROUP_TAG: self.first.group}
+#: So many numbers of trials are kept in memory until their groups end: 64 MiB of doubles.
+_MOST_VALUES_KEPT = 2**23
 
 
 class GroupRuns:
@@ -102,28 +64,23 @@ class GroupRuns:
         self._plan = plan
         self._read = read
         self._runs_of_trials = trials
-        self._groups = {i: _Group(i, name) for i, name in group_names(plan).items()}
+        self._groups = {i: Group(i, name, trials) for i, name in group_names(plan).items()}
+        self._values_kept = 0
         for trial in plan.trials:
-            group = self._groups[trial.group_id]
-            group.trials[trial.trial_id] = trial
-            if trial.trial_id not in trials or not trials[trial.trial_id].is_over:
-                group.waiting.add(trial.trial_id)
+            self._groups[trial.group_id].plan(trial)
         planned = {trial.trial_id for trial in plan.trials}
         for trial_id, run in trials.items():
             former = self._groups.get(run.tags.get(GROUP_ID_TAG, ""))
             if former is not None and trial_id not in planned:
                 former.unplanned.append(run)
+        # Runs of groups that the sweep file does not ask for any more.
+        self._former: list[KnownRun] = []
         for group_id, runs in groups.items():
-            # Runs of groups that the sweep file does not ask for any more stay as they are.
             if group_id in self._groups:
                 group = self._groups[group_id]
-                group.run, *group.spares = sorted(runs, key=partial(self._order, group))
-
-    def _order(self, group: _Group, run: KnownRun) -> int:
-        """Sort the runs of a group by which to keep: up to date, then empty, then outdated."""
-        if self._is_current(group, run):
-            return 0
-        return 1 if _is_blank(run) else 2
+                group.run, *group.spares = sorted(runs, key=group.order)
+            else:
+                self._former += runs
 
     def place(self, trial: PlannedTrial, start_ms: int | None) -> dict[str, str]:
         """The tags that put a trial's run below the run of its group.
@@ -166,13 +123,18 @@ class GroupRuns:
         """Keep what is needed of a trial that has ended for the numbers of its group."""
         group = self._groups[trial.group_id]
         group.waiting.discard(trial.trial_id)
-        group.members[trial.trial_id] = member_of(trial, record)
+        group.open.discard(trial.trial_id)
+        member = member_of(trial, record)
+        # Seeds are the outermost loop of a plan, so nearly all groups end at the end of a sweep.
+        # What is not kept until then is read from the store again.
+        if self._values_kept + member.values.size <= _MOST_VALUES_KEPT:
+            self._values_kept += member.values.size
+            group.members[trial.trial_id] = member
 
     def write_if_over(self, trial: PlannedTrial) -> None:
         """Write the run of a trial's group if all planned trials of the group have ended."""
         group = self._groups[trial.group_id]
-        if not group.waiting:
-            self._update(group)
+        if not group.waiting and self._update(group, only_if_over=True):
             self._settle(group)
 
     def finish(self, interrupted: bool) -> None:
@@ -184,11 +146,14 @@ class GroupRuns:
                 is left to the next run of the sweep.
         """
         for group in self._groups.values():
-            blank = group.run is None or _is_blank(group.run)
-            if self._ended(group) and (blank or not interrupted):
+            group.open.clear()
+            blank = group.run is None or is_blank(group.run)
+            if group.ended() and (blank or not interrupted):
                 self._update(group)
             if not interrupted:
                 self._settle(group)
+        if not interrupted:
+            self._delete_childless()
 
     def interrupt(self) -> None:
         """Mark all runs of groups that are still open as killed."""
@@ -196,40 +161,14 @@ class GroupRuns:
             if group.run is not None and group.run.status not in ENDED:
                 self._experiment.end(group.run, "KILLED", None)
 
-    def _ended(self, group: _Group) -> list[KnownRun]:
-        """The runs of the group's planned trials that have ended, in the order of the plan."""
-        runs = (self._runs_of_trials.get(trial_id) for trial_id in group.trials)
-        return [run for run in runs if run is not None and run.is_over]
-
-    def _is_over(self, group: _Group) -> bool:
-        return len(self._ended(group)) == len(group.trials)
-
-    def _digest(self, group: _Group) -> str:
-        """A digest of how the group's trials ended.
-
-        It is made from the runs of the trials, which are in memory, so that the store need not be
-        read to learn that nothing has changed.
-        """
-        ends = [f"{len(group.trials)} planned"]
-        for run in self._ended(group):
-            outcome = {name: value for name, value in run.outcome.items() if name != ERROR_TAG}
-            # The time of a failure is left out: no number depends on it, and if the file with the
-            # error cannot be read any more, the time is not known.
-            end = run.end_ms if run.status == FINISHED else None
-            ends.append(json.dumps([run.tags[TRIAL_TAG], run.status, end, outcome], sort_keys=True))
-        return hashlib.sha256("\n".join(sorted(ends)).encode()).hexdigest()[:16]
-
-    def _is_current(self, group: _Group, run: KnownRun) -> bool:
-        return run.has_metrics and run.tags.get(RESULTS_TAG) == self._digest(group)
-
-    def _run_of(self, group: _Group, start_ms: int | None) -> KnownRun:
+    def _run_of(self, group: Group, start_ms: int | None) -> KnownRun:
         if group.uncertain:
             self._look_for(group)
         if group.run is None:
             group.run = self._make(group, start_ms)
         return group.run
 
-    def _look_for(self, group: _Group) -> None:
+    def _look_for(self, group: Group) -> None:
         """Look for runs of a group that were made by a request whose answer was lost."""
         known = {run.run_id for run in (group.run, *group.spares) if run is not None}
         found = find_group(self._experiment.client, self._experiment.id, group.group_id)
@@ -239,7 +178,7 @@ class GroupRuns:
         group.spares += new
         group.uncertain = False
 
-    def _make(self, group: _Group, start_ms: int | None) -> KnownRun:
+    def _make(self, group: Group, start_ms: int | None) -> KnownRun:
         trial = group.first
         tags = {
             **self._plan.tags,
@@ -258,50 +197,91 @@ class GroupRuns:
         group.uncertain = False
         return run
 
-    def _update(self, group: _Group) -> None:
-        """Write the numbers of a group, to a new run if the present one has other numbers."""
-        ended = self._ended(group)
-        started = min((run.start_ms for run in ended if run.start_ms is not None), default=None)
-        run = self._run_of(group, started)
-        if not self._is_current(group, run):
-            if not _is_blank(run):
-                # The old run becomes a spare and is not deleted before the trials have their new
-                # parent (`_settle`), so that a kill in between never leaves them without one.
-                made = self._make(group, started)
-                group.spares.append(run)
-                group.run = run = made
-            self._write(group, run)
-        finished = any(trial.status == FINISHED for trial in ended)
-        status = "KILLED" if not self._is_over(group) else FINISHED if finished else "FAILED"
-        if run.status != status:
-            self._experiment.end(run, status, max(trial.end_ms or 0 for trial in ended) or None)
+    def _update(self, group: Group, only_if_over: bool = False) -> bool:
+        """Write the numbers of a group, to a new run if the present one has other numbers.
 
-    def _write(self, group: _Group, run: KnownRun) -> None:
-        over = {run.tags[TRIAL_TAG] for run in self._ended(group)}
-        members = [self._member(group, trial) for i, trial in group.trials.items() if i in over]
+        Args:
+            group: any of whose trials has ended, by what MLflow says.
+            only_if_over: write nothing if the store says that a trial has not ended after all.
+
+        Returns:
+            Whether the group's run has its numbers.
+        """
+        group.open.clear()
+        started = min(
+            (run.start_ms for run in group.ended() if run.start_ms is not None), default=None
+        )
+        run = self._run_of(group, started)
+        if not group.is_current(run):
+            members = self._read_members(group)
+            if group.open:
+                group.waiting |= group.open
+                if only_if_over:
+                    return False
+            if not group.is_current(run):
+                if not is_blank(run):
+                    # The old run becomes a spare and is not deleted before the trials have their
+                    # new parent (`_settle`), so that a kill in between never leaves them without.
+                    made = self._make(group, started)
+                    group.spares.append(run)
+                    group.run = run = made
+                self._write(group, run, members)
+        ended = group.ended()
+        finished = any(trial.status == FINISHED for trial in ended)
+        status = "KILLED" if not group.is_over else FINISHED if finished else "FAILED"
+        if run.status != status:
+            end_ms = max((trial.end_ms or 0 for trial in ended), default=0)
+            self._experiment.end(run, status, end_ms or None)
+        return True
+
+    def _read_members(self, group: Group) -> list[Member]:
+        """What is needed of the trials that have ended, in the order of the plan.
+
+        MLflow's word that a trial has ended is not enough. The trial may have failed and be trained
+        again now, or its result may be lost. Numbers without it must never be marked as numbers
+        with it, since nothing would correct them later. Such a trial is noted as open.
+        """
+        members = []
+        for run in group.ended():
+            trial = group.trials[run.tags[TRIAL_TAG]]
+            member = group.members.get(trial.trial_id) or member_of(trial, self._read(trial))
+            if member.row.status == "waiting":
+                group.open.add(trial.trial_id)
+            else:
+                members.append(member)
+        return members
+
+    def _write(self, group: Group, run: KnownRun, members: list[Member]) -> None:
+        over = {member.row.trial.trial_id for member in members}
         waiting = [Row(trial) for i, trial in group.trials.items() if i not in over]
         rows = [*(member.row for member in members), *waiting]
         points = group_points(rows, members, with_curve=not waiting)
         params = {n: text for n, text in parameters(group.first.config).items() if n != "seed"}
         # The tag says that all numbers were written, and is sent with the last of them.
-        tags = group_tags(rows) | {RESULTS_TAG: self._digest(group)}
+        tags = group_tags(rows) | {RESULTS_TAG: group.digest()}
         self._experiment.log(run, points, params, tags)
         # From now on the members are needed only if a trial goes on, and are then read again.
         if not waiting:
+            self._values_kept -= sum(member.values.size for member in group.members.values())
             group.members.clear()
 
-    def _member(self, group: _Group, trial: PlannedTrial) -> Member:
-        found = group.members.get(trial.trial_id)
-        if found is None:
-            found = group.members[trial.trial_id] = member_of(trial, self._read(trial))
-        return found
+    def _delete_childless(self) -> None:
+        """Delete runs of groups that are no longer planned, unless trials are still below them.
 
-    def _settle(self, group: _Group) -> None:
+        A new rule for early stopping gives all groups other ids, for example. Their trials are
+        below the new runs by now, and the old ones would stand in the leaderboard a second time.
+        """
+        parents = {run.tags.get(PARENT_TAG) for run in self._runs_of_trials.values()}
+        for run in [run for run in self._former if run.run_id not in parents]:
+            self._experiment.delete(run)
+            self._former.remove(run)
+
+    def _settle(self, group: Group) -> None:
         """Put the runs of trials below the group's run, name that run, and delete the spare ones.
 
         The spare runs come last: until then each trial's run has a parent that exists.
         """
-        planned = {i: run for i in group.trials if (run := self._runs_of_trials.get(i)) is not None}
+        planned = group.placed_runs()
         if not planned and group.run is None:
             return
         starts = [run.start_ms for run in planned.values() if run.start_ms is not None]
@@ -313,13 +293,10 @@ class GroupRuns:
             if run.tags.get(PARENT_TAG) != parent.run_id:
                 self._experiment.log(run, tags={PARENT_TAG: parent.run_id})
         # The name of a group says how it differs from others, so it can change when the sweep file
-        # gets further groups.
-        if any(parent.tags.get(name) != value for name, value in group.names.items()):
-            self._experiment.log(parent, tags=group.names)
+        # gets further groups. The file's own tags can change at any time.
+        tags = {**self._plan.tags, **group.names}
+        if any(parent.tags.get(name) != value for name, value in tags.items()):
+            self._experiment.log(parent, tags=tags)
         while group.spares:
             self._experiment.delete(group.spares[-1])
             group.spares.pop()
-
-
-def _is_blank(run: KnownRun) -> bool:
-    return RESULTS_TAG not in run.tags and not run.has_metrics

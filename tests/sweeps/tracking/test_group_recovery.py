@@ -4,6 +4,8 @@ import math
 
 import pytest
 from tracked_examples import (
+    ENDED_MS,
+    NOTHING,
     Dying,
     Killed,
     check_tree,
@@ -12,15 +14,17 @@ from tracked_examples import (
     history,
     open_runs,
     plan_of,
+    record_of,
     records_of,
     run_sweep,
     runs_of,
     steps_of,
 )
 
+from qhn.core.training.history import History
 from qhn.sweeps.results.statistics import summarise
 from qhn.sweeps.results.table import read_rows
-from qhn.sweeps.store import TrialRecord, open_store, read_record
+from qhn.sweeps.store import TrialError, TrialRecord, open_store, read_record
 from qhn.sweeps.tracking import SweepRuns, TrackingLocation
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -146,3 +150,82 @@ def test_groups_of_an_old_database_get_runs_and_trials_their_parents(
             assert metrics.get(f"{name}.sd", math.nan) == pytest.approx(
                 interval.deviation, nan_ok=True
             )
+
+
+ONE_GROUP = "{name: NAME, datasets: [moons], objectives: [mle], seeds: SEEDSEXTRA}"
+
+
+def one_group(sweep, seeds, extra=""):
+    return plan_of(sweep, seeds, ONE_GROUP.replace("EXTRA", extra))
+
+
+def the_group(client, sweep):
+    (group,) = runs_of(client, sweep, "group")
+    return group
+
+
+def test_a_retried_trial_counts_only_when_it_has_ended_again(database, client, sweep):
+    plan = one_group(sweep, 3)
+    whole, mended, failing = plan.trials
+    failure = TrialRecord(History(), None, TrialError("no", "", ENDED_MS, {"diverged": 5}))
+    known = {whole.trial_id: record_of(whole)}
+    known |= {mended.trial_id: failure, failing.trial_id: failure}
+    go_on(open_runs(database, plan, known), plan, known)
+    before = the_group(client, sweep).data.metrics
+    assert (before["seeds"], before["failed"], before["flag.diverged"]) == (1, 2, 2)
+    # Both are tried again, so neither has an end any more. One ends well, before the other one has
+    # reported anything; that one then fails as it did before.
+    known[failing.trial_id] = NOTHING
+    known[mended.trial_id] = record_of(mended)
+    runs = open_runs(database, plan, known)
+    runs.project(mended, known[mended.trial_id])
+    assert the_group(client, sweep).data.metrics == before
+    known[failing.trial_id] = failure
+    runs.project(failing, failure)
+    go_on(runs, plan, known)
+    after = the_group(client, sweep).data.metrics
+    assert (after["seeds"], after["failed"], after["flag.diverged"]) == (2, 1, 1)
+    assert after["nll"] == pytest.approx(0.6)
+
+
+def test_a_lost_result_is_waited_for_when_seeds_are_added(database, client, sweep):
+    few, more = one_group(sweep, 2), one_group(sweep, 3)
+    known = records_of(more)
+    go_on(open_runs(database, few, known), few, known)
+    lost, added = more.trials[0], more.trials[2]
+    known[lost.trial_id] = NOTHING
+    runs = open_runs(database, more, known)
+    runs.project(added, known[added.trial_id])
+    # 0.5 and 0.7, and not 0.7 and 0.9 of the two that the store has at this moment.
+    assert the_group(client, sweep).data.metrics["nll"] == pytest.approx(0.6)
+    known[lost.trial_id] = record_of(lost)
+    go_on(runs, more, known)
+    group = the_group(client, sweep)
+    assert (group.data.metrics["nll"], group.data.metrics["seeds"]) == (pytest.approx(0.7), 3)
+    assert group.info.status == "FINISHED"
+
+
+def test_groups_without_trials_go_and_new_tags_reach_the_others(database, client, sweep):
+    plan = one_group(sweep, 2)
+    known = records_of(plan)
+    go_on(open_runs(database, plan, known), plan, known)
+    # A rule for early stopping gives the group another id, and the trials a new parent.
+    raced = one_group(sweep, 2, ", early_stopping: asha, tags: {project: thesis}")
+    assert raced.trials[0].group_id != plan.trials[0].group_id
+    go_on(open_runs(database, raced, known), raced, known)
+    group = the_group(client, sweep)
+    assert group.data.tags["qhn.group_id"] == raced.trials[0].group_id
+    assert group.data.tags["project"] == "thesis"
+    tagged = one_group(sweep, 2, ", early_stopping: asha, tags: {project: paper}")
+    go_on(open_runs(database, tagged, known), tagged, known)
+    assert the_group(client, sweep).data.tags["project"] == "paper"
+
+
+def test_numbers_that_are_not_kept_are_read_again(database, client, sweep, monkeypatch):
+    monkeypatch.setattr("qhn.sweeps.tracking.groups._MOST_VALUES_KEPT", 50)
+    plan = one_group(sweep, 3)
+    known = records_of(plan)
+    runs = open_runs(database, plan, known)
+    # Three reports of fourteen metrics each: there is room for one trial's 42 numbers.
+    go_on(runs, plan, known)
+    assert the_group(client, sweep).data.metrics["nll"] == pytest.approx(0.7)
