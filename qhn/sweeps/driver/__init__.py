@@ -1,1 +1,1 @@
-"""What runs in the driver: the process that a person started, one for each sweep."""
+"""Runs a sweep: the code of the driver, of which there is one process for each sweep."""

@@ -1,4 +1,4 @@
-"""The state of a sweep that is running, as one object that views read and the driver writes."""
+"""The progress of a running sweep: one object that the driver updates and the views read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ _RECENT = 200
 
 @dataclass
 class GroupCounts:
-    """How far one group is: numbers of trials by state, and the last test accuracies."""
+    """The progress of one group.
+
+    Attributes:
+        label: the label of the group.
+        counts: the number of its trials in each state.
+        accuracies: the test accuracies of its finished trials.
+    """
 
     label: str
     counts: Counter[TrialState] = field(default_factory=Counter)
@@ -24,17 +30,24 @@ class GroupCounts:
 
     @property
     def planned(self) -> int:
-        """Number of trials of the plan."""
+        """The number of planned trials of the group."""
         return self.counts.total()
 
 
 class Board:
-    """Counts of a sweep by group, its rate and the time left.
+    """Counts the trials of a sweep by state and group, and estimates the time that is left.
 
     Args:
-        trials: the whole plan.
-        done: trials that were over before, with their test accuracy.
-        failed: trials that failed before and are not tried again.
+        trials: all planned trials.
+        done: the test accuracies of trials that finished before this run, by trial id.
+        failed: ids of trials that failed before this run and are not tried again.
+
+    Attributes:
+        groups: the progress of each group, by its label.
+        phase: what the driver does now, in a few words for people.
+        notes: lines for people, for example about files that could not be used.
+        unwritten: a function that returns how many trials still have to be written to MLflow. None
+            until the sweep waits for nothing else.
     """
 
     def __init__(
@@ -43,14 +56,13 @@ class Board:
         self.groups: dict[str, GroupCounts] = {}
         self._states: dict[str, TrialState] = {}
         self._groups_of: dict[str, GroupCounts] = {}
-        # Kept by hand: both are asked for at every turn of Tune's loop.
+        # Both could be computed from the states, but they are needed in every turn of Tune's loop.
+        # A dictionary serves as a set here, because it keeps its order.
         self._counts: Counter[TrialState] = Counter()
         self._running: dict[str, None] = {}
         self._ended_at: deque[float] = deque(maxlen=_RECENT)
         self.phase = "starting"
-        # Lines for people: files that could not be used, for example.
         self.notes: list[str] = []
-        # How many trials MLflow does not have yet, once that is what is waited for.
         self.unwritten: Callable[[], int] | None = None
         for trial in trials:
             group = self.groups.setdefault(trial.group, GroupCounts(trial.group))
@@ -62,10 +74,18 @@ class Board:
                 self.move(trial.trial_id, "finished", done[trial.trial_id])
             elif trial.trial_id in failed:
                 self.move(trial.trial_id, "failed")
+        # `move` has noted the end of trials that ended before this run; they say nothing about
+        # its rate.
         self._ended_at.clear()
 
     def move(self, trial_id: str, state: TrialState, accuracy: float | None = None) -> None:
-        """Note that a trial has another state; an accuracy where it has finished."""
+        """Note the new state of a trial.
+
+        Args:
+            trial_id: the id of the trial.
+            state: its new state. If it has this state already, nothing changes.
+            accuracy: its test accuracy, if it has finished.
+        """
         group, before = self._groups_of[trial_id], self._states[trial_id]
         if before == state:
             return
@@ -83,25 +103,25 @@ class Board:
             group.accuracies.append(accuracy)
 
     def count(self, state: TrialState) -> int:
-        """Number of trials in a state."""
+        """The number of trials in a state."""
         return self._counts[state]
 
     def running(self) -> list[str]:
-        """Trials that run now, by id, the longest running first."""
+        """The ids of the trials that run now. The one that runs longest comes first."""
         return list(self._running)
 
     @property
     def planned(self) -> int:
-        """Number of trials of the plan."""
+        """The number of planned trials."""
         return len(self._states)
 
     def rate(self) -> float | None:
-        """Trials per second over the last trials that ended, or None while that is unknown."""
+        """Trials per second, from the last 200 trials that ended; None if fewer than two ended."""
         if len(self._ended_at) < 2:
             return None
         return (len(self._ended_at) - 1) / max(time.monotonic() - self._ended_at[0], 1e-9)
 
     def seconds_left(self) -> float | None:
-        """Expected time to the end of the sweep, or None while that is unknown."""
+        """The estimated seconds to the end of the sweep; None if the rate is not known."""
         rate = self.rate()
         return None if not rate else (self.count("waiting") + self.count("running")) / rate

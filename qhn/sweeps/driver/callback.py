@@ -1,4 +1,4 @@
-"""What the driver does with each report of a trial actor."""
+"""Handles what trial actors report: updates the board, the store, and the writer to MLflow."""
 
 from __future__ import annotations
 
@@ -21,27 +21,31 @@ from qhn.sweeps.trial.messages import Answer
 
 _log = logging.getLogger(__name__)
 _PROGRESS_EVERY_S = 0.2
-# What Tune itself reads of a result once its callbacks have seen it.
+# The entries of a result that Tune itself reads after its callbacks.
 _TUNES_OWN = {"done", "training_iteration", "trial_id", "node_ip", "pid", "should_checkpoint"}
-#: How often a trial is begun anew after its process has died. More is no accident.
+#: How often a trial is started again after its process has died. If that happens more often, the
+#: trial itself is taken for the reason, and fails.
 RESTARTS = 3
 
 
 class DriverCallback(Callback):  # type: ignore[misc]
-    """Keeps board, store and tracking up to date with what the trial actors report.
+    """Keeps the board, the store and MLflow up to date with what the trial actors report.
+
+    Tune calls its methods in the thread of its loop, which waits for them, so none of them may take
+    long.
 
     Args:
-        trials: those that are left.
+        trials: the trials that are left to run.
         store: where trials are kept.
-        sweep: the sweep's name.
-        rule: how the sweep stops trials early, as plain values; None if it does not.
-        stops: filled with the result of each trial that is stopped early.
-        heard: of each trial that may still be stopped early, the last step that this driver has
-            heard of; kept up to date.
-        writer: brings MLflow up to date.
-        board: what people look at.
-        again: hands a trial over once more.
-        over: told of each trial that is over.
+        sweep: the name of the sweep.
+        rule: the rule by which the sweep stops trials early, as plain values; None if it has none.
+        stops: gets the result of each trial that is stopped early, by trial id.
+        heard: the last step that this driver has heard of, by trial id, of each trial that may
+            still be stopped early. It is kept up to date.
+        writer: the process that writes to MLflow.
+        board: the progress that people see.
+        again: is called with a trial that has to be started again.
+        over: is called with each trial that has ended.
     """
 
     def __init__(
@@ -75,17 +79,21 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self.training_seconds = 0.0
 
     def __getstate__(self) -> dict[str, object]:
-        """Nothing: Tune's record of a run is never read, and threads cannot be written to it."""
+        """Nothing is pickled.
+
+        Tune saves its callbacks with its own record of a run. We never read that record, and
+        threads and pipes cannot be pickled.
+        """
         return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """A piece of work is done, or the trial is over, or it failed."""
+        """Handle one answer of a trial actor: a report, an end, or a failure."""
         answer = Answer.from_json(result["qhn"])
         over = bool(result["done"])
-        # Tune keeps the last result of every trial until the sweep ends, with an account of each
-        # number in it. Callbacks may change a result, and nobody asks for more of it.
+        # Tune keeps the last result of every trial until the sweep ends, with statistics of each
+        # number in it. Callbacks may change a result, so we remove everything that nobody needs.
         for name in result.keys() - _TUNES_OWN:
             del result[name]
         trial_id = answer.trial_id
@@ -94,18 +102,18 @@ class DriverCallback(Callback):  # type: ignore[misc]
         for note in answer.notes:
             self._note(note)
         if answer.store_error is not None:
-            # No trial's fault, and no trial would fare better.
+            # The store cannot be used, so no other trial could be kept either: the sweep ends.
             raise StoreError(answer.store_error)
         if answer.error is not None:
             self._fail(trial_id, answer.error)
         elif answer.finished:
             self._end(trial_id, answer.metrics)
         elif over:
-            # The trial has not ended by itself: Tune's scheduler ends it here.
+            # The trial has not said that it is finished, so Tune's scheduler has stopped it.
             self._stop(answer)
         else:
             self._board.move(trial_id, "running")
-            # A piece of work that ended between two reports has nothing new for MLflow.
+            # If no report was made since the last answer, MLflow needs nothing new.
             if self._told.get(trial_id) != answer.step:
                 self._told[trial_id] = answer.step
                 if trial_id in self._heard:
@@ -117,14 +125,14 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._board.notes.append(note)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial has an actor."""
+        """Note that a trial runs."""
         self._board.move(str(trial.config["id"]), "running")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial's process died: begin anew from its checkpoint; again and again is a failure.
+        """Start a trial whose process died again from its checkpoint, at most `RESTARTS` times.
 
-        Tune could restart trials itself, but it counts a process that dies while it takes a trial
-        up twice, and ends the trial.
+        Tune could restart trials itself. But if a process dies while it takes up a trial, Tune
+        counts that twice and gives the trial up.
         """
         trial_id = str(trial.config["id"])
         self._deaths[trial_id] += 1
@@ -137,7 +145,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._fail(trial_id, TrialError(message, message, int(time.time() * 1000)))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Tell `qhn sweep status` which trials run."""
+        """Save which trials run, for `qhn sweep status` in another terminal."""
         now, running = time.monotonic(), self._board.running()
         if running != self._progress and now - self._progress_at >= _PROGRESS_EVERY_S:
             self._progress, self._progress_at = running, now
@@ -147,9 +155,13 @@ class DriverCallback(Callback):  # type: ignore[misc]
                 self._note(self._store.mend(damage))
 
     def _stop(self, answer: Answer) -> None:
-        """Keep with the sweep what a trial comes to that is stopped early."""
+        """Save the result of a trial that is stopped early, with the sweep and not with the trial.
+
+        Another sweep may train the same trial to its end.
+        """
         if answer.stop is None:
-            # Not finite now, and stopped for that: it would have ended so.
+            # Its numbers are not finite. The scheduler has stopped it for its bad score, but its
+            # training has failed.
             message = (
                 f"a training must come to finite numbers, but at step {answer.step} it had not"
             )

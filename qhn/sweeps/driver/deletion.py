@@ -1,4 +1,4 @@
-"""Deleting a sweep: what it owns alone goes, what others plan as well stays."""
+"""Deletes a sweep and the trials that no other sweep plans."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from qhn.sweeps.tracking.removal import remove_experiment
 
 @dataclass(frozen=True)
 class Belongings:
-    """What a sweep has in its store, counting the trials of which there is something there.
+    """What a sweep has in its store. Only trials that have a folder in the store are counted.
 
     Attributes:
-        name: of the sweep.
-        is_readable: whether its trials are known; if its file cannot be read they are not, and
+        name: the name of the sweep.
+        is_readable: whether its file can be read. If not, its trials are not known, and
             ``folders`` is empty.
-        folders: of the trials that it alone plans, which go with it.
-        trials: number of these trials.
-        shared: number of its trials that stay.
-        others: the sweeps that plan trials of it as well.
-        unreadable: other sweeps whose trials cannot be known. Where there is one, all trials stay:
-            each of them may be one of its own.
-        size: bytes that its own folder and ``folders`` take.
+        folders: the folders of the trials that only this sweep plans. They are deleted with it.
+        trials: the number of these trials.
+        shared: the number of its trials that are not deleted.
+        others: the names of the sweeps that plan some of its trials too.
+        unreadable: the names of other sweeps whose files cannot be read. If there are any, no
+            trial is deleted, because each of them may belong to one of those sweeps.
+        size: the bytes that the sweep's own folder and ``folders`` take.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Belongings:
 
 
 def belongings(store: Store, name: str) -> Belongings:
-    """Look what a sweep has in its store; nothing is changed.
+    """Find out what a sweep has in its store, without changing anything.
 
     Raises:
         NotFoundError: if the store has no such sweep.
@@ -49,7 +49,7 @@ def belongings(store: Store, name: str) -> Belongings:
     """
     kept = store.sweep(name)
     if not kept.exists():
-        kept.read_file()  # its error names a similar one
+        kept.read_file()  # raises an error that suggests a similar name
     if (holder := kept.lock.holder()) is not None:
         raise StoreError(
             f"a sweep must not run while it is deleted, but {holder} is running {name!r}; "
@@ -83,7 +83,7 @@ def belongings(store: Store, name: str) -> Belongings:
 
 
 def _planned(kept: SweepStore) -> dict[str, None] | None:
-    """Ids of the trials that a sweep plans; None if its file cannot be read."""
+    """The ids of the trials that a sweep plans, in order; None if its file cannot be read."""
     try:
         plan = make_plan(parse_spec(kept.read_file(), kept.shown_file))
     except QhnError:
@@ -92,23 +92,25 @@ def _planned(kept: SweepStore) -> dict[str, None] | None:
 
 
 def delete_sweep(store: Store, name: str, location: TrackingLocation) -> Belongings:
-    """Delete a sweep from MLflow and from the store, with the trials that are its own.
+    """Delete a sweep from MLflow and from the store, with the trials that only this sweep plans.
 
-    If this is killed, calling it again deletes the rest: until the end the sweep's file is there,
-    which alone says what belongs to it.
+    If this is killed, calling it again deletes the rest. Only the sweep's file says which trials
+    belong to it, so the file is deleted last.
 
     Returns:
-        What belonged to it just before, and what of that has stayed.
+        What belonged to the sweep, and how many of its trials were not deleted.
 
     Raises:
         NotFoundError: if the store has no such sweep.
         StoreError: if something cannot be deleted, or the sweep is running.
-        TrackingError: if MLflow cannot be used; nothing was deleted from the store then.
+        TrackingError: if MLflow cannot be used. In this case nothing was deleted from the store.
     """
-    # Looked at anew: since somebody was asked, other sweeps may have been started.
+    # The caller may have asked the user for confirmation since it looked, and meanwhile other
+    # sweeps may have been started that plan the same trials.
     found = belongings(store, name)
     with store.sweep(name).lock:
-        # First what may fail for reasons of its own, a server that does not answer for example.
+        # MLflow comes first, because a server may not answer: then the store is still complete and
+        # the deletion can be repeated.
         remove_experiment(location, name)
         for folder in found.folders:
             remove(store, folder)

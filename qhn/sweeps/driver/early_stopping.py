@@ -1,4 +1,4 @@
-"""Early stopping within groups: a trial is compared only with trials of its own kind."""
+"""Early stopping, in which a trial is compared only with trials that solve the same problem."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Race = tuple[str, str]
 
 
 def race_of(config: TrialConfig) -> Race:
-    """The (data set and network, objective) within which trials are compared."""
+    """The race of a trial: its data set and network, and its objective."""
     return (config.problem_key, config.objective.name)
 
 
@@ -28,19 +28,19 @@ def _if_stopped(result: TrialResult) -> TrialResult | None:
 
 
 class GroupedAsha(PatientScheduler):
-    """Asynchronous successive halving (arXiv 1810.05934).
+    """Asynchronous successive halving (arXiv 1810.05934), separately for each race.
 
-    Each race, which is one data set, network and objective, is judged on its own. Trials that were
-    over before this run take part with their histories, so that a resumed sweep compares with all
-    of them. Which trials are stopped depends on the order in which they report: the one part of a
-    sweep that scheduling can change.
+    A race consists of the trials with the same data set, network and objective. Trials that ended
+    before this run take part with their histories, so that a resumed sweep compares with all of
+    them. Which trials are stopped depends on the order in which they report. This is the only part
+    of a sweep whose results depend on scheduling.
 
     Args:
-        rule: how the sweep stops trials.
+        rule: the rule by which the sweep stops trials.
         planned: all trials of the sweep.
-        over: the results of those that were over before this run.
+        over: the results of the trials that ended before this run, by trial id.
         store: where their histories are.
-        slots: by lane, trials that run at once.
+        slots: how many trials run at once, by lane.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class GroupedAsha(PatientScheduler):
         return self._races[race]
 
     def _replay(self, trial: PlannedTrial, rows: list[tuple[int, dict[str, float]]]) -> None:
+        # Tune's scheduler reads only the id of a trial. A trial that has ended has none from Tune.
         race, stand_in = self._race(trial.config), SimpleNamespace(trial_id=trial.trial_id)
         race.on_trial_add(None, stand_in)
         for step, metrics in rows:
@@ -81,33 +82,34 @@ class GroupedAsha(PatientScheduler):
             race.on_trial_result(None, stand_in, {"step": step, "qhn_score": score})
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """A trial enters its race."""
+        """Enter a trial into its race."""
         super().on_trial_add(tune_controller, trial)
         self._of(trial).on_trial_add(tune_controller, _entry(trial))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Stop the trial, or let it go on.
+        """Decide whether a trial stops or goes on.
 
-        A piece of work that ended by the clock carries the trial's last report once more. A race
-        notes each trial once at each of its milestones, so that a repetition changes nothing.
+        The result may repeat the last report of the trial, because a piece of work can also end
+        when its time is over. That changes nothing: a race notes each trial only once at each of
+        its milestones.
         """
         return str(self._of(trial).on_trial_result(tune_controller, _entry(trial), result))
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """A trial is over; its last report counts in its race, if it has one."""
+        """Note the last report of a trial in its race, or take a failed trial out of the race."""
         super().on_trial_complete(tune_controller, trial, result)
         if "qhn_score" in result:
             self._of(trial).on_trial_complete(tune_controller, _entry(trial), result)
-        else:  # it failed
+        else:  # the result of a failed trial has no score
             self._of(trial).on_trial_remove(tune_controller, _entry(trial))
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """A failed trial is compared no more."""
+        """Take a trial whose process died out of its race."""
         super().on_trial_error(tune_controller, trial)
         self._of(trial).on_trial_remove(tune_controller, _entry(trial))
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """A trial is given up before it ran."""
+        """Take a trial that was given up before it ran out of its race."""
         super().on_trial_remove(tune_controller, trial)
         self._of(trial).on_trial_remove(tune_controller, _entry(trial))
 
@@ -116,8 +118,9 @@ class GroupedAsha(PatientScheduler):
 
 
 def _entry(trial: Any) -> SimpleNamespace:
-    """What takes part in a race: the trial itself, however often Tune has begun it.
+    """What takes part in a race in place of Tune's trial: an object with qhn's id of the trial.
 
-    Tune gives a trial whose process died another id, under which its scores would count twice.
+    A trial whose process died is started again under another id of Tune's. In the race it must
+    stay the same, or its scores would count twice.
     """
     return SimpleNamespace(trial_id=trial.config["id"])

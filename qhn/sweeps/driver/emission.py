@@ -1,8 +1,9 @@
-"""Which trial is handed to Ray next: never many more than can run, so that no backlog forms.
+"""Hands trials to Ray Tune one by one, and only a few more than can run at once.
 
-Ray Tune stages at most a fixed number of pending trials, whatever resources they need, so a backlog
-of one lane would hold back another. And it copies a grid once per trial, so trials are handed over
-one by one, as text.
+Tune prepares at most a fixed number of waiting trials, whatever resources they need. If many trials
+of one lane waited there, they would hold back the trials of other lanes. Tune could also take all
+trials at once as a grid, but it would copy the whole grid for each trial. So each trial is handed
+over alone, as JSON text.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ class Emission(Searcher):  # type: ignore[misc]
     """Hands trials to Tune in the order of the plan, at most `Lane.most_alive` of each lane.
 
     Args:
-        trials: those that are left, in the order in which each lane takes them.
-        lane_of: the lane of a trial.
-        score: the metric by which the sweep stops trials early, if it does.
-        may_come: whether a trial may be handed over now, as far as memory for its table goes.
-            A lane whose first trial may not waits, so that each lane keeps its order.
-        coming: told of each trial just before it is handed over.
+        trials: the trials that are left. Each lane keeps their order.
+        lane_of: returns the lane of a trial.
+        score: the metric by which the sweep stops trials early; None if it does not.
+        may_come: returns whether there is memory for the loss table of a trial now. If there is
+            none for the first trial of a lane, the whole lane waits, so that it keeps its order.
+        coming: is called with each trial just before it is handed over.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Emission(Searcher):  # type: ignore[misc]
         self._coming = coming
         self._lanes: dict[str, Lane] = {}
         self._waiting: dict[str, deque[PlannedTrial]] = {}
-        # By lane, Tune's ids of trials that it has and that are not over.
+        # Tune's ids of the trials that it has and that have not ended, by lane.
         self._alive: dict[str, set[str]] = {}
         for trial in trials:
             lane = lane_of(trial)
@@ -54,11 +55,16 @@ class Emission(Searcher):  # type: ignore[misc]
             self._waiting[lane.name].append(trial)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next trial as Tune's configuration, None for not now, or the end."""
+        """The next trial, as Tune's configuration of it.
+
+        Returns:
+            The configuration; None if no trial can be handed over now; or ``Searcher.FINISHED``
+            if none will come any more.
+        """
         open_lanes = [lane for lane in self._lanes.values() if self._has_room(lane)]
         if not open_lanes:
             return str(Searcher.FINISHED) if self.is_over else None
-        # The lane that has least of what it may have, so that none waits for another to fill up.
+        # Take the lane that is filled least, so that no lane waits until another one is full.
         lane = min(open_lanes, key=lambda lane: len(self._alive[lane.name]) / lane.most_alive)
         trial = self._waiting[lane.name].popleft()
         self._alive[lane.name].add(trial_id)
@@ -72,9 +78,10 @@ class Emission(Searcher):  # type: ignore[misc]
 
     @property
     def is_over(self) -> bool:
-        """Whether no trial waits and none is alive.
+        """Whether all trials were handed over and have ended.
 
-        As long as one is alive it may come back, and Tune asks no more after the end.
+        A trial that has not ended may have to be handed over once more, because its process can
+        die. Tune never asks again after it was told that this is the end.
         """
         return not any(self._waiting.values()) and not any(self._alive.values())
 
@@ -87,16 +94,16 @@ class Emission(Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Make room for another trial."""
+        """Note that a trial has ended, which makes room for another one."""
         for alive in self._alive.values():
             alive.discard(trial_id)
 
     def again(self, trial: PlannedTrial) -> None:
-        """Hand a trial over once more, before all others of its lane: its process has died."""
+        """Hand a trial whose process died over once more, before all others of its lane."""
         self._waiting[self._lane_of(trial).name].appendleft(trial)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: what is left to do follows from the plan and the store."""
+        """Save nothing: what is left to do follows from the plan and the store."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing, as for `save`."""
+        """Restore nothing, as `save` has saved nothing."""

@@ -1,7 +1,7 @@
-"""Signal handlers belong to whoever called us: what libraries change is put back.
+"""Puts signal handlers back that libraries have changed.
 
-Ray and Tune set handlers of their own while they start and while they train. A program that calls
-qhn, a notebook for example, must find its handlers afterwards as it had left them.
+Ray and Tune set signal handlers while they start and while they train. A program that calls qhn, a
+notebook for example, must afterwards find the handlers that it had before.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from contextlib import AbstractContextManager, contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
-#: What surrounds work that must not be interrupted in its middle, such as Ray's start. The command
-#: line passes one that holds stops back (`qhn.cli.signals.held_back`).
+#: A function that makes a context for work that must not be interrupted, such as the start of Ray.
+#: The command line passes one that delays Ctrl-C and other stops (`qhn.cli.signals.held_back`).
 Shield = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Put the handlers of the usual stop signals back when the context closes.
+    """Put the handlers of SIGINT, SIGTERM, SIGHUP and SIGUSR1 back when the context closes.
 
-    Off the main thread, where Python cannot set handlers, nothing changes and nothing is done.
+    Python can set handlers only in the main thread. In other threads nothing is done, and libraries
+    cannot change handlers there either.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -32,6 +33,6 @@ def handlers_kept() -> Iterator[None]:
         yield
     finally:
         for number, handler in before:
-            # None stands for a handler that was not set from Python, and cannot be set from it.
+            # None means a handler that was not set from Python, which Python cannot set again.
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)

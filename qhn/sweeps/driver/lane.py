@@ -1,9 +1,9 @@
-"""Lanes: trials that wait for the same scarce thing, and how many of them may be under way.
+"""Lanes: queues of trials that wait for the same resource, and how many of them run at once.
 
-Trials of one lane take their turn among themselves and never hold back those of another. Today
-there is one lane, that of the simulators, whose scarce thing is cores. Emission, scheduling and the
-count of live trials ask a trial's lane and nothing else, so that a lane for a quantum processor is
-one more value of `Lane`, and a choice in `lanes_of`.
+The trials of one lane never hold back those of another. There is one lane today: trials that are
+simulated, which wait for cores. The code that hands out, schedules and counts trials knows nothing
+but their lanes. So a lane for a quantum processor needs only one more `Lane`, and a choice in
+`lanes_of`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Lane:
     """One lane.
 
     Attributes:
-        name: what Tune's configuration of a trial calls it.
+        name: its name in Tune's configuration of a trial.
         slots: how many of its trials run at once.
-        resources: what Ray reserves for each of them.
+        resources: the resources that Ray reserves for each of its trials, by Ray's names.
     """
 
     name: str
@@ -30,30 +30,30 @@ class Lane:
 
     @property
     def most_alive(self) -> int:
-        """How many of its trials Tune may have that are not over.
+        """How many of its trials Tune may have that have not ended.
 
-        Beyond those that run: one for each slot whose process may still be starting (see
-        `PatientScheduler`), and one more, since Tune ends the process of a trial that is over
-        when nothing of the same resources waits for it.
+        These are one running trial for each slot; one waiting trial for each slot whose process
+        may still be starting (see `PatientScheduler`); and one more. Without that one, a process
+        whose trial has ended would be ended by Tune, because no trial waits for it.
         """
         return 2 * self.slots + 1
 
 
-#: The lane of each trial.
+#: A function that returns the lane of a trial.
 LaneOf = Callable[[PlannedTrial], Lane]
 
 
 def simulator_lane(slots: int) -> Lane:
-    """The lane of trials that are simulated on this cluster's cores, one core each."""
+    """The lane of trials that are simulated on this machine, one core each."""
     return Lane("simulator", slots)
 
 
 def lanes_of(slots: int) -> tuple[tuple[Lane, ...], LaneOf]:
-    """The lanes of a run, and the lane of each trial.
+    """The lanes of a run, and a function that returns the lane of a trial.
 
     Args:
-        slots: simulated trials that run at once.
+        slots: how many simulated trials run at once.
     """
-    # All devices that there are today are simulated here; a queued one will have its own lane.
+    # All devices so far are simulators.
     simulators = simulator_lane(slots)
     return (simulators,), lambda trial: simulators

@@ -1,7 +1,8 @@
-"""From a sweep file to its run on this machine: what the command line and Python both do.
+"""The way from a sweep file to its run on this machine, for the command line and for Python.
 
-First all that can be said without starting anything (`prepare`), then the sweep's lock and a share
-of the machine (`taken`), then the run with everything that libraries print in a log (`run`).
+There are three steps. `prepare` checks everything that can be checked without starting anything.
+`taken` takes the lock of the sweep and a share of the machine. `run` runs the sweep, and sends what
+libraries print to a log.
 """
 
 from __future__ import annotations
@@ -30,24 +31,26 @@ from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import leave_a_deleted_folder, new_log
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
-#: Shows a board for as long as the context is open; the text goes to the terminal's own output.
+#: A function that shows a board as long as its context is open. The second argument is the
+#: standard output of before, which is not redirected to the log.
 View = Callable[[Board, TextIO], AbstractContextManager[object]]
 
-# Ray and the redirected output belong to the whole process, so that two sweeps cannot share it.
+# Ray and the redirected output belong to the whole process, so two sweeps cannot run in it at the
+# same time.
 _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A sweep that this machine can run.
+    """A sweep that was checked, and that this machine can run.
 
     Attributes:
-        plan: its trials, in an order in which the machine can hold them.
-        text: of its file.
+        plan: its plan, with the trials in an order for which the machine has enough memory.
+        text: the text of its file.
         store: where trials are kept.
-        machine: that the plan was checked against.
-        location: where metrics go.
-        log: the file for what libraries print; its folder is there.
+        machine: the memory against which the plan was checked.
+        location: the tracking store.
+        log: the path of the log for what libraries print. Its folder exists.
     """
 
     plan: Plan
@@ -60,14 +63,15 @@ class Launch:
 
 @dataclass(frozen=True)
 class Share:
-    """What a run has of the machine.
+    """The part of the machine that a run may use.
 
     Attributes:
-        slots: trials at once.
-        cores: that it may use; more than ``slots`` where memory does not hold a trial for each.
-        trial_bytes: memory of one trial, beside the tables that all trials share.
-        others: sweeps that ran here before it, and have their cores.
-        ray_folder: for its Ray.
+        slots: how many trials run at once.
+        cores: how many cores it may use. There are fewer slots than cores if memory is not enough
+            for a trial on each core.
+        trial_bytes: the memory that one trial needs, beside the tables that all trials share.
+        others: the sweeps that were running on this machine before, and keep their cores.
+        ray_folder: the folder for Ray's files.
     """
 
     slots: int
@@ -78,17 +82,18 @@ class Share:
 
 
 def prepare(content: bytes, source: str, store: Store, tracking_uri: str | None = None) -> Launch:
-    """Check all that can be wrong with a sweep before anything of it is started.
+    """Check everything that can be wrong with a sweep before anything is started.
 
     Args:
-        content: of the sweep file.
-        source: what messages call the file.
-        store: where trials are to be kept; the folder of the log is made in it.
-        tracking_uri: where metrics go; None for the environment's or the store's own database.
+        content: the content of the sweep file.
+        source: the name of the file in messages.
+        store: where trials are kept. The folder for the log is made in it.
+        tracking_uri: MLflow's tracking URI; None for the one in the environment, or else the
+            database in the store.
 
     Raises:
-        SpecError: if the file has mistakes, or asks for more memory than there is.
-        TrackingError: if the tracking URI is no address.
+        SpecError: if the file has mistakes, or the sweep needs more memory than the machine has.
+        TrackingError: if the tracking URI is not valid.
         StoreError: if the store cannot be written, or cannot be reached by several processes.
     """
     plan = make_plan(parse_spec(content, source))
@@ -100,7 +105,8 @@ def prepare(content: bytes, source: str, store: Store, tracking_uri: str | None 
             f"a sweep's store must be one that several processes can reach, but got "
             f"{store.uri!r}; name a folder with --store"
         )
-    with suppress(OSError, QhnError):  # to tidy up after others is no condition
+    # What killed drivers have left is removed here. If that fails, the sweep can run all the same.
+    with suppress(OSError, QhnError):
         clear_leftovers()
     text = content.decode("utf-8-sig")
     return Launch(plan, text, store, machine, location, new_log(store, plan.name))
@@ -108,15 +114,15 @@ def prepare(content: bytes, source: str, store: Store, tracking_uri: str | None 
 
 @contextmanager
 def taken(launch: Launch, cpus: int | None = None) -> Iterator[Share]:
-    """Hold the sweep's lock and a share of this machine's cores until the context closes.
+    """Hold the lock of the sweep and a share of this machine's cores until the context closes.
 
     Args:
-        launch: what will run.
-        cpus: trials at once; None for one on each core that other sweeps leave.
+        launch: the sweep.
+        cpus: how many cores to take; None for all that other sweeps leave.
 
     Raises:
         StoreError: if another process runs the sweep.
-        RayError: if there is no folder for Ray's files.
+        RayError: if a folder for Ray's files cannot be made.
     """
     plan = launch.plan
     with (
@@ -137,19 +143,20 @@ def run(
     started: float | None = None,
     shield: Shield = handlers_kept,
 ) -> RunOutcome:
-    """Run what is left of the sweep; what libraries print meanwhile goes to the log.
+    """Run what is left of the sweep. What libraries print meanwhile goes to the log.
 
     Args:
-        launch: what to run.
-        share: of the machine, while its context is open.
-        view: shows how far the sweep is.
+        launch: the sweep.
+        share: what the run may use of the machine; the context of `taken` must be open.
+        view: shows the progress.
         retry_failed: whether trials that failed before are tried again.
-        started: ``time.monotonic()`` at the command's start; None for now.
-        shield: surrounds what must not be interrupted (see `qhn.sweeps.driver.handlers`).
+        started: ``time.monotonic()`` at the start of the command; None for now.
+        shield: the context for work that must not be interrupted (see
+            `qhn.sweeps.driver.handlers`).
 
     Raises:
         StoreError: if the store or the log cannot be written.
-        TrackingError: if the tracking store cannot be used; nothing was started then.
+        TrackingError: if the tracking store cannot be used. In this case no trial was started.
         RayError: if Ray cannot be started.
     """
     leave_a_deleted_folder(launch.log.parent)
@@ -169,10 +176,10 @@ def run(
 
 @contextmanager
 def process_to_itself() -> Iterator[None]:
-    """Refuse a process that has a Ray, or a sweep, of its own already, for a program that runs one.
+    """Make sure that only one sweep, and no other Ray, runs in this process.
 
     Raises:
-        RayError: if the caller has initialised Ray, or runs a sweep in another thread.
+        RayError: if the process has initialised Ray, or runs a sweep in another thread.
     """
     if not _one_at_a_time.acquire(blocking=False):
         raise RayError(
@@ -187,9 +194,11 @@ def process_to_itself() -> Iterator[None]:
 
 
 def _refuse_foreign_ray() -> None:
-    # Not imported for the question: who has not imported Ray has not initialised it either.
+    # A program that has not imported Ray has not initialised it either, so there is no need to
+    # import it here.
     ray = sys.modules.get("ray")
-    # A process can be connected to one Ray alone; to end that one would end the caller's work.
+    # A process can be connected to only one Ray. To shut that one down would destroy the work of
+    # the program that called us.
     if ray is not None and ray.is_initialized():
         raise RayError(
             "a sweep starts a Ray of its own, but this process is connected to one already, which "
@@ -199,11 +208,11 @@ def _refuse_foreign_ray() -> None:
 
 
 def trials_left_out(launch: Launch) -> int:
-    """How many trials that are over the file asked for when it was last run, and now does not."""
+    """The number of finished trials that the sweep planned when it last ran, and does not now."""
     store, plan = launch.store, launch.plan
     try:
         before = make_plan(parse_spec(store.sweep(plan.name).read_file()))
-    except QhnError:  # never run, or by another version
+    except QhnError:  # it never ran, or another version of qhn has written the file
         return 0
     now = {trial.trial_id for trial in plan.trials}
     return len(store.finished({trial.trial_id for trial in before.trials} - now))

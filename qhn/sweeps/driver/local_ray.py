@@ -1,4 +1,4 @@
-"""A Ray of one's own for one sweep: quiet, reachable from this machine alone, gone afterwards."""
+"""Starts a Ray for one sweep, which only this machine can reach, and stops it at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from qhn.core.errors import RayError
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.planning.machine import Machine
 
-# Read when Ray is imported or started, so set before either; a user's own choice stands.
+# Ray reads these when it is imported or started, so they are set before. They are set only if the
+# user has not set them.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -25,14 +26,15 @@ _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
-    # Ray then takes 127.0.0.1 for the machine's address, and listens nowhere else. The name is
-    # from the systems where that is the default.
+    # With 0 Ray uses the address 127.0.0.1 and does not listen on any other. On Windows and macOS
+    # that is the default, hence the name.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # When Ray's central process has died there is nothing to wait for: by default the driver
-    # would wait for a minute before it ends.
+    # If Ray's central process has died it does not come back. By default the driver would wait for
+    # it for a minute before it ends.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
-# They miss files that Tune is told not to write, and advise to resume in Tune's way.
+# These loggers warn about missing files, which we have told Tune not to write, and explain how to
+# resume with Tune, which would not work here.
 _MISLED = ("ray.tune.analysis.experiment_analysis", "ray.tune.tune")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _TOKEN = Path("~/.ray/auth_token")
@@ -42,13 +44,16 @@ _log = logging.getLogger(__name__)
 
 
 def available_cpus() -> int:
-    """Cores that this process may use: those it is bound to, or fewer by a container's quota."""
+    """The number of cores that this process may use.
+
+    These are the cores that it is bound to, or fewer if its container has a smaller quota.
+    """
     bound = hasattr(os, "sched_getaffinity")
     cpus = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
     try:
         quota, period = _CPU_QUOTA.read_text().split()
         return max(1, min(cpus, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such file here, or no limit in it
+    except (OSError, ValueError):  # there is no such file, or it says "max", which is no limit
         return cpus
 
 
@@ -59,20 +64,22 @@ def local_ray(
     """Start Ray on this machine, and stop it at the end.
 
     Args:
-        slots: CPUs, one per trial.
-        most_alive: how many trials Tune may have that are not over.
-        machine: whose memory the plan was checked against, and what Ray's object store may have.
-        folder: where Ray keeps logs and sockets; only this user can look into its parent.
-        shield: surrounds Ray's import, start and end.
+        slots: how many trials run at once; each of them is one CPU for Ray.
+        most_alive: how many trials Tune may have that have not ended.
+        machine: the memory against which the plan was checked, and the size of Ray's object store.
+        folder: the folder for Ray's logs and sockets. Only this user may be able to read its
+            parent.
+        shield: the context in which Ray is imported, started and stopped.
 
     Raises:
         RayError: if Ray cannot be started.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    # With a searcher Tune stages a single trial, which would undo the reuse of processes.
+    # When trials come from a searcher, Tune prepares only one of them at a time. A process that
+    # becomes free would then find no trial waiting, and Tune would end it.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most_alive)
-    # An inherited run id would override parents in MLflow.
+    # With this variable set, MLflow would attach new runs to that run instead of their parents.
     os.environ.pop("MLFLOW_RUN_ID", None)
     with shield():
         import ray
@@ -96,7 +103,8 @@ def local_ray(
                 raise RayError(_why_not(error)) from error
         yield
     finally:
-        # Also undoes Tune's own handlers, which would swallow the next Ctrl-C.
+        # Leaving the shield also removes Tune's signal handlers, which would swallow the next
+        # Ctrl-C.
         with shield():
             ray.shutdown()
 
@@ -105,14 +113,16 @@ def local_ray(
 def tune_without_mlflow() -> Iterator[None]:
     """Let Ray Tune run without importing MLflow into this process.
 
-    Tune counts which callbacks of its own are used, and imports all of them to do so. The one for
-    MLflow imports that: more than a second and a hundred MB for a process that has no use for it.
+    Tune records which of its own callbacks are used, and imports all of them for that. Its callback
+    for MLflow imports MLflow, which takes more than a second and 100 MB, and the driver does not
+    need it.
     """
     name = "ray.air.integrations.mlflow"
     if "mlflow" in sys.modules or name in sys.modules:
         yield
         return
-    # Read as "there is no such module" by whoever imports it meanwhile.
+    # While this entry is None, importing MLflow fails as if it were not installed. Tune's module
+    # accepts that, and stays imported after the entry is removed.
     sys.modules["mlflow"] = None  # type: ignore[assignment]
     try:
         importlib.import_module(name)
@@ -121,16 +131,17 @@ def tune_without_mlflow() -> Iterator[None]:
     try:
         yield
     finally:
-        # A program that has called us may want to use it, with MLflow.
+        # The program that called us may want to use Tune's callback later, with MLflow.
         del sys.modules[name]
         del sys.modules["ray.air.integrations"].mlflow
 
 
 @contextmanager
 def _secrets_kept() -> Iterator[None]:
-    """Files that are made meanwhile are for this user alone, and so is Ray's token."""
+    """Make new files readable only for this user, and also the file with Ray's token."""
     token = _TOKEN.expanduser()
-    # A Ray that was started before, by whatever program, may have left it open to everybody.
+    # All of this user's Rays share the token. Another program may have started a Ray before and
+    # left the file readable for everybody.
     with suppress(OSError):
         if token.stat().st_mode & _PRIVATE:
             token.chmod(stat.S_IRUSR | stat.S_IWUSR)
@@ -142,7 +153,7 @@ def _secrets_kept() -> Iterator[None]:
 
 
 def _last_words(folder: Path) -> str:
-    """The last lines of what Ray's processes have logged; their folder is about to go."""
+    """The last lines of the logs of Ray's processes, which are deleted with their folder soon."""
     found = []
     for log in sorted(folder.glob("session_latest/logs/*.[eo][ru][rt]")):
         with suppress(OSError):
@@ -151,7 +162,7 @@ def _last_words(folder: Path) -> str:
 
 
 def _why_not(error: Exception) -> str:
-    """Ray's reason in one line: what Ray itself says of it fills a screen."""
+    """A message with the first line of Ray's reason; the whole text would fill a screen."""
     text = str(error).strip().partition("\n")[0] or type(error).__name__
     return (
         f"Ray must start on this machine, but it did not: {text} "

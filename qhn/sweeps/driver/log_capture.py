@@ -1,4 +1,4 @@
-"""Keeping the noise of libraries out of the terminal: it goes to a log file, whole."""
+"""Sends everything that libraries print to a log file, and not to the terminal."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from qhn.core.errors import StoreError
 def output_to(log_file: Path) -> Iterator[TextIO]:
     """Send everything that this process and its children print to a file.
 
-    File descriptors are redirected, not Python's streams, because Ray's processes and C++ code
-    print as well.
+    Not only Python's streams are redirected but the file descriptors 1 and 2, because Ray's
+    processes and its C++ code print as well.
+
+    Args:
+        log_file: the file. Its folder is made if it is missing, and new text is put at its end.
 
     Yields:
-        The terminal's own standard output, for what people should see.
+        A stream to the standard output of before, for what people should see.
 
     Raises:
         StoreError: if the file cannot be written.
@@ -33,6 +36,7 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
         raise StoreError(
             f"the store must be writable, but the log {log_file} is not: {error.strerror}"
         ) from None
+    # What Python has buffered was printed before, and belongs to the terminal.
     sys.stdout.flush()
     sys.stderr.flush()
     saved = (os.dup(1), os.dup(2))
@@ -46,6 +50,8 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
         os.dup2(target, 2)
         yield terminal
     finally:
+        # What is in the buffers now belongs to the log, so it is flushed before the descriptors
+        # lead to the terminal again.
         sys.stdout.flush()
         sys.stderr.flush()
         for descriptor, stream in zip(saved, (1, 2), strict=True):

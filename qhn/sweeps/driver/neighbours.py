@@ -1,10 +1,10 @@
-"""The sweeps that run on this machine: who takes which cores, and what a dead one left behind.
+"""The drivers that run on this machine: how many cores each takes, and what killed ones have left.
 
-Each driver keeps a small file about itself in a folder that only its user can read, and holds a
-lock on that file for as long as it lives. Two things follow from these files. A sweep that starts
-beside another one takes the cores that the other one leaves. And what a driver that was killed
-could not clean up, its Ray's folder, is cleared at the next start: ours alone, recognised by this
-file, never that of a Ray that somebody else runs.
+Each driver keeps a small file, its note, in a folder that only its user can read, and holds a lock
+on it as long as it lives. The notes have two uses. A sweep that starts while another one runs takes
+the cores that the other one leaves. And if a driver was killed, the next start of any sweep removes
+the folder of its Ray. Because only folders that are named in a note are removed, the Ray of another
+program is never touched.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import psutil
 
 from qhn.core.errors import RayError
 
-# Ray makes Unix sockets below its folder, and their paths may have at most 107 characters.
+# Ray makes Unix sockets below its folder, and the path of a socket may have at most 107 characters.
 _LONGEST_FOLDER = 40
 
 
@@ -34,8 +34,8 @@ class Neighbour:
     Attributes:
         process: its process id.
         sweep: the name of the sweep that it runs.
-        cores: how many trials it runs at once, each on a core of its own.
-        ray_folder: where its Ray keeps logs and sockets.
+        cores: how many cores it has taken.
+        ray_folder: the folder with the logs and sockets of its Ray.
     """
 
     process: int
@@ -46,12 +46,12 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Place:
-    """What a driver has of the machine while it runs.
+    """What a driver may use of the machine while it runs.
 
     Attributes:
-        cores: for its trials.
-        ray_folder: for its Ray; removed with all that is in it when the driver ends.
-        others: the drivers that were there before it.
+        cores: how many cores it may use for trials.
+        ray_folder: the folder for its Ray. It is removed with its content when the driver ends.
+        others: the drivers that were running before.
     """
 
     cores: int
@@ -60,10 +60,12 @@ class Place:
 
 
 def private_folder() -> Path:
-    """The folder of this user's drivers; it is made when it is missing, for this user alone.
+    """The folder for the notes of this user's drivers. If it is missing, it is made.
+
+    Only this user can read it.
 
     Raises:
-        RayError: if somebody else has put something in its place, or it cannot be made.
+        RayError: if another user has put something in its place, or it cannot be made.
     """
     base = Path(tempfile.gettempdir())
     if len(str(base)) > _LONGEST_FOLDER:
@@ -71,7 +73,8 @@ def private_folder() -> Path:
     folder = base / f"qhn-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Everybody may write in the folder above it, so that it may be anybody's by now.
+        # Everybody can write to the folder above it, so another user may have made it, or a link
+        # in its place, to get at our files.
         ours = not folder.is_symlink() and folder.stat().st_uid == os.getuid()
         if ours:
             folder.chmod(0o700)
@@ -90,19 +93,19 @@ def private_folder() -> Path:
 
 @contextmanager
 def placed(sweep: str, cores: int, wanted: int | None = None) -> Iterator[Place]:
-    """Take a place among the drivers of this machine until the context closes.
+    """Take cores of this machine, and write a note about this driver, until the context closes.
 
-    Drivers that start at the same moment take their places one after the other, so that each
-    knows of those before it.
+    Drivers that start at the same moment do this one after the other, so that each sees the notes
+    of those before it.
 
     Args:
         sweep: the name of the sweep that this driver runs.
-        cores: how many there are for all drivers together.
-        wanted: how many this driver takes in any case; None for those that others leave, and one
-            at least.
+        cores: how many cores all drivers have together.
+        wanted: how many cores this driver takes in any case. None for as many as the others leave,
+            but at least one.
 
     Raises:
-        RayError: if there is no place for such notes.
+        RayError: if the folder for notes cannot be used.
     """
     with _alone() as folder:
         others = tuple(found for _, found in _notes(folder, alive=True))
@@ -111,7 +114,8 @@ def placed(sweep: str, cores: int, wanted: int | None = None) -> Iterator[Place]
         place = Place(taken, folder / f"ray-{os.getpid()}", others)
         note = folder / f"{os.getpid()}.json"
         file = note.open("w")
-        # Held until this process ends, however it ends: that is how others know.
+        # The operating system releases the lock when this process ends, in whatever way. So other
+        # drivers can see from the lock whether this one is alive.
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(json.dumps(asdict(Neighbour(os.getpid(), sweep, taken, str(place.ray_folder)))))
         file.flush()
@@ -121,7 +125,7 @@ def placed(sweep: str, cores: int, wanted: int | None = None) -> Iterator[Place]
         shutil.rmtree(place.ray_folder, ignore_errors=True)
         note.unlink(missing_ok=True)
         file.close()
-        with suppress(OSError):  # others are still in it
+        with suppress(OSError):  # it is not empty as long as other drivers run
             folder.rmdir()
 
 
@@ -129,15 +133,16 @@ def clear_leftovers() -> int:
     """End the Ray processes of drivers that have died, and remove their folders and notes.
 
     Returns:
-        How many drivers had left something.
+        The number of drivers that had left something.
 
     Raises:
-        RayError: if there is no place for such notes.
+        RayError: if the folder for notes cannot be used.
     """
     with _alone() as folder:
         dead = list(_notes(folder, alive=False))
         for note, found in dead:
-            # A note is a file, and may say anything: nothing but a Ray folder of ours is touched.
+            # A damaged note could name any folder. Only one with our name beside the note is
+            # removed.
             left = Path(found.ray_folder)
             if left.parent == folder and left.name.startswith("ray-"):
                 _end_processes(left)
@@ -148,13 +153,15 @@ def clear_leftovers() -> int:
 
 @contextmanager
 def _alone() -> Iterator[Path]:
-    """The folder of the drivers, with every other one held back for a moment."""
+    """The folder for notes, locked so that other drivers wait until the context closes."""
     while True:
         folder = private_folder()
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(held, fcntl.LOCK_EX)
-            # The last driver that was in the folder may have removed it meanwhile.
+            # While we waited for the lock, the last driver may have removed the folder and another
+            # one may have made it anew. Then our lock is on a folder that nobody else uses, and we
+            # try again.
             if folder.exists() and os.path.samestat(os.fstat(held), folder.stat()):
                 yield folder
                 return
@@ -165,14 +172,17 @@ def _alone() -> Iterator[Path]:
 def _notes(folder: Path, *, alive: bool) -> Iterator[tuple[Path, Neighbour]]:
     """The notes of drivers that are alive, or of those that have died."""
     for note in sorted(folder.glob("*.json")):
-        # A driver that ends at this moment takes its note away; and what is no note is no driver.
+        # A driver that ends now removes its note, and a file that is no note is passed over.
         with suppress(OSError, ValueError, TypeError), note.open() as file:
             if _is_held(file.fileno()) == alive:
                 yield note, Neighbour(**json.loads(file.read()))
 
 
 def _is_held(file: int) -> bool:
-    """Whether a driver holds the lock on its note: neither a process id nor a clock would tell."""
+    """Whether a driver holds the lock on its note, and therefore is alive.
+
+    A process id does not tell, because another process can have the same id later.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -181,13 +191,13 @@ def _is_held(file: int) -> bool:
 
 
 def _end_processes(ray_folder: Path) -> None:
-    """End this user's processes that were told to work in a Ray folder, each by its own id.
+    """Kill this user's processes that have a Ray folder in their arguments, each by its id.
 
-    Ray's own would notice within a minute that their driver is gone, and write into its folder
-    until then.
+    By themselves Ray's processes would notice within a minute that their driver has died, and would
+    write to its folder until then.
     """
     for process in psutil.process_iter():
-        # Processes come and go while they are looked at, and those of others are not ours to see.
+        # A process may end while we look at it, and we may not look at those of other users.
         with suppress(psutil.Error):
             told = any(f"{ray_folder}/" in argument for argument in process.cmdline())
             if told and process.uids().real == os.getuid():

@@ -1,4 +1,4 @@
-"""Running a sweep: the plan minus the results, whatever happened before."""
+"""Runs what is left of a sweep: the trials of the plan that have no result in the store."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class RunOptions:
     """How a sweep is run.
 
     Attributes:
-        slots: trials at once, at most.
-        machine: the machine whose memory the plan was checked against. Ray is started with
-            exactly its ``object_store_bytes``.
+        slots: how many trials run at once, at most.
+        machine: the memory against which the plan was checked. Ray is started with exactly its
+            ``object_store_bytes``.
         retry_failed: whether trials that failed before are tried again.
-        started: ``time.monotonic()`` at the command's start.
-        shield: surrounds what must not be interrupted, Ray's start for example. The default
-            leaves signals to whoever called and only puts handlers back that Ray has changed.
-        ray_folder: where Ray keeps its files; None for a place that is taken for this run alone.
+        started: ``time.monotonic()`` at the start of the command; None for now.
+        shield: the context for work that must not be interrupted, such as the start of Ray. The
+            default does not handle signals; it only puts handlers back that Ray has changed.
+        ray_folder: the folder for Ray's files; None to make one for this run.
     """
 
     slots: int
@@ -60,10 +60,10 @@ class RunOutcome:
     """How a run ended.
 
     Attributes:
-        summary: its account.
-        groups: each group over its seeds.
-        failures: trials that failed, with their messages.
-        notes: files that could not be used, and what was done about them.
+        summary: counts, times and the digest of the results.
+        groups: the final metrics of each group over its seeds.
+        failures: the trials that failed, with their messages.
+        notes: lines for people about files that could not be used.
     """
 
     summary: RunSummary
@@ -82,19 +82,20 @@ def run_sweep(
 ) -> RunOutcome:
     """Run what is left of a sweep, and bring MLflow up to date with the store.
 
-    The caller holds the sweep's lock. Signal handlers are, at the end, those of the beginning.
+    The caller must hold the lock of the sweep. At the end the signal handlers are the same as at
+    the beginning.
 
     Args:
-        plan: the trials.
-        text: the sweep file, kept in the store.
-        store: where trials live.
-        location: where metrics go.
-        watch: shows a board for as long as the context is open.
+        plan: the plan of the sweep.
+        text: the text of the sweep file, which is kept in the store.
+        store: where trials are kept.
+        location: the tracking store.
+        watch: returns a context that shows the board as long as it is open.
         options: see `RunOptions`.
 
     Raises:
-        TrackingError: if the tracking store cannot be used; nothing was started then.
-        StoreError: if the store cannot be written, or was written by a newer version.
+        TrackingError: if the tracking store cannot be used. In this case no trial was started.
+        StoreError: if the store cannot be written, or a newer version of qhn has written it.
         RayError: if Ray cannot be started.
     """
     started = time.monotonic() if options.started is None else options.started
@@ -108,7 +109,8 @@ def run_sweep(
         for trial in plan.trials
         if trial.trial_id not in done and (options.retry_failed or trial.trial_id not in failed)
     ]
-    # For a caller who has asked no preflight: tables that do not fit together take turns.
+    # The preflight has arranged the trials already. A caller who has left it out needs it here:
+    # loss tables that do not fit into memory together must take turns.
     todo = list(arrange(todo, options.machine))
     slots = max(1, min(options.slots, len(todo)))
     board = Board(
@@ -118,11 +120,11 @@ def run_sweep(
     )
     board.notes += notes
     stops = _stops(done)
-    # Of trials that may still be stopped early: the last step that this driver has heard of.
+    # The last step that this driver has heard of, for each trial that may still be stopped early.
     heard = {} if plan.early_stopping is None else {trial.trial_id: -1 for trial in todo}
     writer = WriterProcess(location, store, text, Knowledge(stops, heard))
     with ExitStack() as view:
-        # A stop in the midst of opening would leave a view that nobody closes.
+        # A Ctrl-C while the view opens would leave a view that nobody closes.
         with options.shield():
             view.enter_context(watch(board))
         view.callback(writer.end)
@@ -148,11 +150,13 @@ def run_sweep(
                 )
                 with handlers_kept():
                     spent = train(work)
-                # Tune's account of thousands of trials refers to itself in circles. What comes now
-                # reads as many results, and takes the memory that it leaves.
+                # Tune's objects for thousands of trials refer to each other in circles, so only the
+                # garbage collector frees them. The lines below read as many results and can use
+                # that memory.
                 gc.collect()
             writer.wait_until_ready()
-            # Not what was reported: a trial may end unheard while Tune stops.
+            # The results come from the store and not from what was reported, because a trial may
+            # end without being heard while Tune stops.
             results = _mended_outcomes(plan, store, board.notes)
             stops.update(_stops(results))
             heard.clear()
@@ -162,6 +166,7 @@ def run_sweep(
             ended = [trial for trial in plan.trials if trial.trial_id in over]
             untracked = writer.finish(ended, _PATIENCE_S)
         except BaseException as error:
+            # An interruption is a `BaseException`, but not an `Exception`.
             writer.abandon("FAILED" if isinstance(error, Exception) else "KILLED")
             raise
         outcome = _outcome(plan, store, results, set(done), spent, started, slots, untracked)
@@ -173,10 +178,10 @@ def run_sweep(
 
 
 def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, TrialResult]:
-    """Results of the plan's trials; a file that cannot be used is set aside and noted.
+    """The results of the plan's trials. Files that cannot be used are set aside and noted.
 
-    Its trial is then one of those that are left: one bad file costs one training, and never
-    refuses a sweep.
+    The trial of such a file is then trained again. One bad file never prevents a sweep from
+    running.
     """
     rule = plan.early_stopping
     damaged = list(store.outcomes(trial.trial_id for trial in plan.trials).damaged.values())
@@ -190,7 +195,7 @@ def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, Tr
 
 
 def _stops(results: Mapping[str, TrialResult]) -> dict[str, TrialResult]:
-    """Those of the results at which the sweep stopped a trial."""
+    """The results of the trials that the sweep has stopped early."""
     return {i: result for i, result in results.items() if result.status == "stopped"}
 
 
@@ -235,7 +240,7 @@ def _outcome(
 
 
 def _close_sweep(writer: WriterProcess, text: str, outcome: RunOutcome, note: str) -> bool:
-    """Write what is left of groups, and the sweep's own run; whether MLflow took it."""
+    """Write the runs of groups and of the sweep, and return whether that succeeded."""
     summary = outcome.summary
     incomplete = summary.failed or summary.untracked or summary.remaining
     status = "KILLED" if summary.interrupted else "FAILED" if incomplete else "FINISHED"

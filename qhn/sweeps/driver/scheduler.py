@@ -1,4 +1,4 @@
-"""Which waiting trial gets a process that has become free."""
+"""Chooses which waiting trial gets a process that has become free."""
 
 from __future__ import annotations
 
@@ -9,50 +9,52 @@ from ray.tune.schedulers import FIFOScheduler
 
 
 class PatientScheduler(FIFOScheduler):  # type: ignore[misc]
-    """First in, first out, without taking trials away from processes that are still starting.
+    """First in, first out, but without the trials for which a process is starting.
 
-    Tune requests a process for each staged trial and, when another one becomes free, lets the
-    oldest waiting trial have that and ends the one that was starting for it. A process takes
-    seconds to start and a short trial less, so with plain FIFO most slots never get going
-    (measured: one of two). The starting processes belong to the oldest waiting trials, one for
-    each slot that is neither at work nor just freed; those trials are passed over.
+    Tune starts a process for each trial that it prepares. When another process becomes free, Tune
+    gives it to the oldest waiting trial, and ends the process that was starting for that trial. A
+    process takes seconds to start and a short trial takes less time. So with plain first in, first
+    out most slots would never begin to work (measured: one of two). The processes that are starting
+    belong to the oldest waiting trials: one for each slot that neither works nor has just become
+    free. This scheduler passes these trials over.
 
-    Slots are counted lane by lane: a process that has become free serves trials of its own lane
-    alone, since Tune keeps processes apart by the resources that were reserved for them.
+    Slots are counted by lane. A process that has become free can only take a trial of its own lane,
+    because Tune distinguishes processes by the resources that were reserved for them.
 
     Args:
-        slots: by lane, trials that run at once.
+        slots: how many trials run at once, by lane.
     """
 
     def __init__(self, slots: Mapping[str, int]) -> None:
         super().__init__()
         self._slots = dict(slots)
-        # Tune's own list keeps every trial of the sweep; looking through it costs O(n) each turn.
+        # Trials that have not ended, by lane and id. Tune's own list also has all trials that have
+        # ended, and to search it in every turn would take longer and longer.
         self._live: dict[str, dict[str, Any]] = {lane: {} for lane in slots}
-        # Where the search for a trial begins, so that no lane is always asked first.
+        # The search begins with another lane each time, so that no lane is always first.
         self._turn = 0
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """A trial waits."""
+        """Note that a trial waits."""
         self._live[trial.config["lane"]][trial.trial_id] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """A trial is over."""
+        """Note that a trial has ended."""
         self._forget(trial)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """A trial's process died; if it is tried again, it is added again."""
+        """Note that the process of a trial died. If it is started again, Tune adds it again."""
         self._forget(trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """A trial is given up before it ran."""
+        """Note that a trial was given up before it ran."""
         self._forget(trial)
 
     def _forget(self, trial: Any) -> None:
         self._live[trial.config["lane"]].pop(trial.trial_id, None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The trial that the next free process should take, or None."""
+        """The trial that the next free process should take; None if there is none."""
         lanes = list(self._live)
         self._turn += 1
         for place in range(len(lanes)):

@@ -1,4 +1,4 @@
-"""The account of one run of a sweep."""
+"""The summary of one run of a sweep: counts, times and the digest of its results."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ class RunSummary:
     """What one run of a sweep did; ``trials = finished + failed + skipped + remaining``.
 
     Attributes:
-        sweep: its name.
-        trials: number of trials of the plan.
-        finished: trials that ended well in this run.
-        failed: trials that have failed, now or in an earlier run, and were not mended.
-        skipped: trials that were over before this run.
-        stopped: trials among those finished and skipped that early stopping ended.
-        remaining: trials that an interruption left over.
+        sweep: the name of the sweep.
+        trials: the number of planned trials.
+        finished: how many trials finished in this run, those that were stopped early included.
+        failed: how many trials have failed, in this run or before, and have no result since.
+        skipped: how many trials had finished before this run.
+        stopped: how many of the finished and skipped trials were stopped early.
+        remaining: how many trials have neither a result nor an error.
         interrupted: whether the run was stopped before its end.
         training_seconds: time spent training in this run, summed over its trials.
-        wall_seconds: time from the command's start to its end.
-        ray_start_seconds: time until Ray was there, part of the wall time; 0 if nothing was left
-            to run.
-        slots: trials that ran at once.
-        overhead_ms_per_trial: wall time beyond training, divided evenly over the slots, per trial
-            of this run: ``(wall − training / slots) / trials run · 1000``; None if none ran.
-        results_digest: over all final numbers of the plan by trial id; see `results_digest`.
-        untracked: runs whose newest state MLflow does not have.
+        wall_seconds: time from the start of the command to its end.
+        ray_start_seconds: the part of the wall time in which Ray started; 0 if no trial was left.
+        slots: how many trials ran at once.
+        overhead_ms_per_trial: milliseconds beyond training for each trial of this run, which are
+            ``(wall − training / slots) / finished · 1000``; None if no trial finished.
+        results_digest: a digest of all final numbers of the plan's trials; see
+            `qhn.sweeps.store.results_digest`.
+        untracked: how many MLflow runs do not have the newest state of their trials.
     """
 
     sweep: str
@@ -47,5 +47,5 @@ class RunSummary:
     ray_start_seconds: float = 0.0
 
     def to_json(self) -> str:
-        """The summary file's text."""
+        """The summary as JSON text, which is the content of the summary file."""
         return json.dumps(asdict(self), indent=1)

@@ -1,4 +1,4 @@
-"""When a loss table is needed: from its first trial to its last, and no longer."""
+"""Has loss tables made before their first trial, and freed after their last one."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from qhn.sweeps.planning.plan import PlannedTrial
 
 
 class TableUse:
-    """Has tables made when their first trial comes, and let go after their last.
+    """Has each loss table made before its first trial, and freed after its last one.
 
     Args:
-        trials: those that are left.
-        tables: handle of the Ray actor that keeps the tables (`qhn.sweeps.trial.tables`).
-        room: bytes that tables may take together; None for as many as they want.
+        trials: the trials that are left.
+        tables: the handle of the Ray actor that keeps the tables (`qhn.sweeps.trial.tables`).
+        room: how many bytes all tables together may take; None for no limit.
     """
 
     def __init__(self, trials: Iterable[PlannedTrial], tables: Any, room: int | None) -> None:
         self._tables = tables
         self._room = room
-        # Sizes of the tables that live now, by problem.
+        # The sizes in bytes of the tables that exist now, by problem.
         self._living: dict[str, int] = {}
         self._left = Counter(trial.config.problem_key for trial in trials)
         self._over: set[str] = set()
 
     def may_come(self, trial: PlannedTrial) -> bool:
-        """Whether there is room for the trial's table; always where no table lives."""
+        """Whether there is room for the table of a trial. If no table exists, there always is."""
         if self._room is None or not self._living or trial.config.problem_key in self._living:
             return True
         return sum(self._living.values()) + self._size(trial) <= self._room
@@ -42,13 +42,16 @@ class TableUse:
         key = trial.config.problem_key
         if key in self._living:
             return
-        # The trial asks for it again by itself, so that nothing needs to wait here, and a keeper
-        # that was started again makes it anew.
+        # Nothing waits for the table here, because the trial asks for it as well. If the Ray actor
+        # with the tables dies and is started again, it makes the table at that request.
         self._living[key] = self._size(trial)
         self._tables.prepare.remote(key, trial.config.to_json())
 
     def over(self, trial: PlannedTrial) -> None:
-        """A trial is over, however it ended; told twice it counts once."""
+        """Note that a trial has ended, in whatever way. A second note of the same trial is ignored.
+
+        The table is freed after the last trial that needs it.
+        """
         if trial.trial_id in self._over:
             return
         self._over.add(trial.trial_id)

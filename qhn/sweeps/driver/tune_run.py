@@ -1,4 +1,4 @@
-"""The part of a run that Ray Tune does: trials to actors, and their reports to the callback."""
+"""The part of a run that Ray Tune does: it gives trials to actors, and their reports to us."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ from qhn.sweeps.tracking import WriterProcess
 
 @dataclass(frozen=True)
 class Work:
-    """What is left of a sweep, and what the run of it needs.
+    """What is left of a sweep, and what is needed to run it.
 
     Attributes:
-        plan: the whole sweep.
+        plan: the plan of the whole sweep.
         todo: the trials that are left, in the order in which they run.
-        over: results of the trials that were over before.
-        slots: trials at once.
-        machine: that runs them.
+        over: the results of the trials that ended before, by trial id.
+        slots: how many trials run at once.
+        machine: the memory of the machine.
         store: where trials are kept.
-        writer: brings MLflow up to date.
-        board: what people look at.
-        scratch: a local folder for Tune's own files, which nobody needs afterwards.
-        stops: filled with the result of each trial that is stopped early, for the writer.
-        heard: of each trial that may still be stopped early, the last step that this driver has
-            heard of; kept up to date. Empty where the sweep stops no trials.
-        shield: surrounds what must not be interrupted (see `qhn.sweeps.driver.handlers`).
-        ray_folder: where Ray keeps its files; None for a place that is taken for this run alone.
+        writer: the process that writes to MLflow.
+        board: the progress that people see.
+        scratch: a local folder for Tune's own files, which is deleted at the end.
+        stops: gets the result of each trial that is stopped early, by trial id, for the writer.
+        heard: the last step that this driver has heard of, by trial id, of each trial that may
+            still be stopped early. It is kept up to date. Empty if the sweep stops no trials.
+        shield: the context for work that must not be interrupted (see
+            `qhn.sweeps.driver.handlers`).
+        ray_folder: the folder for Ray's files; None to make one for this run.
     """
 
     plan: Plan
@@ -61,13 +62,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run spent.
+    """What a run took.
 
     Attributes:
-        training: seconds, summed over its trials.
-        ray_start: seconds until Ray was there.
-        complete: whether every trial was handed out and came to an end, well or not; False after
-            a stop.
+        training: seconds of training, summed over its trials.
+        ray_start: seconds until Ray had started.
+        complete: whether every trial was handed out and has ended, with a result or an error. It
+            is False if the run was stopped.
     """
 
     training: float = 0.0
@@ -76,14 +77,17 @@ class Spent:
 
 
 def train(work: Work) -> Spent:
-    """Run the trials that are left; how long that took.
+    """Run the trials that are left, and return how long that took.
 
     Raises:
-        QhnError: the store, the tracking store or Ray cannot be used.
+        StoreError: if the store cannot be used.
+        TrackingError: if the tracking store cannot be used.
+        RayError: if Ray cannot be started.
     """
     lanes, lane_of = lanes_of(work.slots)
     most_alive = sum(lane.most_alive for lane in lanes)
-    # Before Ray starts, since its start changes it for everything that comes of it.
+    # The umask is read now, because `local_ray` changes it while Ray starts and all of Ray's
+    # processes inherit that. It can only be read by setting it.
     umask = os.umask(0)
     os.umask(umask)
     work.board.phase = "starting Ray"
@@ -114,7 +118,8 @@ def train(work: Work) -> Spent:
         ray_start = time.monotonic() - begin
         tables = start_tables(work.slots)
         use = TableUse(work.todo, tables, work.machine.object_store_bytes)
-        # Only now, so that both start at once; and before any trial does.
+        # The writer was started before Ray, so that both start at the same time. It must be ready
+        # before the first trial: if the tracking store cannot be used, nothing is trained.
         work.writer.wait_until_ready()
         for trial in work.todo:
             work.store.clear_error(trial.trial_id)
@@ -154,9 +159,12 @@ def train(work: Work) -> Spent:
                 scheduler=PatientScheduler(slots)
                 if rule is None
                 else GroupedAsha(rule, work.plan.trials, work.over, work.store, slots),
+                # An upper limit, which is reached only if every trial is started again as often as
+                # it may be. The emission says when there is nothing more to run.
                 num_samples=len(work.todo) * (1 + RESTARTS),
+                # A process takes seconds to start, and most trials take less.
                 reuse_actors=True,
-                # Tune would name folders by the whole configuration.
+                # By default Tune names the folder of a trial after its whole configuration.
                 trial_dirname_creator=str,
             ),
             run_config=RunConfig(
@@ -177,14 +185,14 @@ def train(work: Work) -> Spent:
                 raise
             raise own from error
         finally:
-            # Ray's own record of the run is not needed: the store has everything.
+            # Tune's own record of the run is not needed, because the store has everything.
             shutil.rmtree(work.scratch, ignore_errors=True)
         return Spent(callback.training_seconds, ray_start, emission.is_over)
 
 
 @contextmanager
 def _ray_folder(work: Work) -> Iterator[Path]:
-    """The folder for Ray's files."""
+    """The folder for Ray's files: the given one, or one that is made for this run."""
     if work.ray_folder is not None:
         yield work.ray_folder
         return
@@ -193,7 +201,7 @@ def _ray_folder(work: Work) -> Iterator[Path]:
 
 
 def _own_error(error: BaseException) -> QhnError | None:
-    """The error of this package that Tune has wrapped, if it is one."""
+    """The error of qhn that Tune has wrapped into another one; None if there is none."""
     link: BaseException | None = error
     while link is not None and not isinstance(link, QhnError):
         link = link.__cause__ or link.__context__

@@ -1,4 +1,4 @@
-"""The Ray Tune trial actor: one process, one open device, one trial after another."""
+"""The Ray Tune actor that trains trials: one process with one open device, one trial at a time."""
 
 from __future__ import annotations
 
@@ -21,29 +21,32 @@ from qhn.sweeps.trial.messages import Answer
 from qhn.sweeps.trial.session import TrialSession
 from qhn.sweeps.trial.tables import fetch
 
-#: How long a piece of work takes, after which a trial is saved and its progress reported.
+#: The seconds of training after which a trial is saved and its progress is reported.
 PIECE_SECONDS = 1.0
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
-    """Trains the trial that Tune hands over as JSON, and keeps it in the store.
+    """Trains the trial that Tune hands over as JSON text, and keeps it in the store.
 
-    Tune's own checkpoints stay empty: an actor that is started again finds the trial's state in
-    the store. A trial's exception is data, not a crash: the driver records it and goes on.
+    Tune's own checkpoints stay empty, because an actor that is started again finds the state of its
+    trial in the store. An exception during training does not end the actor. It is sent to the
+    driver, which saves it as the trial's error, and the actor takes the next trial.
     """
 
     def setup(
         self, config: Mapping[str, Any], *, store_uri: str, tables: Any, threads: int, umask: int
     ) -> None:
-        """Called once per process; see `reset_config` for later trials.
+        """Prepare the process. Tune calls this once, and `reset_config` for each later trial.
 
         Args:
-            config: of the first trial.
-            store_uri: where trials are kept.
-            tables: handle of the actor that keeps the loss tables.
-            threads: for numerical libraries; trials share the machine, so one each.
-            umask: of the person's own process. Ray's processes inherit one that is made for
-                Ray's secrets, and files in a store that a group shares would be private.
+            config: Tune's configuration of the first trial.
+            store_uri: the address of the store.
+            tables: the handle of the actor that keeps the loss tables.
+            threads: how many threads numerical libraries may use. Trials share the machine, so
+                each of them gets one.
+            umask: the umask of the user's own process. Ray's processes inherit a stricter one,
+                which protects Ray's secrets. With that one, nobody else could read the files in a
+                store that a group of users shares.
         """
         from threadpoolctl import threadpool_limits
 
@@ -51,8 +54,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
         os.umask(umask)
         threadpool_limits(threads)
-        # Here and not in the first step, so that a trial's time is time of training: on a new
-        # machine compiling takes many times as long as the trial.
+        # The engine is compiled here and not in the first step, so that it does not count as
+        # training time. On a new machine it takes many times as long as the trial.
         compile_all()
         self._store_uri = store_uri
         self._tables = tables
@@ -61,26 +64,28 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._take(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
-        """Take the next trial without a new process."""
+        """Take the next trial in the same process. True tells Tune that this is possible."""
         self._take(new_config)
         return True
 
     def _take(self, config: Mapping[str, Any]) -> None:
-        # Work begins with the first step, so that Tune's loop never waits for a trial to be taken.
+        # Everything slow is left to the first step, because Tune's loop waits until a trial has
+        # been taken.
         self._trial = TrialConfig.from_json(config["trial"])
-        # The metric by which this sweep stops trials early, if it does.
+        # The metric by which this sweep stops trials early, or None.
         self._score: str | None = config.get("score")
         self._session: TrialSession | None = None
 
     def _open_session(self) -> TrialSession:
         problem, device = self._problem_of(self._trial), self._device_of(self._trial)
-        # Here and not in `setup`: what is wrong with the store is then an answer like any other.
+        # The store is opened here and not in `setup`, so that an error of the store is sent to the
+        # driver like any other. An error in `setup` would end the process.
         return TrialSession(self._trial, problem, device, open_store(self._store_uri))
 
     def _problem_of(self, trial: TrialConfig) -> Problem:
         key = trial.problem_key
         if self._problem is None or self._problem[0] != key:
-            # Let go of the old one first: both at once may be more than the memory holds.
+            # The old table is released first, because there may not be memory for both.
             self._problem = self._session = None
             self._problem = (key, fetch(self._tables, trial))
         return self._problem[1]
@@ -96,13 +101,13 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return self._device[1]
 
     def step(self) -> dict[str, Any]:
-        """One piece of work, one result for Tune; the last one says ``done``."""
+        """Do one piece of work, and return its result for Tune. The last one says ``done``."""
         answer = self._work()
         if answer.is_over:
-            # A table that nobody holds any more makes room for another one; to fetch it again
-            # for the next trial costs a message, since it lies in shared memory.
+            # The table is released, so that its memory can be freed. If the next trial needs the
+            # same one, fetching it takes only a message, because it is in shared memory.
             self._problem = self._session = None
-        # Tune's scheduler reads the score beside its own ``training_iteration``.
+        # The scheduler reads ``step`` and ``qhn_score``; the rest is for the callback.
         score = answer.metrics.get(self._score) if self._score else None
         return {
             "done": answer.is_over,
@@ -118,8 +123,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             progress = session.work(PIECE_SECONDS, until_report=self._score is not None)
             stop = None
             if self._score is not None and not progress.finished:
-                # Should the scheduler end the trial here, this is what it ends with. The store's
-                # checkpoint may be further on by then, where another sweep trains the same trial.
+                # If the scheduler stops the trial now, this is its result. It cannot be taken from
+                # the store later, because another sweep may have trained the trial further.
                 stop = session.stop()
         except StoreError as error:
             return Answer(trial_id, store_error=str(error))
@@ -136,14 +141,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         )
 
     def _take_notes(self) -> tuple[str, ...]:
-        """Each note is told once."""
+        """The notes since the last call."""
         if self._session is None:
             return ()
         notes, self._session.notes = tuple(self._session.notes), []
         return notes
 
     def _describe(self, error: Exception) -> TrialError:
-        """Message and traceback of an error, as plain text that any process can read."""
+        """The message and the traceback of an error as plain text.
+
+        The exception itself is not sent, because the driver could not load the class of every
+        exception.
+        """
         message = str(error)
         if not isinstance(error, DivergedError):
             message = f"{type(error).__name__}: {error}".strip()
@@ -151,11 +160,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return TrialError(message, traceback.format_exc(), int(time.time() * 1000), flags)
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Nothing: the store has the trial's state."""
+        """Save nothing, because the store has the state of the trial."""
         return {}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing: the session has read the store."""
+        """Load nothing, because the session reads the state of the trial from the store."""
 
     def cleanup(self) -> None:
         """Close the device when the process ends."""

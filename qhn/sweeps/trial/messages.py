@@ -1,4 +1,4 @@
-"""What a trial actor tells the driver: the one message that crosses the process boundary."""
+"""The message from a trial actor to the driver. It is the only kind of message between them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from qhn.sweeps.store import TrialError
 
 @dataclass(frozen=True)
 class Answer:
-    """One piece of work, seen from outside.
+    """The outcome of one piece of work.
 
     Attributes:
-        trial_id: whose work it was.
-        step: of the trial's last report.
+        trial_id: the id of the trial.
+        step: the step of the trial's last report.
         finished: whether the trial has made all its steps.
-        seconds: spent training.
-        metrics: of the last report.
-        stop: the result, as JSON, that the trial has if it is stopped early at this report; None
-            where the sweep stops no trials, and where the report is not finite.
-        error: why the trial has failed, if it has.
-        store_error: why the store cannot be used, if it cannot: the sweep ends then.
-        notes: lines for people, about files that were set aside.
+        seconds: the seconds of training in this piece of work.
+        metrics: the metrics of the last report, by name.
+        stop: the result, as JSON text, that the trial gets if it is stopped early at this report.
+            None if the sweep stops no trials, or if the report has a number that is not finite.
+        error: why the trial has failed; None if it has not.
+        store_error: why the store cannot be used; None if it can. This error ends the sweep.
+        notes: lines for people about files that were set aside.
     """
 
     trial_id: str
@@ -39,11 +39,14 @@ class Answer:
 
     @property
     def is_over(self) -> bool:
-        """Whether no further piece of work comes of this trial."""
+        """Whether the actor will do no further work for this trial."""
         return self.finished or self.error is not None or self.store_error is not None
 
     def to_json(self) -> str:
-        """One text: of every number in a result Tune keeps an account, for as long as it runs."""
+        """The answer as one JSON text.
+
+        Tune keeps statistics of each number in a result as long as it runs. A text has none.
+        """
         return json.dumps(asdict(self))
 
     @classmethod
