@@ -1,4 +1,4 @@
-"""What a Python program sees of sweeps: run them, read their results, get a trained circuit back.
+"""The Python interface of sweeps: run a sweep, read its results, and load a trained circuit.
 
-All public names are in `qhn` itself, which loads these modules when they are first used.
+All public names are also names of the package `qhn`, which imports these modules at first use.
 """

@@ -1,4 +1,4 @@
-"""Which trial is meant by an id or by its first digits, and what that trial is."""
+"""Finds a trial in a store by its id, or by the first digits of its id."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ _MOST_LISTED = 10
 
 
 def find_trial(store: Store, trial_id: str) -> TrialConfig:
-    """The configuration of the trial that an id, or the beginning of one, means.
+    """The configuration of the trial with an id, or with an id that begins like this.
 
-    It is looked for among the trials that have begun, and then among those that the store's
-    sweeps plan: one that waits, or that failed before it began, has left nothing yet.
+    First the trials are searched that have a folder in the store, and then the trials that the
+    sweeps of the store plan. A trial that waits, or that failed before it began, has no folder.
+
+    Args:
+        store: where trials are kept.
+        trial_id: 6 to 16 hexadecimal digits.
 
     Raises:
-        InvalidValueError: if it is no beginning of an id, or one of several ids.
-        NotFoundError: if the store knows no such trial.
-        DamagedError: if the trial's configuration cannot be read, and no sweep plans it.
+        InvalidValueError: if it cannot be the beginning of an id, or if several ids begin with it.
+        NotFoundError: if the store has no such trial.
+        DamagedError: if the configuration of the trial cannot be read, and no sweep plans it.
     """
     if not isinstance(trial_id, str) or not _DIGITS.fullmatch(trial_id):
         raise InvalidValueError(
@@ -35,7 +39,8 @@ def find_trial(store: Store, trial_id: str) -> TrialConfig:
     found: dict[str, TrialConfig] = {}
     for folder in store.trial_ids(trial_id):
         try:
-            # Under a former id lies a trial that has another one now.
+            # The folder may have a former id of the trial. The present one follows from the
+            # configuration.
             config = TrialConfig.from_json(store.config(folder))
             found[config.trial_id] = config
         except (NotFoundError, InvalidValueError):
@@ -63,7 +68,7 @@ def _planned(store: Store, beginning: str) -> dict[str, TrialConfig]:
     for sweep in store.sweeps():
         try:
             plan = make_plan(parse_spec(sweep.read_file(), sweep.shown_file))
-        except QhnError:  # of another version: its trials cannot be known
+        except QhnError:  # another version of qhn has written the file, or it is damaged
             continue
         found |= {t.trial_id: t.config for t in plan.trials if t.trial_id.startswith(beginning)}
     return found

@@ -1,8 +1,8 @@
-"""A sweep as a Python mapping, written as the text of a sweep file.
+"""Turns a Python mapping into the text of a sweep file.
 
-The store keeps each sweep as the text of its file, from which `qhn sweep resume` goes on. So a
-mapping becomes such a text, and the parser of sweep files says what is wrong with it: the rules
-are the same, and there is one place for them.
+The store keeps each sweep as the text of its file, with which `qhn sweep resume` can continue it.
+So a mapping is turned into such a text, and is checked by the parser of sweep files. The same rules
+hold for both, and they are in one place.
 """
 
 from __future__ import annotations
@@ -22,33 +22,35 @@ from qhn.sweeps.spec.mistakes import Place, place_text, shorten, value_text
 
 SOURCE = "the sweep"
 
-# JSON is YAML, but for these characters: JSON may hold them as they are, while YAML takes some for
-# the end of a line and refuses the others. Written as escapes they mean the same in both.
+# JSON text is also YAML, except for these characters. JSON allows them inside text, but YAML takes
+# some of them for the end of a line and refuses the others. As escapes they mean the same in both.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def as_file(mapping: Mapping[str, Any]) -> bytes:
-    """The text of the sweep file that says the same as a mapping, in UTF-8.
+    """The text of the sweep file with the content of a mapping, in UTF-8.
 
     Args:
-        mapping: in the shape of a sweep file. NumPy's numbers and arrays, tuples, ranges and paths
-            stand for plain numbers, lists and text.
+        mapping: a mapping in the form of a sweep file. Numbers and arrays of NumPy, tuples, ranges
+            and paths may stand for plain numbers, lists and text.
 
     Raises:
-        InvalidSpecError: a `SpecError` with every mistake, those of the parser among them.
+        InvalidSpecError: a `SpecError` with all mistakes, including those that the parser finds.
     """
     mistakes: list[Mistake] = []
     plain = _plain(mapping, (), mistakes)
-    # Characters beyond U+FFFF as they are: YAML would take JSON's two escapes for two characters.
+    # JSON writes a character beyond U+FFFF as two escapes, which YAML would take for two
+    # characters. So such characters are not escaped.
     text = json.dumps(plain, indent=2, ensure_ascii=False)
     text = _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
-    # Half of a surrogate pair cannot be encoded; escaped, the parser can say where it is.
+    # Half of a surrogate pair cannot be encoded. It is written as an escape, and the parser then
+    # reports where it is.
     content = text.encode("utf-8", "backslashreplace")
     try:
         parse_spec(content, SOURCE)
     except InvalidSpecError as error:
         known = {mistake.path for mistake in mistakes}
-        # Lines of a text that the caller has never seen would only confuse.
+        # The mistakes are reported without lines, because the caller has never seen this text.
         mistakes += [
             Mistake(m.path, None, m.message) for m in error.mistakes if m.path not in known
         ]
@@ -58,11 +60,11 @@ def as_file(mapping: Mapping[str, Any]) -> bytes:
 
 
 def _plain(value: Any, place: Place, mistakes: list[Mistake]) -> Any:
-    """The value in the words of JSON; where there are none, None and a mistake."""
+    """The value as plain JSON values. If it cannot be expressed, None, and a mistake is added."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if len(place) > MAX_DEPTH:
-        # A list that holds itself has no end.
+        # Without a limit, a list that contains itself would never end.
         return _refused(place, f"nested deeper than {MAX_DEPTH} levels", mistakes)
     if isinstance(value, Mapping):
         return _plain_mapping(value, place, mistakes)

@@ -1,6 +1,6 @@
-"""How far a sweep is, where a Python program can show it: terminal, notebook, or plain lines.
+"""Shows the progress of a sweep to a Python program: as a bar, in a notebook, or as plain lines.
 
-It goes to standard error, as progress usually does, so that a program's own output stays its own.
+It is written to standard error, so that it does not mix with the output of the program.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Say = Callable[[Board], None]
 
 @contextmanager
 def shown(wanted: bool) -> Iterator[View]:
-    """How to show a sweep's board, until the context closes.
+    """A function that shows the board of a sweep, to be used before the context closes.
 
     Args:
-        wanted: whether to show it at all.
+        wanted: whether to show anything.
     """
     if not wanted or sys.stderr is None:
         yield lambda board, terminal: nullcontext()
@@ -51,7 +51,7 @@ def shown(wanted: bool) -> Iterator[View]:
 
 
 def line(board: Board) -> str:
-    """Where the sweep stands, in one line."""
+    """The progress of a sweep in one line."""
     over, failed = board.count("finished"), board.count("failed")
     if board.unwritten is not None:
         return f"{board.phase}: {board.unwritten()} runs left"
@@ -65,10 +65,12 @@ def line(board: Board) -> str:
 
 @contextmanager
 def _own_stderr() -> Iterator[TextIO]:
-    """Standard error as the program has it, also while what libraries print goes to the log."""
+    """The program's own standard error, which is not redirected to the log during the run."""
+    # The run redirects the file descriptor 2. A copy of the descriptor still leads to where the
+    # program's standard error leads now. A stream that does not use the descriptor is not affected.
     try:
         is_redirected = sys.stderr.fileno() == 2
-    except (OSError, ValueError):  # a stream of a notebook or a test, which has no descriptor
+    except (OSError, ValueError):  # in a notebook or a test, the stream has no descriptor
         is_redirected = False
     if not is_redirected:
         yield sys.stderr
@@ -78,8 +80,8 @@ def _own_stderr() -> Iterator[TextIO]:
 
 
 def _notebook() -> Callable[..., Any] | None:
-    """IPython's function that shows something below a notebook's cell; None elsewhere."""
-    # Where there is a notebook, it has imported IPython.
+    """IPython's function that shows something below a cell; None if this is no notebook."""
+    # A notebook has imported IPython already, so it is not imported only to find out.
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     if type(shell).__name__ != "ZMQInteractiveShell":
@@ -91,7 +93,7 @@ def _notebook() -> Callable[..., Any] | None:
 
 
 class _InNotebook:
-    """One line below the cell, which is replaced."""
+    """Shows the progress as one line below the cell, which is updated."""
 
     def __init__(self, display: Callable[..., Any]) -> None:
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)
@@ -101,7 +103,7 @@ class _InNotebook:
 
 
 class _Lines:
-    """A line for each phase, and one every ten seconds."""
+    """Prints a line at the beginning of each phase, and one every ten seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -121,7 +123,7 @@ def _bar(board: Board, console: Console) -> Iterator[None]:
         *columns,
         console=console,
         transient=True,
-        # What libraries print goes to the log; rich would bring it back to the terminal.
+        # By default rich shows what is printed above the bar. Here it must go to the log.
         redirect_stdout=False,
         redirect_stderr=False,
     ) as bar:
@@ -137,17 +139,18 @@ def _bar(board: Board, console: Console) -> Iterator[None]:
 
 @contextmanager
 def _followed(board: Board, say: Say) -> Iterator[None]:
-    """Say how far the board is, again and again, from a thread of its own."""
+    """Call ``say`` with the board four times a second, in a thread, until the context closes."""
     over = threading.Event()
 
     def follow() -> None:
-        # Nobody may be there any more to whom it could be said; the sweep goes on all the same.
+        # If standard error was closed meanwhile, the sweep goes on without showing progress.
         with suppress(OSError, ValueError):
             say(board)
             while not over.wait(_LOOK_EVERY_S):
                 say(board)
 
-    # A notebook finds the cell that a line belongs to in the context of whoever called us.
+    # A notebook finds the cell below which to show something in a context variable. New threads do
+    # not inherit these, so the context of the caller is copied.
     thread = threading.Thread(
         target=contextvars.copy_context().run, args=(follow,), name="qhn-progress", daemon=True
     )

@@ -1,4 +1,4 @@
-"""The results of a sweep as a pandas table."""
+"""Reads the results of a sweep as a pandas table."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ if TYPE_CHECKING:
 
 
 def results(name: str, store: str | os.PathLike[str] | None = None) -> DataFrame:
-    """All trials of a sweep and what came of them: one row per planned trial, nothing is run.
+    """The results of a sweep as a pandas table, with one row for each planned trial.
 
-    The columns, in this order:
+    Nothing is run. The columns are, in this order:
 
-    - ``trial_id``; ``group_id`` and ``group`` (id and label of what differs by the seed alone);
-      ``seed`` and ``data_seed`` (of the drawing of the data set);
-    - ``status``: ``finished``, ``stopped`` (early), ``failed`` or ``waiting``; ``steps`` made;
-      ``flags`` such as ``barren-plateau=20``, each with the step at which it appeared;
+    - ``trial_id``; ``group_id`` and ``group`` (the id and the label of the group, whose trials
+      differ only by their seed); ``seed``; ``data_seed`` (the seed from which the data were drawn);
+    - ``status``: ``finished``, ``stopped`` (early), ``failed`` or ``waiting``; ``steps``: parameter
+      updates; ``flags`` such as ``barren-plateau=20``, each with the step at which it appeared;
       ``training_seconds``;
-    - every setting under its name as a parameter in MLflow, such as ``objective.lambda.value``;
-    - every final metric under its name, such as ``test_accuracy_expected`` (see
+    - each setting under the name of its MLflow parameter, such as ``objective.lambda.value``;
+    - each final metric under its name, such as ``test_accuracy_expected`` (see
       `qhn.core.metrics`).
 
-    What a trial does not have is missing: a trial that waits has no metrics, an ``mle`` no λ.
+    Values that a trial does not have are missing (``isna``): a trial that waits has no metrics, and
+    a trial with the objective ``mle`` has no λ.
 
     Args:
-        name: of a sweep that was run, here or by ``qhn sweep run``.
-        store: its folder; None for the one that ``QHN_STORE`` names, else ``~/.qhn``.
+        name: the name of a sweep that was run, from Python or with ``qhn sweep run``.
+        store: the folder of the store; None for the one that ``QHN_STORE`` names, else ``~/.qhn``.
 
     Raises:
         NotFoundError: if the store has no such sweep.
         StoreError: if the store cannot be read.
-        SpecError: if the sweep's file there is damaged, or of another version.
+        SpecError: if the store's copy of the sweep file is damaged, or another version has written
+            it.
     """
     opened = open_store(default_store() if store is None else os.fspath(store))
     kept = opened.sweep(name)

@@ -1,4 +1,4 @@
-"""How a run of a sweep ended, as a Python program gets it."""
+"""The summary of a run, as `Sweep.run` returns it."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ _PARTS = ("mean", "deviation", "low", "high")
 
 
 class SweepSummary:
-    """What a run of a sweep did; ``trials = finished + finished_before + failed + remaining``.
+    """How a run of a sweep ended.
+
+    Always ``trials = finished + finished_before + failed + remaining``.
 
     Attributes:
-        name: of the sweep.
-        trials: number of its trials.
-        finished: trials that ended well in this run.
-        finished_before: trials that had ended well before it.
-        stopped: those of all these that early stopping ended.
-        failed: trials that have failed, in this run or before, and were not mended.
-        remaining: trials that are left.
-        failures: message by trial id, of the trials that failed.
-        groups: final metrics of each group over its seeds: mean, sample deviation (n − 1) and 95%
-            interval (Student's t) in ``intervals``, by the metric's name.
-        notes: what people should hear of: files that could not be used, for example.
-        untracked: number of MLflow's runs whose newest state MLflow does not have; the store has
-            it, and running again brings them up to date.
-        results_digest: SHA-256 over all final numbers: the same for two runs if and only if all
-            numbers are, bit for bit.
-        wall_seconds: from the call to its end.
-        training_seconds: spent training in this run, summed over its trials.
-        slots: trials that ran at once.
+        name: the name of the sweep.
+        trials: the number of planned trials.
+        finished: how many trials finished in this run, those that were stopped early included.
+        finished_before: how many trials had finished before this run.
+        stopped: how many of all finished trials were stopped early.
+        failed: how many trials have failed, in this run or before, and have no result since.
+        remaining: how many trials have neither a result nor an error.
+        failures: the messages of the trials that failed, by trial id.
+        groups: the final metrics of each group over its seeds. The ``intervals`` of a group have
+            the mean, the sample deviation (with n − 1) and the 95% interval (Student's t) of each
+            metric by its name.
+        notes: lines for people, for example about files that could not be used.
+        untracked: how many MLflow runs do not have the newest state of their trials. The store has
+            it, and running the sweep again brings MLflow up to date.
+        results_digest: SHA-256 over all final numbers. It is equal for two runs if and only if all
+            their numbers are equal, bit for bit.
+        wall_seconds: seconds from the call to its end.
+        training_seconds: seconds of training in this run, summed over its trials.
+        slots: how many trials ran at once.
     """
 
     def __init__(self, outcome: RunOutcome) -> None:
@@ -71,13 +74,16 @@ class SweepSummary:
         return f"<SweepSummary {self.name!r}: {', '.join(words)}, in {seconds}>"
 
     def to_frame(self) -> DataFrame:
-        """One row per group: its label and settings, its counts, and its metrics over seeds.
+        """A pandas table with one row for each group that has a result.
 
-        Of the metric ``nll``, for example, there are ``nll_mean``, ``nll_deviation`` (n − 1),
-        ``nll_low`` and ``nll_high`` (the 95% interval of the mean by Student's t).
+        The columns are ``group``, ``group_id``, the settings under the names of their MLflow
+        parameters, the counts ``planned``, ``trials`` (with a result), ``stopped`` and ``failed``,
+        ``flags`` (each with its number of trials), and four for each metric. Those of ``nll``, for
+        example, are ``nll_mean``, ``nll_deviation`` (with n − 1), ``nll_low`` and ``nll_high`` (the
+        95% interval of the mean by Student's t).
         """
         named = [settings(group.config) for group in self.groups]
-        # Groups are what their trials share, and seeds are what they do not.
+        # The seed is the only setting that the trials of a group do not share.
         between = sorted({name for found in named for name in found if name != "seed"})
         rows = [_cells(group) | found for group, found in zip(self.groups, named, strict=True)]
         metrics = [f"{name}_{part}" for name in SHOWN for part in _PARTS]

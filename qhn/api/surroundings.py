@@ -1,4 +1,4 @@
-"""What a run leaves as it was, since it belongs to the program that called it."""
+"""Restores what belongs to the calling program after a run: signal handlers and environment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from qhn.sweeps.driver.handlers import handlers_kept
 
 @contextmanager
 def surroundings_kept() -> Iterator[None]:
-    """Put signal handlers, environment and hook for exceptions back when the context closes.
+    """Restore signal handlers, environment variables and `sys.excepthook` when the context closes.
 
-    Ray and MLflow take their settings from the environment, and Ray sets a hook when it is
-    imported. A working directory stays what it is, but for one that was deleted: MLflow cannot
-    open a database there.
+    Ray and MLflow take their settings from environment variables, and Ray sets an excepthook when
+    it is imported. The working directory is not changed, except if it was deleted: then the run
+    leaves it, because MLflow cannot open a database there.
     """
     environment, hook = dict(os.environ), sys.excepthook
     with handlers_kept():
@@ -34,15 +34,16 @@ def surroundings_kept() -> Iterator[None]:
 
 @contextmanager
 def ctrl_c_held() -> Iterator[None]:
-    """Hold Ctrl-C back until the context closes, then do what the program does on Ctrl-C.
+    """Delay Ctrl-C until the context closes, and then call the program's own handler for it.
 
-    Ray would swallow it, or crash later, where it is interrupted in the midst of its start. A
-    second Ctrl-C is not held back: something may hang.
+    If Ray is interrupted while it starts, it swallows the Ctrl-C or crashes later. A second Ctrl-C
+    is not delayed, because something may hang.
     """
     handler = signal.getsignal(signal.SIGINT)
     main = threading.current_thread() is threading.main_thread()
     if not main or not callable(handler):
-        # Ctrl-C comes to the main thread alone, and to no Python where it is ignored.
+        # Python handles signals only in the main thread. If the program ignores SIGINT, or has
+        # left it to the operating system, there is no handler to call later.
         with handlers_kept():
             yield
         return
@@ -53,6 +54,7 @@ def ctrl_c_held() -> Iterator[None]:
             raise KeyboardInterrupt
         held.append((number, frame))
 
+    # `handlers_kept` also puts the program's handler back in place of `hold`.
     with handlers_kept():
         signal.signal(signal.SIGINT, hold)
         yield

@@ -1,4 +1,4 @@
-"""Sweeps in Python: planned and run by the program that calls, as `qhn sweep` would."""
+"""Plans and runs sweeps from Python, as the command `qhn sweep` does."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 def load_sweep(source: str | os.PathLike[str] | Mapping[str, Any]) -> Sweep:
-    """A sweep from its file, or from a mapping in the shape of such a file.
+    """Load a sweep from a sweep file, or from a mapping with the same content.
 
-    In a mapping NumPy's numbers and arrays, tuples, ranges and paths may stand where a file has
-    numbers, lists and text. A sweep that is run from a mapping is kept as a file in the store, so
-    that ``qhn sweep resume NAME`` goes on with it.
+    A mapping may contain numbers and arrays of NumPy, tuples, ranges and paths in place of numbers,
+    lists and text. The store keeps a sweep that is run from a mapping as a file, so that
+    ``qhn sweep resume NAME`` can continue it.
 
     Args:
-        source: path of a sweep file (YAML), or the mapping.
+        source: the path of a sweep file (YAML), or the mapping.
 
     Raises:
-        SpecError: if the file cannot be read, or if there are mistakes: all of them are listed,
-            each with its place (and its line in a file).
-        InvalidValueError: if it is neither a path nor a mapping.
+        SpecError: if the file cannot be read, or if there are mistakes. The message lists all of
+            them, each with its place, and for a file with its line.
+        InvalidValueError: if the source is neither a path nor a mapping.
 
     Example:
         >>> sweep = load_sweep(
@@ -55,9 +55,9 @@ def load_sweep(source: str | os.PathLike[str] | Mapping[str, Any]) -> Sweep:
 
 
 class Sweep:
-    """What to run: data sets, objectives and settings, each with several seeds.
+    """A sweep: data sets, objectives and settings, each of which is trained with several seeds.
 
-    `load_sweep` makes one; making it starts nothing and writes nothing.
+    `load_sweep` makes one, which starts nothing and writes nothing.
     """
 
     def __init__(self, content: bytes, source: str) -> None:
@@ -70,11 +70,11 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """The sweep's name: its folder in the store, and its experiment in MLflow."""
+        """The name of the sweep. Its folder in the store and its MLflow experiment have it too."""
         return self._plan.name
 
     def plan(self) -> SweepPlan:
-        """The trials that the sweep asks for, whatever has been run of them."""
+        """All trials of the sweep, whether they have been run or not."""
         return self._plan
 
     def run(
@@ -87,41 +87,44 @@ class Sweep:
     ) -> SweepSummary:
         """Run what is left of the sweep on this machine, and bring MLflow up to date.
 
-        The same call starts a sweep, goes on with it after any interruption, and extends it when
-        its seeds have grown. It does what ``qhn sweep run`` does, with the same store, so that
-        either can go on with what the other began.
+        The same call starts a sweep, continues it after an interruption, and extends it if it has
+        more seeds than before. It does the same as ``qhn sweep run`` with the same store, and each
+        of the two can continue what the other has begun.
 
-        The sweep runs in the process that calls, which starts a Ray of its own and ends it. A
-        script needs no ``if __name__ == "__main__"``. Signal handlers, environment, working
-        directory and output are afterwards as they were; meanwhile what any code of the process
-        prints to the descriptors 1 and 2 goes to the log of the run, in the store's folder
-        ``sweeps/NAME/logs``. Should one of Ray's own processes die, Ray ends the calling process at
-        once (exit code 1), without an exception or a word. Everything saved until then is kept, and
-        calling again goes on; where the program must survive that, let it start ``qhn sweep run``
-        as a process of its own.
+        The sweep runs in the calling process, which starts a Ray of its own and stops it at the
+        end. A script does not need ``if __name__ == "__main__"``. Signal handlers, environment,
+        working directory and output are afterwards the same as before. During the run, everything
+        that the process prints to the file descriptors 1 and 2 goes to a log in the folder
+        ``sweeps/NAME/logs`` of the store.
+
+        If one of Ray's own processes dies, Ray ends the calling process at once, with exit code 1
+        and without an exception or a message. Everything that was saved before is kept, and the
+        same call continues the sweep. A program that must survive this can start
+        ``qhn sweep run`` as a process of its own.
 
         Args:
-            store: folder of results, logs and the default MLflow database; None for the one that
-                ``QHN_STORE`` names, else ``~/.qhn``.
-            tracking_uri: of MLflow; None for ``MLFLOW_TRACKING_URI``, else a database in the store.
-            cpus: trials at once; None for one on each core that other sweeps leave.
+            store: the folder for results, logs and the default MLflow database; None for the one
+                that ``QHN_STORE`` names, else ``~/.qhn``.
+            tracking_uri: MLflow's tracking URI; None for ``MLFLOW_TRACKING_URI``, else a database
+                in the store.
+            cpus: how many trials run at once; None for one on each core that other sweeps leave.
             retry_failed: whether trials that failed before are tried again.
-            progress: whether to show on standard error (in a notebook: below the cell) how far the
-                sweep is.
+            progress: whether to show the progress, on standard error or below a notebook's cell.
 
         Returns:
-            How the run ended. A trial that failed is no exception: see `SweepSummary.failures`.
+            How the run ended. Trials that failed raise nothing, see `SweepSummary.failures`.
 
         Raises:
-            KeyboardInterrupt: after Ctrl-C, once the sweep has stopped in order. Everything is
-                kept: the same call goes on from there.
-            SpecError: if this machine has not the memory that the sweep needs.
+            KeyboardInterrupt: after Ctrl-C, when the sweep has stopped. Everything is kept, and the
+                same call continues the sweep.
+            InvalidValueError: if ``cpus`` is not a whole number of at least 1.
+            SpecError: if the sweep needs more memory than this machine has.
             StoreError: if the store cannot be used, or another process runs this sweep.
-            TrackingError: if MLflow cannot be used; nothing was started then.
-            RayError: if Ray cannot be started, or this process is connected to one already, or
-                runs another sweep.
+            TrackingError: if MLflow cannot be used. In this case no trial was started.
+            RayError: if Ray cannot be started, if this process is connected to a Ray already, or if
+                it runs another sweep.
         """
-        # These bring the whole of MLflow's and Ray's glue; planning must not wait for it.
+        # These modules import much of Ray's surroundings, which planning alone does not need.
         from qhn.api.progress import shown
         from qhn.api.surroundings import ctrl_c_held, surroundings_kept
         from qhn.sweeps.driver import launch as driver
@@ -143,7 +146,8 @@ class Sweep:
                         shield=ctrl_c_held,
                     )
             except KeyboardInterrupt:
-                # Before training there is no outcome, and what has raised this says nothing.
+                # Before training begins there is no outcome. The interrupt that was raised has no
+                # message, so one is raised that has.
                 raise KeyboardInterrupt(self._how_to_go_on()) from None
         if outcome.summary.interrupted:
             raise KeyboardInterrupt(self._how_to_go_on())
@@ -154,7 +158,7 @@ class Sweep:
 
 
 class SweepPlan:
-    """The trials of a sweep in the order in which they are run; `Sweep.plan` makes one."""
+    """The planned trials of a sweep. `Sweep.plan` returns it."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -169,18 +173,23 @@ class SweepPlan:
 
     @property
     def trials(self) -> tuple[PlannedTrial, ...]:
-        """The trials, each once, seeds outermost.
+        """The trials, each once: first those of all groups with the first seed, and so on.
 
-        A trial has ``trial_id``, ``config`` (all that decides its numbers), ``group`` and
-        ``group_id`` (which it shares with the trials that differ by their seed alone), ``label``.
+        A trial has a ``trial_id``, a ``config`` with everything that its numbers depend on, a
+        ``label``, and the ``group_id`` and ``group`` (a label) that it shares with the trials that
+        differ from it only by their seed.
         """
         return self._plan.trials
 
     @property
     def groups(self) -> Mapping[str, str]:
-        """The groups' labels by their ids, in the order of the file."""
+        """The labels of the groups by their ids, in the order of the file."""
         return self._plan.groups
 
     def to_frame(self) -> DataFrame:
-        """One row per trial: what tells it apart, and its settings under their MLflow names."""
+        """A pandas table with one row for each trial.
+
+        The columns are ``trial_id``, ``group_id``, ``group``, ``seed``, ``data_seed``, and the
+        settings under the names of their MLflow parameters.
+        """
         return settings_frame(self.trials)

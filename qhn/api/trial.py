@@ -1,4 +1,4 @@
-"""One trial as the store has it: what it is, what it came to, and its trained circuit."""
+"""Loads a trial from the store: its configuration, its results, and its trained circuit."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ _ANGLES = "reported_parameters"
 
 
 def load_trial(trial_id: str, store: str | os.PathLike[str] | None = None) -> Trial:
-    """A trial of the store, read at once: what is written afterwards does not change it.
+    """Load a trial from a store.
+
+    Everything is read now, so what is written to the store later does not change the object.
 
     Args:
-        trial_id: 16 hexadecimal digits, as in `qhn.results`; the first six or more are enough
-            where no other trial's id begins with them.
-        store: its folder; None for the one that ``QHN_STORE`` names, else ``~/.qhn``.
+        trial_id: the id, 16 hexadecimal digits as in `qhn.results`. The first six or more digits
+            are enough if only one trial's id begins with them.
+        store: the folder of the store; None for the one that ``QHN_STORE`` names, else ``~/.qhn``.
 
     Raises:
-        NotFoundError: if the store has no such trial, and none of its sweeps plans it.
-        InvalidValueError: if several trials are meant, or none can be.
+        NotFoundError: if the store has no such trial, and none of its sweeps plans one.
+        InvalidValueError: if this cannot be an id, or if several ids begin with it.
         StoreError: if the store cannot be read.
     """
     opened = open_store(default_store() if store is None else os.fspath(store))
@@ -41,16 +43,16 @@ def load_trial(trial_id: str, store: str | os.PathLike[str] | None = None) -> Tr
 
 
 class Trial:
-    """One trial; `load_trial` gives it.
+    """One trial of a store. `load_trial` returns it.
 
-    All that it says is of one moment, the trial's last report: at its end, or, of a trial that is
-    not over, as far as it is saved.
+    All its numbers belong to the same moment: the last report of the trial. If the trial has not
+    ended, that is the last report that was saved.
 
     Attributes:
-        trial_id: digest of the configuration, 16 hexadecimal digits.
-        config: all that decides its numbers: ``dataset``, ``network``, ``ansatz``, ``objective``,
-            ``training``, ``device`` and ``seed``.
-        error: why it failed; None where it did not.
+        trial_id: the id, a digest of the configuration in 16 hexadecimal digits.
+        config: everything that its numbers depend on: ``dataset``, ``network``, ``ansatz``,
+            ``objective``, ``training``, ``device`` and ``seed``.
+        error: the message of its error; None if it has not failed.
     """
 
     def __init__(self, store: Store, config: TrialConfig) -> None:
@@ -72,7 +74,7 @@ class Trial:
             self._result = self._stop(store)
 
     def _stop(self, store: Store) -> TrialResult | None:
-        """Where a sweep stopped the trial, unless another one has trained it on since then."""
+        """The result with which a sweep stopped the trial early, if it was not trained further."""
         stop = furthest_stop(store, self.trial_id)
         if stop is None or (len(self._history) and self._history.steps[-1] != stop.steps):
             return None
@@ -87,38 +89,39 @@ class Trial:
 
     @property
     def status(self) -> Status:
-        """``finished``, ``stopped`` early by a sweep, ``failed``, or ``waiting`` if not over."""
+        """``finished``, ``stopped`` (early, by a sweep), ``failed``, or ``waiting``."""
         if self._result is not None:
             return self._result.status
         return "waiting" if self.error is None else "failed"
 
     @property
     def flags(self) -> Mapping[str, int]:
-        """Diagnostic flags, each with the step at which it appeared; none before the trial is over.
+        """The diagnostic flags, each with the step at which it appeared.
 
-        A trial that failed has those that it had until then.
+        A trial that has not ended has none. A trial that failed has the flags that appeared before.
         """
         return dict(self._error_flags if self._result is None else self._result.flags)
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """Final metrics by name; see `qhn.core.metrics` for what they are.
+        """The final metrics by name. `qhn.core.metrics` explains them.
 
         Raises:
-            NotFoundError: if the trial failed, or is not over.
+            NotFoundError: if the trial has failed, or has not ended.
         """
         return dict(self._ended("metrics").metrics)
 
     @property
     def top_strings(self) -> DataFrame:
-        """The most probable outcomes, each of which is a network: one row each, likeliest first.
+        """A pandas table of the ten most probable outcomes, each of which is a network.
 
-        Columns: ``bits`` (text of N digits, qubit 0 first; digit 1 is the weight +1 and 0 is −1),
-        ``probability``, ``nll`` (mean negative log-likelihood on the training data, in nats),
-        ``train_accuracy`` and ``test_accuracy`` of that network alone.
+        The most probable one comes first. The columns are ``bits`` (text of N digits with qubit 0
+        first, where 1 means the weight +1 and 0 means −1), ``probability``, ``nll`` (the mean
+        negative log-likelihood of the training data in nats), ``train_accuracy`` and
+        ``test_accuracy`` (of this network alone).
 
         Raises:
-            NotFoundError: if the trial failed, or is not over.
+            NotFoundError: if the trial has failed, or has not ended.
         """
         rows = self._ended("most probable strings").top_strings
         names = dict.fromkeys(name for row in rows for name in row)
@@ -126,9 +129,11 @@ class Trial:
 
     @property
     def history(self) -> DataFrame:
-        """All reports: ``step``, ``time`` (UTC) and each metric; no rows before the first report.
+        """A pandas table with one row for each report, in the order of the steps.
 
-        Where the checkpoint of a trial that is over was lost, its one row is the result.
+        The columns are ``step``, ``time`` (in UTC) and the metrics under their names. Before the
+        first report there are no rows. If the trial has ended and its checkpoint was lost, the only
+        row is the last report, which is in the result.
         """
         import pandas as pd
 
@@ -140,17 +145,20 @@ class Trial:
 
     @property
     def angles(self) -> FloatArray:
-        """The circuit's angles in radians, shape ``(depth, 2, N)``: RY ``[:, 0]``, RZ ``[:, 1]``.
+        """The angles of the circuit at the last report, in radians, shape ``(depth, 2, N)``.
 
-        They are those of the last report, at which metrics and most probable strings were taken.
+        ``angles[:, 0]`` are those of the RY gates, and ``angles[:, 1]`` those of the RZ gates.
 
         Raises:
-            NotFoundError: if the trial has not begun, or its checkpoint was lost.
+            NotFoundError: if the trial has made no report yet, or if its checkpoint was lost or
+                cannot be used.
         """
         checkpoint = self._checkpoint
         if checkpoint is None or _ANGLES not in checkpoint:
             raise self._no_angles(self._why_no_checkpoint)
         try:
+            # Another sweep may have trained the trial further since it was stopped. Angles of a
+            # later step would not belong to the metrics of the result.
             steps = read_history(checkpoint).steps
             if self._result is not None and steps[-1:] != [self._result.steps]:
                 raise InvalidValueError("it is of another step than the result")
@@ -159,13 +167,15 @@ class Trial:
             raise self._no_angles(str(error)) from None
 
     def probabilities(self) -> FloatArray:
-        """The exact distribution of the trained circuit, shape ``(2^N,)``, in double precision.
+        """The exact distribution q of the trained circuit, shape ``(2^N,)``, in double precision.
 
-        Entry i is the probability of the outcome whose bits are those of i, qubit 0 the highest:
-        ``q[int(bits, 2)]`` is that of the text ``bits``. It is computed anew at each call.
+        The bits of the index are the outcome, and qubit 0 is the highest bit: ``q[int(bits, 2)]``
+        is the probability of the outcome with the text ``bits``. The distribution is computed at
+        each call.
 
         Raises:
-            NotFoundError: as `angles`, or if the training diverged, so that there is none.
+            NotFoundError: if `angles` raises it, or if the training diverged, so that the angles
+                are not finite.
         """
         import numpy as np
 

@@ -1,1 +1,1 @@
-"""What the trials of a sweep came to."""
+"""The results of a sweep: as rows, as curves, and as statistics of groups over seeds."""

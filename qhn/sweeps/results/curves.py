@@ -1,4 +1,4 @@
-"""The reports of all trials of a sweep as one table: a row for each report."""
+"""The training curves of a sweep as one table, with a row for each report of each trial."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 
 def curves_frame(rows: Iterable[Row], store: Store) -> DataFrame:
-    """Every report of the trials, in the order of the rows and then of the steps.
+    """All reports of some trials, in the order of the rows and then of the steps.
 
-    Columns: ``trial_id``, ``group_id``, ``seed``, ``step`` (parameter updates before the report),
-    and each metric under its name. A trial that the sweep has stopped ends at its stop, also where
-    another sweep has trained it further; one that is not over has the reports so far.
+    The columns are ``trial_id``, ``group_id``, ``seed``, ``step`` (the number of parameter updates
+    before the report), and each metric under its name. If the sweep has stopped a trial early, its
+    reports end there, even if another sweep has trained it further. A trial that has not ended has
+    the reports so far.
 
     Args:
-        rows: of a sweep, see `qhn.sweeps.results.table.read_rows`.
-        store: that they were read from.
+        rows: the rows of a sweep, see `qhn.sweeps.results.table.read_rows`.
+        store: the store from which the rows were read.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -43,6 +44,6 @@ def curves_frame(rows: Iterable[Row], store: Store) -> DataFrame:
             )
     names = dict.fromkeys(("trial_id", "group_id", "seed", "step"))
     names |= dict.fromkeys(metric.name for metric in METRICS)
-    # Of another version there may be metrics that this one does not know.
+    # A trial that another version of qhn has trained may have metrics that this one does not know.
     names |= dict.fromkeys(name for report in found for name in report)
     return table_of(found, names)

@@ -1,4 +1,4 @@
-"""How the trials of a sweep have ended, as that sweep counts them."""
+"""The results of a sweep's trials. If the sweep has stopped a trial early, that counts for it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from qhn.sweeps.store import Store, TrialResult
 
 
 def outcomes(plan: Plan, store: Store) -> dict[str, TrialResult]:
-    """Results of the plan's trials that are over, by id, in the order of the plan.
+    """The results of the plan's trials that have ended, by trial id, in the order of the plan.
 
-    Where the sweep has stopped a trial early, the stop is its result there, whatever another sweep
-    has made of the same trial meanwhile: a sweep's numbers do not change by what others do.
+    If the sweep has stopped a trial early, its result for this sweep is the one at the stop.
+    Another sweep may have trained the same trial further meanwhile, but what other sweeps do must
+    not change the numbers of this one.
+
+    Args:
+        plan: the plan of the sweep.
+        store: where trials are kept.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -23,12 +28,15 @@ def outcomes(plan: Plan, store: Store) -> dict[str, TrialResult]:
 def as_counted(
     plan: Plan, store: Store, results: Mapping[str, TrialResult]
 ) -> dict[str, TrialResult]:
-    """Results of the plan's trials as the sweep counts them: its own stops come first.
+    """The results of the plan's trials, where early stops of this sweep replace other results.
 
     Args:
-        plan: of the sweep.
-        store: that keeps its stops.
-        results: of trials that finished, by id.
+        plan: the plan of the sweep.
+        store: where trials are kept, and the stops of the sweep.
+        results: the results of trials that were trained to their end, by trial id.
+
+    Raises:
+        StoreError: if the store cannot be read.
     """
     counted = dict(results)
     if plan.early_stopping is not None:

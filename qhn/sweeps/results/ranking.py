@@ -1,4 +1,4 @@
-"""Which groups of a sweep are better than which: compared by one metric, within one data set."""
+"""Ranks the groups of a sweep by one metric, separately for each data set."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qhn.sweeps.results.statistics import SHOWN, GroupSummary
 
 
 def check_metric(name: str) -> str:
-    """The name of a metric that summaries have.
+    """Return the name of a metric if the summaries of groups have it.
 
     Raises:
-        InvalidValueError: if they have none of that name.
+        InvalidValueError: if they do not.
     """
     if name not in SHOWN:
         near = get_close_matches(name, SHOWN, n=1)
@@ -28,26 +28,30 @@ def check_metric(name: str) -> str:
 
 
 def has_direction(metric: str) -> bool:
-    """Whether more, or less, of the metric is better; of the entropy, for example, neither is."""
+    """Whether larger or smaller values of a metric are better. For the entropy, neither are."""
     return BY_NAME[metric].better != "neither"
 
 
 def ranked(groups: Iterable[GroupSummary], metric: str) -> list[list[GroupSummary]]:
-    """The groups of each data set, the best first; data sets in the order of their first groups.
+    """The groups of each data set, the best first.
 
-    Where neither direction is better, the largest value comes first. A mean that is no number
-    comes last. Two noises or two seeds of moons are two data sets, since what is trained on one
-    of them says nothing about the other.
+    If neither direction of the metric is better, the largest mean comes first. A mean that is NaN
+    comes last. The moons with two values of the noise, or with two data seeds, are two data sets,
+    because accuracies on them cannot be compared.
 
     Args:
-        groups: of one sweep, in the order of its plan, in which groups of equal mean stay.
+        groups: groups of one sweep, in the order of its plan. Groups with equal means keep it.
         metric: one of `SHOWN`.
+
+    Returns:
+        One list for each data set, in the order in which data sets first appear.
     """
     by_dataset: dict[DatasetConfig, list[GroupSummary]] = {}
     for group in groups:
         by_dataset.setdefault(group.config.dataset, []).append(group)
     sign = 1.0 if BY_NAME[metric].better == "down" else -1.0
 
+    # NaN compares with nothing, so `sorted` needs a key without it.
     def place(group: GroupSummary) -> tuple[bool, float]:
         mean = group.intervals[metric].mean
         return (True, 0.0) if math.isnan(mean) else (False, sign * mean)
@@ -56,14 +60,14 @@ def ranked(groups: Iterable[GroupSummary], metric: str) -> list[list[GroupSummar
 
 
 def winners(groups: Sequence[GroupSummary], metric: str) -> set[str]:
-    """Ids of the best groups of each data set, more than one where their means are equal.
+    """The ids of the best group of each data set, or of several if their means are equal.
 
-    Only groups of which every planned trial has a result compete: a mean over the seeds that have
-    come first, or over those that did not fail, may change or flatter. Where neither direction of
-    the metric is better there is no best group.
+    Only groups in which every planned trial has a result take part. A mean over the first few seeds
+    can still change, and a mean over the seeds that did not fail may be too good. If neither
+    direction of the metric is better, there is no best group.
 
     Args:
-        groups: of one sweep.
+        groups: all groups of one sweep that have a result.
         metric: one of `SHOWN`.
     """
     if not has_direction(metric):

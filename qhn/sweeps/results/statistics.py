@@ -1,4 +1,4 @@
-"""Statistics over seeds: mean, deviation and 95% interval of each group's final metrics."""
+"""Statistics of groups over seeds: mean, deviation and 95% interval of each final metric."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ from qhn.sweeps.config.settings import settings
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.results.table import Row, flags_text
 
-# λ is a setting that a metric repeats: its mean over seeds says nothing.
+# λ is reported as a metric because it changes during training. At the end it only repeats a
+# setting, and all seeds of a group have the same value.
 _NOT_SHOWN = {"lambda"}
 
 
 def _shown() -> tuple[str, ...]:
-    """Names of all metrics but λ: accuracies first, and of these the ones on test data."""
+    """The names of all metrics but λ: test accuracies, training accuracies, and then the others."""
     accuracies = sorted(ACCURACIES, key=lambda metric: not metric.name.startswith("test_"))
     others = [metric for metric in METRICS if metric not in ACCURACIES]
     names = [metric.name for metric in (*accuracies, *others)]
     return tuple(name for name in names if name not in _NOT_SHOWN)
 
 
-#: The metrics of a summary, what a reader compares first at the front.
+#: The names of the metrics in a summary of a group. Those that people compare first come first.
 SHOWN = _shown()
 
 
 @dataclass(frozen=True)
 class MeanInterval:
-    """A mean of independent values, and how far to trust it.
+    """The mean of n independent values, with its uncertainty.
 
     Attributes:
-        mean: sample mean.
-        deviation: sample standard deviation (n − 1), NaN for one value.
-        low, high: 95% interval of the mean by Student's t with n − 1 degrees of freedom, NaN for
-            one value.
+        mean: the sample mean.
+        deviation: the sample standard deviation (with n − 1); NaN for a single value.
+        low: the lower end of the 95% confidence interval of the mean, by Student's t distribution
+            with n − 1 degrees of freedom; NaN for a single value.
+        high: the upper end of that interval; NaN for a single value.
     """
 
     mean: float
@@ -52,18 +54,19 @@ class MeanInterval:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """Final metrics of one group over its seeds, and how its trials have ended.
+    """The final metrics of one group over its seeds, and how its trials ended.
 
     Attributes:
-        group: its label.
-        group_id: the digest of what its trials share.
-        config: of one of its trials; all but the seed holds for each of them.
-        planned: number of its trials in the plan.
-        trials: number of trials with a result: finished, or stopped early.
-        stopped: those of them that early stopping ended, whose metrics are of their last step.
-        failed: number of trials that failed, which have no metrics.
-        intervals: by name of the metric, each of `SHOWN`.
-        flags: number of trials by flag, failed ones included.
+        group: the label of the group.
+        group_id: a digest of the settings that its trials share.
+        config: the configuration of one of its trials. All trials have the same one except for the
+            seed.
+        planned: how many trials the plan has in this group.
+        trials: how many of them have a result: they are finished, or were stopped early.
+        stopped: how many of these were stopped early. Their metrics are those of their last report.
+        failed: how many trials failed. They have no metrics.
+        intervals: the statistics of each metric of `SHOWN`, by its name.
+        flags: how many trials have each flag. Failed trials count as well.
     """
 
     group: str
@@ -78,13 +81,16 @@ class GroupSummary:
 
     @property
     def is_over(self) -> bool:
-        """Whether each planned trial has ended, well or not."""
+        """Whether each planned trial has a result or has failed."""
         return self.trials + self.failed == self.planned
 
 
 @cache
 def _quantile(degrees: int) -> float:
-    """The 97.5% quantile of Student's t, the same for all groups of a size."""
+    """The 97.5% quantile of Student's t distribution.
+
+    It is cached because most groups of a sweep have the same number of seeds.
+    """
     from scipy import stats
 
     return float(stats.t.ppf(0.975, degrees))
@@ -93,18 +99,19 @@ def _quantile(degrees: int) -> float:
 def mean_interval(values: Sequence[float]) -> MeanInterval:
     """Mean, deviation and 95% interval of independent values.
 
-    With sample deviation s the interval is mean ± t(0.975, n − 1) · s / sqrt(n). A value that is
-    NaN makes all four NaN: a mean over the seeds that happen to have a number would flatter.
+    With the sample deviation s, the interval is mean ± t(0.975, n − 1) · s / sqrt(n). If one of the
+    values is NaN, all four numbers are NaN. A mean over only the seeds that have a number would
+    look better than it is.
 
     Args:
-        values: at least one.
+        values: at least one value.
 
     Example:
         >>> mean_interval([1.0, 2.0, 3.0]).mean
         2.0
     """
     array = np.asarray(values, dtype=np.float64)
-    # Infinities are told by a mean that is no number; a warning would add nothing.
+    # With infinite values NumPy would warn. The mean, which is then not finite, says it already.
     with np.errstate(invalid="ignore", over="ignore"):
         mean = float(array.mean())
         if len(array) < 2:
@@ -115,11 +122,11 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
 
 
 def summarise(rows: Iterable[Row]) -> list[GroupSummary]:
-    """One summary for each group that has a result, in the order of the rows.
+    """A summary of each group in which at least one trial has a result, in the order of the rows.
 
     Args:
-        rows: of a sweep, all its planned trials among them; a metric that a result lacks reads as
-            NaN.
+        rows: the rows of all planned trials of a sweep. A metric that a result does not have counts
+            as NaN.
     """
     by_group: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -143,15 +150,17 @@ def _summary(members: Sequence[Row]) -> GroupSummary:
         stopped=sum(result.status == "stopped" for result in results),
         failed=sum(member.error is not None for member in members),
         intervals={name: mean_interval([r.metric(name) for r in results]) for name in SHOWN},
-        # A flag names the step at which it appeared; here only whether it did counts.
+        # For each trial a flag has the step at which it appeared. Here trials are counted.
         flags=Counter(flag for member in members for flag in member.flags),
     )
 
 
 def summary_csv(groups: Iterable[GroupSummary]) -> str:
-    """The summaries as a table: a row for each group, its settings, four columns per metric.
+    """The summaries as CSV text with a header line and a row for each group.
 
-    The columns of settings have the names of MLflow's parameters.
+    The columns are ``group``, ``group_id``, the settings under the names of MLflow's parameters,
+    ``planned``, ``trials``, ``stopped``, ``failed``, ``flags``, and for each metric, ``nll`` for
+    example, ``nll_mean``, ``nll_deviation``, ``nll_low`` and ``nll_high`` (see `MeanInterval`).
     """
     parts = ("mean", "deviation", "low", "high")
     found = []

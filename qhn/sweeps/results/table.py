@@ -1,7 +1,7 @@
-"""The one table of results, a row for each trial, that every view of a sweep is made from.
+"""The table of results, with a row for each trial, from which every view of a sweep is made.
 
-The terminal, CSV files, MLflow's groups, reports and the Python API all read these rows, so that
-no two of them can disagree.
+The terminal, CSV files, the runs of groups in MLflow and the Python API all read these rows, so
+that no two of them can disagree.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _WHOLE = ("steps",)
 
 @dataclass(frozen=True)
 class Row:
-    """One trial of a sweep and how it has ended, as that sweep counts it.
+    """One trial of a sweep, and how it ended.
 
     Attributes:
         trial: the trial.
-        result: its result, if it has finished or was stopped early.
-        error: why it has failed, if it has and was not mended since.
+        result: its result; None if it has neither finished nor been stopped early.
+        error: its error; None if it has not failed, or if it has a result since.
     """
 
     trial: PlannedTrial
@@ -45,14 +45,14 @@ class Row:
 
     @property
     def status(self) -> Status:
-        """How the trial has ended; ``waiting`` if it has not."""
+        """How the trial ended, or ``waiting`` if it has not ended."""
         if self.result is not None:
             return self.result.status
         return "waiting" if self.error is None else "failed"
 
     @property
     def flags(self) -> Mapping[str, int]:
-        """Diagnostic flags and the step at which each of them appeared."""
+        """The diagnostic flags, each with the step at which it appeared."""
         if self.result is not None:
             return self.result.flags
         return {} if self.error is None else self.error.flags
@@ -63,12 +63,12 @@ def make_rows(
     results: Mapping[str, TrialResult],
     errors: Mapping[str, TrialError],
 ) -> list[Row]:
-    """A row for each trial, in the order in which they are given.
+    """A row for each trial, in the given order.
 
     Args:
-        trials: of a plan.
-        results: by trial id; a trial that has a result has no error that counts.
-        errors: by trial id.
+        trials: the trials of a plan.
+        results: results by trial id.
+        errors: errors by trial id. If a trial also has a result, its error is ignored.
     """
     rows = []
     for trial in trials:
@@ -79,7 +79,11 @@ def make_rows(
 
 
 def read_rows(plan: Plan, store: Store) -> list[Row]:
-    """The rows of a sweep as the store has them; nothing is run, and nothing is changed.
+    """The rows of a sweep, read from the store. Nothing is run, and nothing is changed.
+
+    Args:
+        plan: the plan of the sweep.
+        store: where trials are kept.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -89,12 +93,11 @@ def read_rows(plan: Plan, store: Store) -> list[Row]:
 
 
 def cells(row: Row) -> dict[str, Any]:
-    """A row as plain values by column, in the order of the columns.
+    """A row as plain values by column name.
 
-    First what tells the trial apart (``trial_id``, ``group_id``, ``group``, ``seed`` and
-    ``data_seed``), then how it ended (``status``, ``steps``, ``flags``, ``training_seconds``), its
-    settings under the names of MLflow's parameters, and its final metrics under their own. What a
-    trial does not have is left out.
+    These are ``trial_id``, ``group_id``, ``group``, ``seed``, ``data_seed``, ``status``,
+    ``steps``, ``flags``, ``training_seconds``, the settings under the names of MLflow's parameters,
+    and the final metrics under their own names. What a trial does not have is left out.
     """
     trial, result = row.trial, row.result
     named = settings(trial.config)
@@ -117,15 +120,20 @@ def cells(row: Row) -> dict[str, Any]:
 
 
 def flags_text(flags: Mapping[str, int]) -> str:
-    """Flags and their numbers in one cell: ``barren-plateau=20 collapse-to-string=120``."""
+    """Flags with their numbers as one text, such as ``barren-plateau=20 collapse-to-string=120``.
+
+    Args:
+        flags: a number for each flag: the step at which it appeared, or how many trials have it.
+    """
     return " ".join(f"{name}={number}" for name, number in sorted(flags.items()))
 
 
 def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Names of all columns that any of the rows has, in one order for all sweeps.
+    """The names of all columns that any of the rows has, in the same order for all sweeps.
 
-    A trial without λ must not push the column of λ behind the metrics of those that have one, so
-    metrics come last, in the order of `qhn.core.metrics`.
+    The order does not depend on the rows: identity and outcome come first, then the settings by
+    name, and then the metrics in the order of `qhn.core.metrics`. Otherwise a first trial without λ
+    would put the column of λ behind those of the metrics.
     """
     names = dict.fromkeys(name for row in rows for name in row)
     between = sorted(name for name in names if name not in _METRICS and name not in _FIRST)
@@ -133,28 +141,30 @@ def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def frame(rows: Iterable[Row]) -> DataFrame:
-    """The rows as a pandas table, which has every metric, also where no trial has one yet.
+    """The rows as a pandas table, with a row for each trial.
 
-    Whole numbers stay whole: a column of them in which some are missing is an ``Int64``, of which
-    pandas by itself would make floats. What a trial does not have is missing (``isna``).
+    It has a column for each metric, even if no trial has one yet. Values that a trial does not have
+    are missing (``isna``). Whole numbers stay whole: a column in which some are missing has the
+    type ``Int64``, while pandas by default would make floats of them.
     """
     found = [cells(row) for row in rows]
     return table_of(found, columns([*found, dict.fromkeys((*_FIRST, *_METRICS))]))
 
 
 def settings_frame(trials: Iterable[PlannedTrial]) -> DataFrame:
-    """The trials and their settings as a pandas table, without anything of their results."""
+    """The trials and their settings as a pandas table, without columns of results."""
     found = [cells(Row(trial)) for trial in trials]
     names = [name for name in columns(found) if name not in ("status", "flags")]
     return table_of(found, names)
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], names: Iterable[str]) -> DataFrame:
-    """A pandas table of plain values, in the type that fits what each column has.
+    """A pandas table of plain values, with a suitable type for each column.
 
     Args:
-        rows: values by column; one that is missing, or None, is missing in the table.
-        names: of the columns, in their order.
+        rows: the values of each row by column name. A value that is not there, or is None, is
+            missing in the table.
+        names: the names of the columns, in their order.
     """
     import pandas as pd
 
@@ -166,11 +176,12 @@ def table_of(rows: Sequence[Mapping[str, Any]], names: Iterable[str]) -> DataFra
 
 
 def _dtype(name: str, values: list[Any]) -> str | None:
-    """The type of a column for which pandas' own choice would be no good one; else None."""
+    """The type of a column for which the choice of pandas would not be suitable; else None."""
     kinds = {type(value) for value in values if value is not None}
     if not kinds:
-        # pandas would take it for a column of objects, in which there is no mean.
+        # pandas would make a column of objects from missing values only, and it has no mean.
         return "Int64" if name in _WHOLE else "float64"
     if any(value is None for value in values):
+        # These two types have room for missing values. pandas would choose floats or objects.
         return "Int64" if kinds == {int} else "boolean" if kinds == {bool} else None
     return None

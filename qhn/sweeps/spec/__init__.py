@@ -1,4 +1,4 @@
-"""Sweep files: read, checked, and every mistake reported at once."""
+"""Reads and checks sweep files, and reports all mistakes of a file at once."""
 
 from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake
 from qhn.sweeps.spec.models import SweepSpec

@@ -1,6 +1,7 @@
-"""Rules that tie several entries of a sweep file together.
+"""Checks the rules of sweep files that concern several entries together.
 
-Each entry is looked at on its own, so that a mistake in one does not hide the mistakes of others.
+An entry with a mistake of its own is left out, and the rules are checked for the others. So one
+mistake does not hide another one.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _STOPPING: TypeAdapter[Any] = TypeAdapter(AshaConfig)
 
 @dataclass
 class _Valid:
-    """The entries that are right on their own, by their place in their list."""
+    """The entries that have no mistake of their own, by their place in their list."""
 
     lists: dict[str, dict[int, Any]]
     seeds: SeedRange | tuple[int, ...] | None
@@ -56,10 +57,10 @@ class _Valid:
 
 
 def check(content: Mapping[str, Any]) -> Iterator[Finding]:
-    """What is wrong between entries: each place, and what to say about it.
+    """The mistakes that concern several entries: the place of each, and a message.
 
     Args:
-        content: of the sweep file; entries with mistakes of their own are passed over.
+        content: the content of the sweep file. Entries with mistakes of their own are left out.
     """
     valid = _salvage(content)
     yield from _distributions(valid)
@@ -69,7 +70,8 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _salvage(content: Mapping[str, Any]) -> _Valid:
-    # Each entry by an adapter of its own: of a list with one mistake in it, pydantic gives nothing.
+    # Each entry is validated alone. If pydantic validated a list, one mistake in it would leave us
+    # without all of its entries.
     lists = {}
     for section, adapter in _SECTIONS.items():
         field = SweepSpec.model_fields[section]
@@ -98,7 +100,7 @@ def _valid(adapter: TypeAdapter[Any], raw: Any) -> Any:
 
 
 def _value_lists(valid: _Valid) -> Iterator[tuple[Place, Sequence[Any]]]:
-    """Every list of values that a sweep varies, with its place."""
+    """All lists of values that the sweep varies, each with its place in the file."""
     for place, objective in valid.lists["objectives"].items():
         for key, attribute in (
             ("lambda", "lambda_"),
@@ -141,8 +143,8 @@ def _grace(valid: _Valid) -> Iterator[Finding]:
 def _trial_count(valid: _Valid) -> Iterator[Finding]:
     if valid.seeds is None or valid.training is None or valid.search is None:
         return
-    # Counted, never listed: a file of a few hundred bytes can ask for more trials than fit into
-    # memory.
+    # Trials are counted without making them, because a file of a few hundred bytes can ask for more
+    # trials than fit into memory.
     n_seeds = valid.seeds.count if isinstance(valid.seeds, SeedRange) else len(valid.seeds)
     lengths = {section: len(items) for section, items in valid.lists.items()}
     n_trials = lengths["datasets"] * lengths["devices"] * n_seeds

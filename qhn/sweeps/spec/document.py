@@ -1,13 +1,14 @@
-"""Reads the YAML of a sweep file: plain data, and the line on which each value stands.
+"""Reads the YAML of a sweep file into plain data, with the line of each value.
 
-Only what a sweep file needs is read. Tags, anchors and aliases, which can build objects or grow a
-small file to gigabytes, are refused, and so are duplicate keys, of which YAML silently keeps the
-last. Scalars follow YAML 1.2: ``1e-3`` is a number, ``yes`` and ``off`` are text.
+Only the part of YAML that sweep files need is accepted. Tags, anchors and aliases are refused,
+because they can make objects, or let a small file grow to gigabytes. Duplicate keys are refused
+too, because YAML would silently keep the last one. Scalars follow YAML 1.2: ``1e-3`` is a number,
+and ``yes`` and ``off`` are text.
 
-Of PyYAML, which Ray and MLflow bring anyway, only the events of its parser are used. The safe
-loader of ruamel.yaml would not do instead: it stops at the first duplicate key, follows aliases,
-ends 5,000 brackets in a RecursionError and 5,000 digits in a ValueError, and reads ``0x10`` and
-``1_000`` as numbers; its events would leave this module as it is, and take half as long again.
+Only the events of PyYAML's parser are used; Ray and MLflow need PyYAML in any case. The safe loader
+of ruamel.yaml would not be enough: it stops at the first duplicate key, follows aliases, raises a
+RecursionError at 5,000 brackets and a ValueError at 5,000 digits, and reads ``0x10`` and ``1_000``
+as numbers. With its events this module would be the same, but take half as long again.
 """
 
 from __future__ import annotations
@@ -35,10 +36,14 @@ _NAN = {".nan", ".NaN", ".NAN"}
 
 @dataclass
 class Document:
-    """A file's content: dictionaries, lists and scalars, and the line of each path.
+    """The content of a file.
 
-    The line of a value under a key is the line of the key. ``mistakes`` are those after which
-    reading could go on: keys given twice.
+    Attributes:
+        source: the name of the file in messages.
+        content: dictionaries, lists and scalars.
+        lines: the line of each place, counted from 1. The line of a value under a key is that of
+            the key.
+        mistakes: mistakes after which reading could go on, such as keys that are given twice.
     """
 
     source: str
@@ -47,14 +52,14 @@ class Document:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def line(self, path: Place) -> int | None:
-        """The line of the path, or of the nearest thing above it that is in the file."""
+        """The line of a place, or of the nearest place above it that is in the file; else None."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path)
 
 
 class _Refused(Exception):
-    """Internal: reading cannot go on."""
+    """Reading cannot go on. This exception does not leave this module."""
 
     def __init__(self, message: str, line: int | None = None, path: Place = ()) -> None:
         self.mistake = Mistake(place_text(path), line, message)
@@ -64,11 +69,12 @@ def read_document(text: str | bytes, source: str) -> Document:
     """Read the text of a sweep file.
 
     Args:
-        text: the file; bytes are read as UTF-8.
-        source: what to call it in messages.
+        text: the content of the file; bytes are read as UTF-8.
+        source: the name of the file in messages.
 
     Raises:
-        InvalidSpecError: if it is too large, not UTF-8, broken YAML, or uses what is refused.
+        InvalidSpecError: if it is too large, is not UTF-8 or not valid YAML, or uses something that
+            is refused.
     """
     document = Document(source)
     try:
@@ -91,11 +97,11 @@ def _decode(text: str | bytes) -> str:
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    """The events of the text, and YAML's own complaints in our words."""
+    """The events of PyYAML's parser, with its errors translated into ours."""
     loader: Any = None
     try:
         loader = yaml.SafeLoader(text)
-        # Event by event: what is refused is refused before anything of its size is built.
+        # One event at a time, so that something is refused before it can take much memory.
         while loader.check_event():
             yield loader.get_event()
     except yaml.reader.ReaderError as error:
@@ -164,13 +170,13 @@ class _Reader:
             line = _line(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise _Refused("a key must be a word", line, path)
-            # Through the same checks as a value, since a key can have an anchor and a tag as well.
+            # A key gets the same checks as a value, because it can have an anchor and a tag too.
             self._node(event, (*path, event.value))
             key = event.value
             where = (*path, key)
             if not _is_text(key):
-                # It cannot be printed or looked up; its value is read all the same, so that the
-                # mistakes that follow are told as well.
+                # This key cannot be printed or looked up. Its value is read all the same, so that
+                # the mistakes after it are reported as well.
                 message = "half of a surrogate pair is no character; mend the key"
                 self._document.mistakes.append(Mistake(place_text(where), line, message))
                 self._node(_node_event(next(self._events)), where)
@@ -208,7 +214,7 @@ def _scalar(event: yaml.ScalarEvent, path: Place) -> str | bool | int | float | 
     if word in _BOOLEAN:
         return _BOOLEAN[word]
     if _FLOAT.fullmatch(word):
-        # Python refuses to convert integers much longer than that, with an error of its own.
+        # For integers with some thousand digits Python would raise an error of its own.
         if len(word) > MAX_DIGITS:
             raise _Refused(f"a number of {len(word)} characters", _line(event), path)
         return int(word) if _INTEGER.fullmatch(word) else float(word)

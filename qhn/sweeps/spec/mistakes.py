@@ -1,4 +1,4 @@
-"""What is wrong with a sweep file: every mistake with its line, its path and what is allowed."""
+"""The mistakes of a sweep file, each with its line, its place and a message."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from qhn.core.errors import SpecError
 
-#: Where something is in a file: keys, and places in lists counted from 0.
+#: A place in a file: keys and indices of lists (counted from 0), from the outermost one inwards.
 Place = tuple[str | int, ...]
-#: A place, and what to say about it.
+#: The place of a mistake, and a message.
 Finding = tuple[Place, str]
 
 MAX_SHOWN = 30
@@ -22,9 +22,9 @@ class Mistake:
     """One mistake.
 
     Attributes:
-        path: where it is, as in ``objectives[1].lambda[0]``; empty for the file as a whole.
-        line: counted from 1, None if no line is to blame.
-        message: the rule, the value it got and the way out.
+        path: its place, such as ``objectives[1].lambda[0]``; empty for the file as a whole.
+        line: its line, counted from 1; None if it has none.
+        message: the rule, the value that was found, and the way out.
     """
 
     path: str
@@ -37,7 +37,12 @@ class Mistake:
 
 
 class InvalidSpecError(SpecError):
-    """A sweep file has mistakes: ``mistakes`` holds all of them, the message the first thirty."""
+    """A sweep file has mistakes. The message lists the first thirty of them.
+
+    Attributes:
+        source: the name of the file in messages.
+        mistakes: all mistakes.
+    """
 
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
@@ -46,11 +51,12 @@ class InvalidSpecError(SpecError):
 
     @property
     def whole(self) -> str:
-        """The message with every mistake, however many there are."""
+        """The message with all mistakes."""
         return _render(self.source, self.mistakes, len(self.mistakes))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception pickles its message alone, from which it could not be built again.
+        # By default an exception is pickled as its message only, from which the list of mistakes
+        # could not be restored in another process.
         return type(self), (self.source, self.mistakes)
 
 
@@ -63,7 +69,7 @@ def _render(source: str, mistakes: tuple[Mistake, ...], most: int) -> str:
 
 
 def place_text(path: Place) -> str:
-    """A path as people write it: ``("objectives", 1, "lambda")`` is ``objectives[1].lambda``."""
+    """A place as text: ``("objectives", 1, "lambda")`` becomes ``objectives[1].lambda``."""
     text = ""
     for element in path:
         if isinstance(element, int):
@@ -75,7 +81,7 @@ def place_text(path: Place) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value in a message: short, on one line, safe to print."""
+    """A short text for a value in a message, on one line and safe to print."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
@@ -88,7 +94,7 @@ def value_text(value: Any) -> str:
 
 
 def shorten(text: str) -> str:
-    """The text, cut where it would run over the line."""
+    """The text, cut off after 50 characters."""
     if len(text) <= MAX_VALUE_LENGTH:
         return text
     return f"{text[: MAX_VALUE_LENGTH - 3]}..."

@@ -1,4 +1,4 @@
-"""The content of a sweep file, checked: what to run, over which values and seeds."""
+"""The models with which pydantic checks the content of a sweep file."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ from qhn.sweeps.spec.values import (
     Shorthand,
 )
 
-#: More trials than this are a slip of the pen, and planning them would fill the memory.
+#: A file that asks for more trials than this has probably a mistake, and planning them would fill
+#: the memory.
 MAX_TRIALS = 1_000_000
 
-#: MLflow refuses longer tags in some of its versions, and the description is one of them.
+#: Some versions of MLflow refuse longer tags, and the description is stored as a tag.
 MAX_TEXT = 5_000
 
 _TAG = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -51,7 +52,7 @@ _NAME_SCHEMA = {"type": "string", "pattern": f"^{_NAME.pattern}$", "not": {"cons
 
 
 def _word(key: str) -> tuple[BeforeValidator, Shorthand]:
-    """A lone word stands for a mapping with only this key."""
+    """Let a word stand for a mapping that has only this key."""
 
     def as_mapping(value: Any) -> Any:
         if isinstance(value, str):
@@ -61,7 +62,7 @@ def _word(key: str) -> tuple[BeforeValidator, Shorthand]:
         return value
 
     def words(schema: Any, resolve: Any) -> list[Any]:
-        """The words that are enough: not elbo, for example, which needs a λ beside it."""
+        """The words that are enough alone. ``elbo``, for example, is not, because it needs a λ."""
         found: list[str] = []
         for member in schema.get("oneOf") or schema.get("anyOf") or [schema]:
             model = resolve(member)
@@ -74,7 +75,7 @@ def _word(key: str) -> tuple[BeforeValidator, Shorthand]:
 
 
 def _as_text(value: Any) -> Any:
-    """A number or a word without quotes is meant as text; what holds several values is not."""
+    """Take a number, or true or false, as text. Lists and mappings stay as they are."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
@@ -94,7 +95,7 @@ def _check_tag_name(name: str) -> str:
     return name
 
 
-# By name, not for all tags together, so that every mistake is reported with its own line.
+# Each name is checked alone and not all tags together, so that each mistake has its own line.
 TagName: TypeAlias = Annotated[
     str,
     AfterValidator(_check_tag_name),
@@ -107,7 +108,8 @@ TagValue: TypeAlias = Annotated[
     Shorthand(lambda schema, resolve: [{"type": ["number", "boolean"]}]),
 ]
 
-#: Checked like the others and then dropped: an objective does not vary with what it does not use.
+#: Marks a setting that an objective does not use. It is checked like any other and then dropped, so
+#: that its values do not multiply the trials.
 UNUSED = AfterValidator(lambda value: None)
 _Lambdas: TypeAlias = Annotated[
     Items[LambdaItem], Field(alias="lambda", description="a number or a schedule")
@@ -117,7 +119,7 @@ _UnusedPriorSamples: TypeAlias = Annotated[Items[PriorSamples] | None, UNUSED]
 
 
 class MleSpec(Part):
-    """Mean nll alone; there is nothing to vary."""
+    """The mean nll alone, without any setting to vary."""
 
     name: Literal["mle"]
     lambda_: Annotated[Items[LambdaItem] | None, UNUSED] = Field(None, alias="lambda")
@@ -126,7 +128,7 @@ class MleSpec(Part):
 
 
 class ElboSpec(Part):
-    """The mean nll and (λ/n)·KL to the uniform prior, for each λ."""
+    """The mean nll plus (λ/n)·KL to the uniform prior, for each λ."""
 
     name: Literal["elbo"]
     lambda_: _Lambdas
@@ -135,7 +137,7 @@ class ElboSpec(Part):
 
 
 class SelboSpec(Part):
-    """The mean nll and (λ/n)·MMD² to the uniform prior, for each λ, h and way to estimate it."""
+    """The mean nll plus (λ/n)·MMD² to the uniform prior, for each λ, h and estimate of MMD²."""
 
     name: Literal["selbo"]
     lambda_: _Lambdas
@@ -144,21 +146,22 @@ class SelboSpec(Part):
 
 
 class TrainingSpec(TrainingBase):
-    """Optimisation and reporting, for each learning rate."""
+    """The settings of optimisation and reporting, for each learning rate."""
 
     learning_rate: Items[LearningRateItem] = (0.1,)
 
 
 class GridSearch(Part):
-    """Every combination of the values."""
+    """Run every combination of the values."""
 
     kind: Literal["grid"] = "grid"
 
 
 class RandomSearch(Part):
-    """Draws of objective, its values, network, ansatz and learning rate.
+    """Draw an objective with its values, a network, an ansatz and a learning rate, several times.
 
-    Each draw is run on every data set, device and seed. More draws extend the earlier ones.
+    Each draw is run on every data set and device with every seed. If the number of draws grows, the
+    earlier draws stay the same.
     """
 
     kind: Literal["random"]
@@ -167,7 +170,7 @@ class RandomSearch(Part):
 
 
 class SeedRange(Part):
-    """The seeds first, first + 1, …, count of them."""
+    """The seeds first, first + 1, …, first + count − 1."""
 
     first: Seed = 0
     count: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = Field(description="a whole number")
@@ -215,10 +218,13 @@ Seeds: TypeAlias = Annotated[
 
 
 class SweepSpec(Part):
-    """A checked sweep file; `qhn.sweeps.planning.plan.make_plan` turns it into trials."""
+    """The content of a sweep file after all checks.
+
+    `qhn.sweeps.planning.plan.make_plan` makes trials of it.
+    """
 
     name: Annotated[str, WithJsonSchema(_NAME_SCHEMA)] = Field(description="a word")
-    # For people: neither of these two is a part of any trial, so neither changes an id.
+    # These two are for people. They are not part of any trial, so they change no trial id.
     description: Annotated[str, Field(max_length=MAX_TEXT)] | None = Field(
         None, description="text for people, shown with the sweep"
     )
@@ -236,7 +242,7 @@ class SweepSpec(Part):
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str) -> str:
-        # A sweep's name is a folder in the store and an experiment in MLflow.
+        # The name is used for a folder in the store and for an experiment in MLflow.
         if name == "Default":
             raise broken_rule("must not be 'Default': MLflow has an experiment of that name")
         if not _NAME.fullmatch(name):
@@ -248,12 +254,12 @@ class SweepSpec(Part):
 
     @property
     def seed_values(self) -> tuple[int, ...]:
-        """The seeds, each once, in the order in which they are run."""
-        # Dictionaries keep the order of their keys, sets do not.
+        """The seeds in the order in which they are run, each once."""
+        # A dictionary removes repetitions and keeps the order, which a set does not.
         if isinstance(self.seeds, SeedRange):
             return tuple(range(self.seeds.first, self.seeds.first + self.seeds.count))
         return tuple(dict.fromkeys(self.seeds))
 
     def content(self) -> dict[str, Any]:
-        """The spec in the shape of a sweep file, everything filled in; parsing it gives it back."""
+        """The content of a sweep file with all defaults filled in, which parses to this spec."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,4 +1,4 @@
-"""What a sweep file says that makes no difference: no mistakes, but worth a word."""
+"""Notes on settings of a sweep file that have no effect. They are not mistakes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qhn.sweeps.spec.models import UNUSED, ObjectiveSpec
 from qhn.sweeps.spec.parse import mistakes_in, parse_spec, plain_content
 from qhn.sweeps.spec.values import as_items
 
-#: By objective, the keys that a file may give it although it does not use them.
+#: The keys that a file may give to an objective although it does not use them, by objective.
 UNUSED_KEYS: dict[str, tuple[str, ...]] = {
     get_args(model.model_fields["name"].annotation)[0]: tuple(
         field.alias or name
@@ -23,7 +23,11 @@ _USES = {"mle": "the loss alone", "elbo": "λ alone"}
 
 
 def notes(text: str | bytes, source: str = "the sweep file") -> list[Mistake]:
-    """The settings of a sweep file that do nothing, each with its line and why.
+    """The settings of a sweep file that have no effect, each with its line and the reason.
+
+    Args:
+        text: the content of the file; bytes are read as UTF-8.
+        source: the name of the file in messages.
 
     Raises:
         InvalidSpecError: if the file has mistakes.
@@ -33,7 +37,7 @@ def notes(text: str | bytes, source: str = "the sweep file") -> list[Mistake]:
 
 
 def why_unused(objective: str, key: str) -> str | None:
-    """Why a setting of an objective does nothing; None if it does something."""
+    """Why a setting of an objective has no effect; None if it has one."""
     if key not in UNUSED_KEYS[objective]:
         return None
     return f"{objective} uses {_USES[objective]}, so {key} changes nothing and can be left out"

@@ -1,4 +1,4 @@
-"""From the text of a sweep file to a checked spec, or to the list of all its mistakes."""
+"""Turns the text of a sweep file into a checked spec, or into the list of all its mistakes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from qhn.sweeps.spec.translate import mistakes_of, place_in_file
 
 
 def read_spec(path: str | Path) -> bytes:
-    """What is in a sweep file, not more than `parse_spec` needs to refuse one that is too large.
+    """Read a sweep file. Of a file that is too large, only as much is read as shows that.
 
     Raises:
         SpecError: if the file cannot be read.
     """
     try:
         with Path(path).open("rb") as file:
+            # `parse_spec` refuses a file with more than MAX_BYTES, so one more byte is enough.
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -41,14 +42,14 @@ def load_spec(path: str | Path) -> SweepSpec:
 
 
 def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
-    """Check the text of a sweep file: a pure function, which gives the same on every machine.
+    """Check the text of a sweep file. The result depends on the text alone, not on the machine.
 
     Args:
-        text: YAML; bytes are read as UTF-8.
-        source: what messages call it.
+        text: the content of the file in YAML; bytes are read as UTF-8.
+        source: the name of the file in messages.
 
     Raises:
-        InvalidSpecError: a `SpecError` with every mistake, ordered by line.
+        InvalidSpecError: a `SpecError` with all mistakes, ordered by line.
 
     Example:
         >>> spec = parse_spec("{name: tiny, datasets: moons, objectives: mle, seeds: 2}")
@@ -57,12 +58,14 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
     """
     document = read_document(text, source)
     if document.content is None:
-        # An empty file: what it lacks says more than that it is empty.
+        # In an empty file all required keys are missing, and these messages help more than one
+        # which says that the file is empty.
         document.content = {}
     if not isinstance(document.content, dict):
         message = f"must be a mapping (name: ..., datasets: ...), but got {_kind(document)}"
         raise InvalidSpecError(source, [Mistake("", document.line(()), message)])
-    # A copy, since places are looked up in what the file says, not in what it stands for.
+    # The content is copied because it is changed below, while the lines of mistakes are looked up
+    # in what the file really says.
     content = dict(document.content)
     mistakes = list(document.mistakes)
     if "device" in content:
@@ -77,7 +80,7 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
         spec = SweepSpec.model_validate(content)
     except ValidationError as error:
         mistakes += mistakes_of(error, SweepSpec, document)
-    # Also where pydantic has found mistakes: a person should see all of them at once.
+    # This is done even if pydantic has found mistakes, so that people see all of them at once.
     mistakes += _located(check(content), document)
     if mistakes or spec is None:
         mistakes.sort(key=lambda mistake: mistake.line or 0)
@@ -86,18 +89,18 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
 
 
 def plain_content(text: str | bytes, source: str) -> dict[str, Any]:
-    """What a file that `parse_spec` accepts says, before anything is filled in or dropped."""
+    """The content of a file that `parse_spec` accepts, exactly as the file has it."""
     content: dict[str, Any] = read_document(text, source).content
     return content
 
 
 def mistakes_in(text: str | bytes, source: str, findings: Iterable[Finding]) -> list[Mistake]:
-    """What is wrong with a file that is right by itself, each with its line, ordered by line.
+    """Findings about a valid file as mistakes with their lines, ordered by line.
 
     Args:
-        text: that `parse_spec` accepts.
-        source: what messages call it.
-        findings: places by the names of `SweepSpec`, and messages.
+        text: the content of a file that `parse_spec` accepts.
+        source: the name of the file in messages.
+        findings: places, which use the names of `SweepSpec`, and messages.
     """
     mistakes = _located(findings, read_document(text, source))
     return sorted(mistakes, key=lambda mistake: mistake.line or 0)

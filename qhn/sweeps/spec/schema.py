@@ -1,4 +1,4 @@
-"""The JSON schema of sweep files, by which an editor completes and checks them while one types."""
+"""The JSON schema of sweep files, with which an editor completes and checks them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from qhn.sweeps.spec.models import SweepSpec
 
 _Schema: TypeAlias = dict[str, Any]
 
-# Where pydantic checks one of these rules after a validator of ours, it writes the rule down under
-# its own name, which means nothing to a reader of JSON schemas.
+# If pydantic checks one of these rules after a validator of ours, its schema has the rule under
+# pydantic's own name, which programs that read JSON schemas do not know.
 _KEYWORDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
-# Titles repeat the names of Python classes; discriminators are a matter of OpenAPI.
+# Titles only repeat the names of Python classes, and discriminators belong to OpenAPI.
 _DROPPED = ("title", "discriminator")
 _REFERENCE = "#/$defs/"
 
 
 def json_schema() -> dict[str, Any]:
-    """What a sweep file may hold, as a JSON schema (draft 2020-12).
+    """The JSON schema of sweep files (draft 2020-12).
 
-    It knows every key, word, range and short form. Rules that tie two entries together, such as
-    ``low < high``, it does not know: they are checked when the file is read.
+    It contains all keys, words, ranges and short forms. Rules that concern two entries together,
+    such as ``low < high``, are not in it. They are checked when a file is read.
     """
     schema = SweepSpec.model_json_schema(by_alias=True)
     definitions: dict[str, _Schema] = schema["$defs"]
@@ -38,7 +38,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _alternatives(schema: Any) -> Iterator[str]:
-    """References to all models that stand beside others in one place."""
+    """The references to all models that are alternatives to others."""
     if isinstance(schema, dict):
         for key, value in schema.items():
             if key == "oneOf":
@@ -50,13 +50,19 @@ def _alternatives(schema: Any) -> Iterator[str]:
 
 
 def _require_tag(model: _Schema) -> None:
-    """What tells a model apart has a default, but a file that leaves it out is not understood."""
+    """Make the key that distinguishes a model from its alternatives a required one.
+
+    In Python it has a default, but in a file nobody could tell which model is meant without it.
+    """
     tags = [name for name, found in model["properties"].items() if "const" in found]
     model["required"] = list(dict.fromkeys([*model.get("required", ()), *tags]))
 
 
 def _short_names(definitions: dict[str, _Schema]) -> dict[str, str]:
-    """A reference for each definition: those of generic models are named by whole type trees."""
+    """A new reference for each definition, by its old one.
+
+    pydantic names the definition of a generic model after all types in it, which is very long.
+    """
     names = {}
     for place, name in enumerate(definitions):
         begin, generic, _ = name.partition("_")

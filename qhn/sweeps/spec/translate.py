@@ -1,4 +1,4 @@
-"""Turns what pydantic reports into mistakes that point at the file and say what is allowed."""
+"""Turns pydantic's errors into mistakes that name a place in the file and say what is allowed."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ _TAGS = {"schedule": SCHEDULE_KINDS, "distribution": DISTRIBUTION_KINDS}
 
 
 def mistakes_of(error: ValidationError, model: type[Part], document: Document) -> list[Mistake]:
-    """All mistakes that pydantic found in the document's content, one for each place."""
+    """The mistakes that pydantic found in the content of a document, one for each place."""
     mistakes: dict[Place, Mistake] = {}
     for details in error.errors(include_url=False):
         where, message = _explain(details, model)
         missing = details["type"] in ("missing", "union_tag_not_found")
         path = place_in_file(where, document.content, missing=missing)
-        # The first one only: pydantic may complain about one value in several ways.
+        # Only the first one is kept, because pydantic may report several errors for one value.
         mistakes.setdefault(path, Mistake(place_text(path), document.line(path), message))
     return list(mistakes.values())
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """``; did you mean x?`` if something known is like the word, else nothing."""
-    # Cut, since the search takes time that grows with the square of the length.
+    """The text ``; did you mean x?`` if a known word is similar, else an empty text."""
+    # The word is cut, because the time of the search grows with the square of its length.
     close = difflib.get_close_matches(str(word)[:100], list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
-    """The place that is to blame, and what to say about it."""
+    """The place of an error of pydantic's, and a message."""
     kind, where, value = details["type"], details["loc"], details["input"]
     context = details.get("ctx", {})
     if kind == "rule":
@@ -75,7 +75,8 @@ def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
             if isinstance(value, dict) and key in value:
                 if f"{key}: " in details["msg"] and value[key] not in words:
                     return (*where, key), _one_of(value[key], words)
-                # Right elsewhere, but not here: a choice holds no distributions.
+                # The word is known but not allowed here. For example, the values of a choice
+                # cannot be distributions.
                 return where, f"{details['msg']}, but got {key}: {value_text(value[key])}"
         return where, f"{details['msg']}, but got {value_text(value)}"
     if kind == "literal_error":
@@ -104,9 +105,9 @@ def _one_of(value: Any, known: Iterable[str]) -> str:
 
 
 def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
-    """A mapping whose key that says what it is (such as `name`) is missing or unknown."""
+    """The place and message for a mapping whose key for its kind (``name``) is missing or wrong."""
     context, value = details.get("ctx", {}), details["input"]
-    # Pydantic gives names only as parts of a sentence.
+    # pydantic gives these names only in quotes, as parts of a sentence.
     key = context["discriminator"].strip("'")
     where = (*details["loc"], key)
     if isinstance(value, dict) and key in value:
@@ -128,9 +129,9 @@ def _unknown_key(model: type[Part], where: Place) -> str:
 
 
 def _models_at(model: type[Part], where: Place) -> tuple[set[type[Part]], set[type[Part]]]:
-    """The models that may stand at a place, and those before its kind was looked at.
+    """The models that are possible at a place, and those that were before its kind was known.
 
-    Pydantic's places hold keys, list indices, and the tags by which it chose between models.
+    pydantic's places contain keys, indices of lists, and the tags by which it chose a model.
     """
     candidates: set[type[Part]] = {model}
     unfiltered = candidates
@@ -162,7 +163,7 @@ def _key(name: str, field: FieldInfo) -> str:
 
 
 def _parts_in(annotation: Any) -> set[type[Part]]:
-    """All models in an annotation, through unions, tuples and `Annotated`."""
+    """All models in an annotation, also inside unions, tuples and `Annotated`."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return {annotation}
     return {part for argument in get_args(annotation) for part in _parts_in(argument)}
@@ -174,9 +175,15 @@ def _tags(model: type[Part]) -> set[Any]:
 
 
 def place_in_file(where: Place, content: Any, *, missing: bool = False) -> Place:
-    """The path without what is not in the file: tags, and steps into a value that stands alone.
+    """Turn a place of pydantic's into one that is in the file.
 
-    ``missing`` keeps the last key although the file does not have it.
+    pydantic's places also contain its tags, and indices for a single value that stands for a list.
+    These are left out.
+
+    Args:
+        where: the place as pydantic gives it.
+        content: the content of the file.
+        missing: whether the last key is missing in the file, but is to be named.
     """
     if where[:1] == ("devices",) and isinstance(content, dict) and "devices" not in content:
         where = ("device", *where[1:])

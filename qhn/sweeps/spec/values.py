@@ -1,4 +1,4 @@
-"""Hyperparameters that a sweep varies: a value, a list of values, or a distribution."""
+"""The types of hyperparameters that a sweep varies: values, lists of values, and distributions."""
 
 from __future__ import annotations
 
@@ -33,17 +33,19 @@ CLOSED_FORM: ClosedForm = "closed form"
 
 
 def as_items(value: Any) -> Any:
-    """A value that stands alone is a list of one; lists become tuples."""
+    """A list as a tuple; any other value as a tuple that contains only this value."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 @dataclass(frozen=True)
 class Shorthand:
-    """Tells the JSON schema what else may stand for a value: it cannot look into a validator.
+    """Tells the JSON schema which short forms may stand for a value.
+
+    A validator turns short forms into the value, and pydantic cannot see from its code which ones.
 
     Attributes:
-        others: from the schema of the value, with references resolved by the function beside it,
-            the schemas of what may stand for it.
+        others: a function that returns the schemas of the short forms. It gets the schema of the
+            value, and a function that resolves references in it.
     """
 
     others: Callable[[JsonSchemaValue, Callable[[JsonSchemaValue], JsonSchemaValue]], list[Any]]
@@ -51,23 +53,23 @@ class Shorthand:
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """The value or what may stand for it; pydantic calls this."""
+        """The schema of the value or one of its short forms. pydantic calls this."""
         schema = handler(core_schema)
         return {"anyOf": [*self.others(schema, handler.resolve_ref_schema), schema]}
 
 
-#: A list that is not empty; in Python a lone value is taken as well.
+#: A list with at least one item. A single value is accepted, but is not in the JSON schema.
 Several: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(as_items), Field(min_length=1)]
-#: A list that is not empty; a lone value may stand for a list of one.
+#: A list with at least one item, or a single value, also in the JSON schema.
 Items: TypeAlias = Annotated[Several[T], Shorthand(lambda schema, resolve: [schema["items"]])]
 
 
 class Distribution(Part):
-    """Something to draw from in random search; `at` maps a uniform number to a draw."""
+    """A distribution from which a random search draws values."""
 
     @abstractmethod
     def at(self, u: float) -> Any:
-        """The draw that belongs to u, which is uniform in [0, 1)."""
+        """The value that is drawn for a number u, which is uniform in [0, 1)."""
 
 
 class _Interval(Distribution):
@@ -84,12 +86,12 @@ class _Interval(Distribution):
 
 
 class Uniform(_Interval):
-    """Uniform in (low, high]: 0, which h and learning rates may not be, is never drawn."""
+    """Uniform in (low, high]. So 0 is never drawn, which h and learning rates must not be."""
 
     distribution: Literal["uniform"] = "uniform"
 
     def at(self, u: float) -> float:
-        """``high − u (high − low)``; the smallest double where rounding makes that 0."""
+        """``high − u (high − low)``, or the smallest positive double if rounding makes that 0."""
         return self.high - u * (self.high - self.low) or math.ulp(0.0)
 
 
@@ -101,6 +103,7 @@ class LogUniform(_Interval):
 
     def at(self, u: float) -> float:
         """``low (high / low)^u``, never above high."""
+        # If the ratio overflows, the logarithms are computed separately, which is less accurate.
         ratio = self.high / self.low
         if math.isfinite(ratio):
             return min(self.low * math.exp(u * math.log(ratio)), self.high)
@@ -110,18 +113,18 @@ class LogUniform(_Interval):
 
 
 class Choice(Distribution, Generic[T]):
-    """One of the values, each as likely."""
+    """One of some values, with equal probabilities."""
 
     distribution: Literal["choice"] = "choice"
     values: Items[T] = Field(description="a list of values")
 
     def at(self, u: float) -> T:
-        """The value at place ``floor(u · number of values)``."""
+        """The value with the index ``floor(u · number of values)``."""
         return pick(self.values, u)
 
 
 def pick(values: tuple[T, ...], u: float) -> T:
-    """The value that belongs to u, uniform in [0, 1), if each is as likely."""
+    """The value for a number u, which is uniform in [0, 1), with equal probabilities."""
     return values[int(u * len(values))]
 
 
@@ -131,12 +134,12 @@ SCHEDULE_KINDS = tuple(SCHEDULE_CONFIGS)
 
 
 def number_as_constant(value: Any) -> Any:
-    """A number that stands for a schedule is the constant one; anything else stays as it is."""
+    """Turn a number into a constant schedule. Other values stay as they are."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return {"schedule": Constant.kind, "value": value} if is_number else value
 
 
-# A number that stands for a schedule keeps the rule of that schedule's value.
+# A number that stands for a constant schedule has the same range as the value of that schedule.
 _NUMBER = Shorthand(
     lambda schema, resolve: [
         SCHEDULE_CONFIGS[Constant.kind].model_json_schema()["properties"]["value"]
@@ -145,7 +148,7 @@ _NUMBER = Shorthand(
 
 
 def _kind(*words: str) -> Callable[[Any], str | None]:
-    """The kind of a raw value or of a model: a distribution, a schedule, a number or a word."""
+    """A function that returns the kind of a value: a distribution, a schedule, a number, a word."""
 
     def kind(value: Any) -> str | None:
         if isinstance(value, bool):
@@ -164,14 +167,14 @@ def _kind(*words: str) -> Callable[[Any], str | None]:
 
 
 def _one_of(members: Mapping[str, Any], allowed: str, *words: str) -> Any:
-    """A union of types, told apart by the kind of the value.
+    """A union of types, of which the kind of the value selects one.
 
-    A flat union, since pydantic would not look through nested ones.
+    All members must be in one union, because pydantic does not look into nested ones.
 
     Args:
-        members: type by kind.
-        allowed: what a message says must be there.
-        words: texts that count as the kind ``word``.
+        members: the types by kind.
+        allowed: the text for messages that says what is allowed.
+        words: the texts that are of the kind ``word``.
     """
     tagged = tuple(Annotated[member, Tag(kind)] for kind, member in members.items())
     discriminator = Discriminator(
@@ -181,7 +184,7 @@ def _one_of(members: Mapping[str, Any], allowed: str, *words: str) -> Any:
 
 
 def _or_drawn(members: Mapping[str, Any], value: Any) -> dict[str, Any]:
-    """The members, and the distributions from which a random search can draw such a value."""
+    """The members of a union, and the distributions from which such a value can be drawn."""
     return {**members, **_INTERVALS, "choice": Choice[value]}
 
 
@@ -190,8 +193,8 @@ _A_DISTRIBUTION = f"distribution: {', '.join(DISTRIBUTION_KINDS)}"
 _A_BANDWIDTH = f"a number greater than 0, {', '.join(RULES)}"
 _BANDWIDTHS = {"number": Positive, "word": BandwidthRule}
 
-# Unions of registries can only be made at run time; what they come to is written out for a type
-# checker. An item is what a list of a sweep file may hold, a value is what a choice may.
+# The unions are made from registries at run time, which a type checker cannot follow, so the types
+# are written out for it. An "item" may be in a list of a sweep file, and a "value" in a choice.
 if TYPE_CHECKING:
     LambdaItem: TypeAlias = ScheduleConfig | Distribution
     BandwidthItem: TypeAlias = float | BandwidthRule | Distribution
