@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from qhn.cli.announcing import print_when_ready
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.core.errors import NotFoundError, TrackingError
 
@@ -64,13 +65,16 @@ def ui(
     sweeps = find_sweeps(location, name)
     port = _free_port(port)
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"MLflow UI: http://{LOOPBACK}:{port}  (Ctrl-C ends it)")
-    for line in _links(sweeps, f"http://{LOOPBACK}:{port}/"):
-        console.print(line)
+    server = f"http://{LOOPBACK}:{port}/"
+    console.print("MLflow is starting, which takes some seconds ...")
+    ready = f"MLflow UI: http://{LOOPBACK}:{port}  (Ctrl-C ends it)"
+    # A browser that opens a link before MLflow answers says that there is no such page.
+    print_when_ready(f"{server}health", [ready, *_links(sweeps, server)])
     # MLflow keeps some things in the working directory, which may also have been deleted. Python
     # would look there for modules as well, but for -P.
     os.chdir(location.database.parent)
-    command = ["-P", "-m", "mlflow", "ui", "--backend-store-uri", location.uri, *_QUIET]
+    stores = ["--backend-store-uri", location.uri, "--registry-store-uri", location.uri]
+    command = ["-P", "-m", "mlflow", "ui", *stores, *_QUIET]
     # Replaces this process, so that signals reach the server itself.
     os.execv(sys.executable, [sys.executable, *command, "--host", LOOPBACK, "--port", str(port)])
 
