@@ -80,4 +80,5 @@ if not TYPE_CHECKING:  # to a type checker, every name would be there, and Any
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    # Completion offers the public names, and not what this module has imported for itself.
+    return [*(name for name in globals() if name.startswith("__")), *__all__]

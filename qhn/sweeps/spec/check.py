@@ -137,6 +137,13 @@ def _grace(valid: _Valid) -> Iterator[Finding]:
     grace, steps = valid.early_stopping.grace_steps, valid.training.steps
     if grace >= steps:
         message = f"must be less than training.steps = {steps}, but got {grace}"
+        # Without a line of its own the mistake is told at `early_stopping`, so it names the field.
+        if "grace_steps" not in valid.early_stopping.model_fields_set:
+            message = (
+                f"grace_steps, which is {grace} by default, must be less than "
+                f"training.steps = {steps}; give a smaller one: "
+                "{kind: asha, grace_steps: ...}"
+            )
         yield ("early_stopping", "grace_steps"), message
 
 

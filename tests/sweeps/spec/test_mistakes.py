@@ -256,6 +256,11 @@ def test_mistakes_can_be_read_by_programs():
             {"early_stopping": "{kind: asha, grace_steps: 250}"},
             "early_stopping.grace_steps: must be less than training.steps = 250, but got 250",
         ),
+        (
+            {"early_stopping": "asha", "training": "{steps: 30}"},
+            "early_stopping: grace_steps, which is 50 by default, must be less than "
+            "training.steps = 30; give a smaller one: {kind: asha, grace_steps: ...}",
+        ),
         ({"early_stopping": "hyperband"}, "early_stopping: must be asha, but got 'hyperband'"),
         (
             {"seeds": "1000000", "datasets": "[moons, ring]"},
