@@ -1,10 +1,10 @@
-"""This package's engine beside PennyLane's simulators, one thread each, in one run.
+"""Compares the engine of qhn with PennyLane's simulators, each with one thread.
 
     python benchmarks/engine.py [--out FILE.json] [--quick]
 
-Prints a table; writes records {"n", "layers", "contender", "what", "ms", "ratio"} and, beside
-them, "ms_median" (ms is the minimum) and "extrapolated" (time of a few circuits times their
-number).
+It prints a table. With --out it also writes a list of records with the keys "n" (qubits), "layers",
+"contender", "what" (was timed), "ms" (the fastest turn), "ratio" (to qhn's engine), "ms_median",
+and "extrapolated" (whether the time was computed from that of one circuit).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy is imported
-warnings.filterwarnings("ignore")  # of PennyLane about its own future
+    os.environ[variable] = "1"  # NumPy's libraries read it when they are imported
+warnings.filterwarnings("ignore")  # PennyLane warns about its own future versions
 
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
@@ -34,27 +34,29 @@ from qhn.core.ansatz import Ansatz  # noqa: E402
 from qhn.core.objectives.objective import Name  # noqa: E402
 
 GRADIENT = "value and gradient"
-# One line a paragraph: the terminal breaks them.
+# Each paragraph is one line, which the terminal breaks.
 FOOTER = "\n\n".join(
     (
-        "Each cell: milliseconds, and in brackets how many times this engine's (for the engine "
-        "itself: how many times its own value and gradient, g). Brickwork circuit with the CNOTs "
-        "first, random angles, dense diagonal observable, double precision, one thread each.",
-        "Contenders take turns in one process, after a warm-up; ms is the fastest turn, because "
-        "whatever else a machine does only adds time. Calls below 20 ms are timed in batches of "
-        "that length. Everything about one circuit is timed in the same rounds.",
-        "raw calls: lightning's compiled bindings without tapes or gate objects: gates applied one "
-        "by one to a state that is kept, then one adjoint call. needed gates: without the first "
-        "CNOTs, which meet the state 0, and the last RZ, whose gradient is 0; this engine skips "
-        "them too, so this is the fastest that a skilled user could call. state reused: the "
-        "adjoint call of all gates alone, without forward pass and value.",
-        "Training steps are distribution, objective, gradient and Adam, without a report, through "
-        "the same trainer; the observable of ELBO and SELBO is another one at each step, and what "
-        "it costs a contender to take it is part of the step. The trainer asks for the "
+        "Each cell has the time in milliseconds and, in brackets, how many times as long as this "
+        "engine it took. For the engine itself, the brackets compare with its own value and "
+        "gradient (g). The circuit is brickwork with the CNOTs first, with random angles and a "
+        "dense diagonal observable, in double precision and with one thread.",
+        "After a warm-up, the contenders take turns in one process. The fastest turn counts, "
+        "because whatever else the machine does only adds time. Calls below 20 ms are timed in "
+        "batches of that length. Everything about one circuit is timed in the same rounds.",
+        "raw calls: lightning's compiled functions without tapes or gate objects. Gates are "
+        "applied one by one to a state that is kept, and then one adjoint call follows. needed "
+        "gates: the same without the first CNOTs, which act on |0...0>, and without the last RZ "
+        "gates, whose gradient is 0. This engine skips them too, so this is the fastest that a "
+        "skilled user could call. state reused: only the adjoint call of all gates, without the "
+        "forward pass and the value.",
+        "A training step consists of distribution, objective, gradient and Adam, without a report, "
+        "with the same trainer for all. For ELBO and SELBO each step has another observable, and "
+        "the time that a contender needs to take it is part of the step. The trainer asks for the "
         "distribution first, so QNodes run the circuit twice.",
-        "Backprop is left out where the memory it needs is not there.",
-        "* one circuit's time times the number of circuits, two for every angle and one: shifted "
-        "circuits are alike.",
+        "Backprop is left out if there is not enough memory for it.",
+        "* computed as the time of one circuit times the number of circuits, which is two for each "
+        "angle and one more. All shifted circuits take the same time.",
     )
 )
 
@@ -79,7 +81,7 @@ def main() -> None:
 
 
 def measure(n_qubits: int, layers: int, *, quick: bool) -> list[dict[str, Any]]:
-    """All records of one circuit."""
+    """Time all contenders on one circuit, and return the records."""
     ansatz = Ansatz.brickwork(n_qubits, layers)
     rng = np.random.default_rng(n_qubits)
     problem = training.make_problem(n_qubits)
@@ -114,7 +116,7 @@ def measure(n_qubits: int, layers: int, *, quick: bool) -> list[dict[str, Any]]:
 
 
 def check(contenders: list[Any], parameters: Any) -> None:
-    """All contenders must give the same gradient before any is timed."""
+    """End the program unless all contenders give the same gradient."""
     expected = contenders[0].value_and_gradient(parameters)[1]
     for contender in contenders:
         found = contender.value_and_gradient(parameters)[1]
@@ -125,7 +127,15 @@ def check(contenders: list[Any], parameters: Any) -> None:
 def record(
     ansatz: Ansatz, key: tuple[str, str], timed: Timed, engine_ms: float, factor: int = 1
 ) -> dict[str, Any]:
-    """One line of the results; ``factor`` is how many calls like the timed one are needed."""
+    """One record of the results.
+
+    Args:
+        ansatz: the circuit.
+        key: the contender, and what was timed.
+        timed: the times.
+        engine_ms: the time of qhn's engine for the same.
+        factor: how many calls like the timed one are needed.
+    """
     return {
         "n": ansatz.n_qubits,
         "layers": ansatz.depth,
@@ -139,7 +149,7 @@ def record(
 
 
 def shifted(ansatz: Ansatz, observable: Any, parameters: Any, engine_ms: float) -> dict[str, Any]:
-    """Parameter shift: in full where that is quick, else one circuit times their number."""
+    """The record of parameter shift: timed if that is quick, else computed from one circuit."""
     contender = ParameterShift(ansatz)
     contender.fix_observable(observable)
     in_full = ansatz.n_qubits <= 10
@@ -151,7 +161,7 @@ def shifted(ansatz: Ansatz, observable: Any, parameters: Any, engine_ms: float) 
 
 
 def table(records: list[dict[str, Any]]) -> Table:
-    """One row for each circuit and contender, one column for each thing timed."""
+    """A table with a row for each circuit and contender, and a column for each thing timed."""
     gradient_ms = {
         (each["n"], each["layers"]): each["ms"]
         for each in records
@@ -182,7 +192,7 @@ def table(records: list[dict[str, Any]]) -> Table:
 
 
 def number(value: float) -> str:
-    """Three digits, and no exponents."""
+    """A number with three digits, without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 

@@ -1,11 +1,11 @@
-"""kill -9 of a running sweep, again and again: does it end as an undisturbed one does?
+"""Kills a running sweep with SIGKILL many times, and checks that it ends as an undisturbed one.
 
     python benchmarks/kills.py [--kills 20] [--seed 0]
 
-The moments are chosen by progress, not by the clock: a driver is killed as soon as k trials of its
-sweep have ended, k drawn from the seed. Where all trials have ended before the last kill, the
-sweep begins anew in a store of its own. Printed for each sweep are the kills, and whether digest,
-runs in MLflow and their steps are those of the undisturbed run.
+A driver is killed as soon as k trials of its sweep have ended, where k is drawn at random from the
+seed. If all trials have ended before the last kill, another sweep begins with an empty store. For
+each sweep the program prints when it was killed, and whether the digest, the runs in MLflow and
+their steps are those of the undisturbed run.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ TRIALS = 24
 
 
 def command(*arguments: object) -> list[str]:
+    """The command line of ``qhn sweep`` with these arguments."""
     return [sys.executable, "-m", "qhn.cli", "sweep", *map(str, arguments)]
 
 
 def finish(file: Path, store: Path) -> str:
-    """Run what is left to its end; the digest of the results."""
+    """Run what is left of the sweep, and return the digest of its results."""
     summary = store.with_suffix(".json")
     subprocess.run(
         command("run", file, "--store", store, "--summary", summary),
@@ -45,11 +46,16 @@ def finish(file: Path, store: Path) -> str:
 
 
 def ended(store: Path) -> int:
+    """The number of trials that have a result in the store."""
     return len(list(store.glob("*/result.json")))
 
 
 def run_until(file: Path, store: Path, count: int) -> bool:
-    """Run until so many trials have ended, then kill -9; False where the sweep ended before."""
+    """Run until so many trials have ended, and kill the driver then.
+
+    Returns:
+        Whether the driver was killed. False if the sweep had ended before.
+    """
     driver = subprocess.Popen(
         command("run", file, "--store", store), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -62,7 +68,7 @@ def run_until(file: Path, store: Path, count: int) -> bool:
 
 
 def runs_are_right(store: Path) -> bool:
-    """One finished run for each trial, every step once and in order."""
+    """Whether MLflow has one finished run for each trial, with each step once and in order."""
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(f"sqlite:///{store}/mlflow.db")

@@ -1,21 +1,21 @@
-"""What a sweep costs beyond training, and how near that is to what its parts cost alone.
+"""Measures what a sweep takes beyond training, and compares that with its parts measured alone.
 
     python benchmarks/overhead.py [--trials N] [--steps N] [--turns N]
     python benchmarks/overhead.py --file sweeps/mmd-bandwidth.yaml [--turns N]
 
-Each turn measures, one after the other on this machine, as many slots as cores:
+Each turn measures these parts one after the other, with as many slots as the machine has cores:
 
-sweep    the whole command ``qhn sweep run``, from its start to its end, on an empty store
+sweep    the whole command ``qhn sweep run`` with an empty store
 alone    the same trials one after the other in one process, with a store, without Ray and MLflow
-tune     Ray Tune alone: the same number of trials that do nothing, with the same emission,
+tune     Ray Tune alone: the same number of trials, which do nothing, with the same emission,
          scheduler and reuse of processes
-mlflow   the sweep's finished store written to a new MLflow database by one process, with the
-         database settings that the sweep has
+mlflow   one process writes the finished store of the sweep to a new MLflow database, with the same
+         database settings as in the sweep
 
-Wall seconds of ``sweep`` and ``tune`` are without Ray's start. Wall seconds of ``alone`` are those
-of the trials: imports, compiled code and loss tables are there before, since a slot of the sweep
-that waits for them trains nothing. Processor seconds are those of every process that took part, of
-Ray's own as well, as far as samples every fifth of a second have seen them.
+The wall seconds of ``sweep`` and ``tune`` do not contain the start of Ray. Those of ``alone`` are
+only the time of the trials: imports, compiling and loss tables come before, because a slot of the
+sweep that waits for them does not train. Processor seconds are those of all processes, also of
+Ray's, as far as they were seen in samples that are taken every fifth of a second.
 
 ::
 
@@ -23,9 +23,9 @@ Ray's own as well, as far as samples every fifth of a second have seen them.
     floor    = the largest of tune, mlflow, and their processor seconds together / cores, / trials
     share    = wall of alone / (slots · wall of the whole sweep, Ray's start included)
 
-Memory is the largest proportional set size (PSS) of driver and writer together, in which pages
-that processes share count once. With --file the sweep is that of a file, and only ``sweep`` and
-``alone`` are measured, for the share of the cores' time that trains.
+Memory is the largest proportional set size (PSS) of driver and writer together, in which a page
+that several processes share is divided between them. With --file a sweep file is used, and only
+``sweep`` and ``alone`` are measured, for the share of the cores' time that is spent training.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ PARTS = ("sweep", "alone", "tune", "mlflow")
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn; times in seconds.
+    """The measurements of one turn.
 
     Attributes:
-        parts: each part by its name.
-        slots: trials at once, which is also the number of cores.
+        parts: the measurements of each part, by its name.
+        slots: how many trials run at once, which is also the number of cores.
     """
 
     parts: dict[str, Measured]
@@ -64,30 +64,35 @@ class Turn:
 
     @property
     def trials(self) -> int:
+        """The number of trials of the sweep."""
         return self.parts["sweep"].trials
 
     def per_trial_ms(self, seconds: float) -> float:
+        """Seconds of the whole sweep as milliseconds for each trial."""
         return seconds / self.trials * 1000
 
     @property
     def overhead_ms(self) -> float:
+        """The overhead in milliseconds for each trial, see the formula above."""
         training = self.parts["alone"].wall / self.slots
         return self.per_trial_ms(self.parts["sweep"].wall - training)
 
     @property
     def floor_ms(self) -> float:
+        """The floor in milliseconds for each trial, see the formula above."""
         tune, mlflow = self.parts["tune"], self.parts["mlflow"]
         shared = (tune.processor + mlflow.processor) / self.slots
         return self.per_trial_ms(max(tune.wall, mlflow.wall, shared))
 
     @property
     def share(self) -> float:
+        """The share of the cores' time that is spent training."""
         whole = self.parts["sweep"].wall + self.parts["sweep"].ray_start
         return self.parts["alone"].wall / (self.slots * whole)
 
 
 def take_turn(file: Path, parts: tuple[str, ...]) -> Turn:
-    """Measure each part once, on a store of its own."""
+    """Measure each part once, with an empty store."""
     measured = {}
     with tempfile.TemporaryDirectory() as folder:
         for part in parts:
@@ -118,7 +123,7 @@ def main() -> None:
 
 
 def print_medians(turns: list[Turn]) -> None:
-    """The medians over all turns; of a ratio, that of the turns' ratios."""
+    """Print the medians over all turns. For a ratio it is the median of the ratios of the turns."""
 
     def median(values: list[float]) -> str:
         return f"{statistics.median(values):.2f}  ({', '.join(f'{v:.2f}' for v in values)})"

@@ -1,11 +1,11 @@
-"""What a training step costs here, against another checkout of this project, in turns.
+"""Compares the time of a training step with that in another checkout of this repository.
 
     git worktree add --detach OLD f0fdd86
     python benchmarks/steps.py OLD [--pairs 15]
 
-For each pair both checkouts train the same trial, each in a process of its own, the order changing
-from pair to pair, since the machine's speed drifts. Printed are the median ratio of the
-time of a step (here / there) and its 95% interval by the sign test, over all pairs.
+For each pair both checkouts train the same trial, each in a process of its own. The order changes
+from pair to pair, because the speed of the machine drifts. The program prints the median ratio of
+the times (here / there) over all pairs, and its 95% interval by the sign test.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from math import comb
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
-# The public names, which every version has.
+# This uses only public names, which every version has.
 TRAIN = """
 import sys, time
 import qhn
@@ -45,10 +45,10 @@ print(best / steps)
 
 
 def seconds(checkout: Path, *arguments: int) -> float:
-    """Time of one step in a checkout: the fastest of some repetitions in one process."""
+    """The seconds of one step in a checkout: the fastest of some repetitions in one process."""
     run = subprocess.run(
         [sys.executable, "-c", TRAIN, *map(str, arguments)],
-        # Not the folder that this file lies in: the checkout's own package must be found.
+        # So that the package of that checkout is imported, and not the one beside this file.
         env={**os.environ, "PYTHONPATH": str(checkout)},
         cwd=checkout,
         check=True,
@@ -59,7 +59,7 @@ def seconds(checkout: Path, *arguments: int) -> float:
 
 
 def interval(values: list[float]) -> tuple[float, float]:
-    """A 95% interval of the median by the sign test: two of the ordered values."""
+    """The 95% interval of the median by the sign test. Its ends are two of the values."""
     ordered, n = sorted(values), len(values)
     tail, place = 0.0, 0
     while tail + comb(n, place) / 2**n <= 0.025:
@@ -77,7 +77,7 @@ def main() -> None:
     for hidden, steps, repeats in ((1, 20_000, 5), (3, 2_000, 5)):
         arguments = (hidden, steps, repeats)
         for checkout in (HERE, options.other):
-            seconds(checkout, hidden, 10, 1)  # compiles, where that is still to be done
+            seconds(checkout, hidden, 10, 1)  # compiles the engine if that is necessary
         pairs = []
         for number in range(options.pairs):
             order = (HERE, options.other) if number % 2 else (options.other, HERE)

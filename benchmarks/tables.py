@@ -1,8 +1,8 @@
-"""Loss tables over all 2^N networks, and what starting costs: one core, 1,000 points.
+"""Measures loss tables of all 2^N networks on 1,000 points with one core, and starting times.
 
     python benchmarks/tables.py
 
-Times are the fastest of several turns; the peak of memory is what NumPy and Python allocate.
+Times are the fastest of three turns. The peak of memory is that of what NumPy and Python allocate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tracemalloc
 from collections.abc import Callable
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy is imported
+    os.environ[variable] = "1"  # NumPy's libraries read it when they are imported
 
 import numpy as np  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -42,7 +42,7 @@ PROGRAMS = {
 
 
 def fastest(call: Callable[[], object]) -> float:
-    """Seconds of the fastest of some turns."""
+    """The seconds of the fastest of three turns."""
     times = []
     for _ in range(TURNS):
         start = time.perf_counter()
@@ -52,7 +52,7 @@ def fastest(call: Callable[[], object]) -> float:
 
 
 def peak(call: Callable[[], object]) -> float:
-    """MiB allocated at the peak of a call."""
+    """The largest memory that is allocated during a call, in MiB."""
     tracemalloc.start()
     call()
     _, most = tracemalloc.get_traced_memory()

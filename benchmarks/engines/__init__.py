@@ -1,1 +1,1 @@
-"""What `benchmarks/engine.py` compares, and how it takes time."""
+"""The contenders that `benchmarks/engine.py` compares, and the code that times them."""

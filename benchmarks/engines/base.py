@@ -1,4 +1,4 @@
-"""What every contender offers, so that one loop can time them all and one trainer can use them."""
+"""The interface of all contenders, so that one loop can time them and one trainer can use them."""
 
 from __future__ import annotations
 
@@ -14,29 +14,35 @@ FloatArray = NDArray[np.float64]
 
 
 def is_fixed(observable: FloatArray, before: FloatArray | None) -> bool:
-    """Whether it is the observable of before: MLE's is read-only, the others change in place."""
+    """Whether an observable is certainly the same as before.
+
+    The observable of MLE is a read-only array. Those of the other objectives are arrays that the
+    trainer changes in place, so the same array can have another content.
+    """
     return observable is before and not observable.flags.writeable
 
 
 class Contender(Protocol):
-    """One way to simulate one circuit; also a distribution that `Trainer` can train."""
+    """One way to simulate a circuit. `Trainer` can use it as its distribution."""
 
     name: str
 
     def fix_observable(self, observable: FloatArray) -> None:
-        """Prepare a dense diagonal observable, outside the timed part."""
+        """Prepare a dense diagonal observable, shape ``(2^N,)``. This is not timed."""
 
     def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
-        """Σ O(σ) q_θ(σ) and its gradient for the fixed observable."""
+        """Σ O(σ) q_θ(σ) and its gradient, shape ``(depth, 2, N)``, for the prepared observable."""
 
     def probabilities(self, parameters: FloatArray) -> FloatArray:
-        """q_θ, shape ``(2^N,)``."""
+        """The distribution q_θ, shape ``(2^N,)``."""
 
     def gradient(self, observable: FloatArray) -> FloatArray:
-        """Gradient for a new observable at the last parameters of `probabilities`."""
+        """The gradient for another observable, at the last parameters of `probabilities`."""
 
 
 class ThisEngine:
+    """The engine of qhn."""
+
     name = "qhn engine"
 
     def __init__(self, ansatz: Ansatz) -> None:

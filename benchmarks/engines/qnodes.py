@@ -1,4 +1,4 @@
-"""PennyLane through QNodes, as its documentation teaches it."""
+"""PennyLane's simulators used through QNodes, as its documentation shows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from qhn.core.ansatz import Ansatz
 
 
 def apply_gates(ansatz: Ansatz, parameters: Any) -> None:
+    """Apply the gates of a circuit inside a QNode."""
     for layer in range(ansatz.depth):
         if ansatz.entanglers_first:
             for pair in ansatz.cnots(layer):
@@ -27,7 +28,7 @@ def apply_gates(ansatz: Ansatz, parameters: Any) -> None:
 
 
 class _QNode(ABC):
-    """Distribution from one QNode; value and gradient are left to the subclasses."""
+    """Computes the distribution with one QNode. Subclasses compute value and gradient."""
 
     def __init__(self, ansatz: Ansatz, device: str) -> None:
         self.ansatz = ansatz
@@ -65,7 +66,7 @@ class _QNode(ABC):
 
 
 class Adjoint(_QNode):
-    """Expectation of a sparse diagonal observable, differentiated by lightning's adjoint method."""
+    """The expectation of a sparse diagonal observable, with lightning's adjoint gradient."""
 
     name = "lightning.qubit QNode, adjoint"
     method = "adjoint"
@@ -86,14 +87,14 @@ class Adjoint(_QNode):
 
 
 class ParameterShift(Adjoint):
-    """Two circuits for every angle, on lightning.qubit."""
+    """The same with the parameter-shift rule, which needs two circuits for each angle."""
 
     name = "lightning.qubit QNode, parameter shift"
     method = "parameter-shift"
 
 
 class Backprop(_QNode):
-    """Σ O q from the distribution, differentiated by automatic differentiation (autograd)."""
+    """Σ O(σ) q(σ) from the distribution, with the gradient by automatic differentiation."""
 
     name = "default.qubit QNode, backprop"
 
@@ -109,7 +110,7 @@ class Backprop(_QNode):
 
     @staticmethod
     def memory(ansatz: Ansatz) -> int:
-        """Bytes it may need: every gate's output is kept, with temporaries beside it."""
+        """The bytes that it may need: the output of each gate is kept, and temporary arrays."""
         gates = ansatz.n_parameters + sum(len(ansatz.cnots(k)) for k in range(ansatz.depth))
         return 2 * gates * 16 * 2**ansatz.n_qubits
 

@@ -1,4 +1,4 @@
-"""lightning.qubit's compiled code called straight, without QNodes, tapes or Python gate objects."""
+"""Calls the compiled code of lightning.qubit directly, without QNodes, tapes or gate objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qhn.core.ansatz import Ansatz
 
 
 class Raw:
-    """State vector kept, gates applied by the bindings, one call for the adjoint Jacobian."""
+    """Applies gates to a state vector that is kept, and gets the gradient by one adjoint call."""
 
     name = "lightning.qubit raw calls"
 
@@ -75,7 +75,7 @@ class Raw:
         )
         trainable = list(range(len(self._angle_index)))
         flat = self._jacobian(self._state, [self._observable], operations, trainable)
-        gradient = np.zeros(self.ansatz.parameter_shape)  # 0 for gates that were left out
+        gradient = np.zeros(self.ansatz.parameter_shape)  # it stays 0 for gates that are left out
         for value, index in zip(flat, self._angle_index, strict=True):
             gradient[index] = value
         return gradient
@@ -97,10 +97,10 @@ class Raw:
 
 
 class RawNeededGates(Raw):
-    """Without the gates that this package's engine skips too, because they change no probability.
+    """The same without the gates that change no probability, which qhn's engine skips as well.
 
-    The first CNOTs meet |0…0⟩. The last R_Z turn phases that nobody measures, so the gradients of
-    their angles are 0.
+    These are the first CNOTs, which act on |0…0⟩, and the last RZ gates, which change only phases.
+    The gradients of their angles are 0.
     """
 
     name = "lightning.qubit raw, needed gates"
@@ -120,7 +120,7 @@ class RawNeededGates(Raw):
 
 
 class RawStateReused(Raw):
-    """The adjoint call alone, on a state that is already there: no value, no forward pass."""
+    """Only the adjoint call, on a state that exists already, without forward pass and value."""
 
     name = "lightning.qubit raw, state reused"
 

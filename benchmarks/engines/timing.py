@@ -1,4 +1,4 @@
-"""Interleaved timing: contenders take turns, so that noise of the machine meets all alike."""
+"""Times contenders in turns, so that disturbances of the machine affect all of them equally."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Key = tuple[str, str]  # contender, what it does
+Key = tuple[str, str]  # the name of a contender, and what is timed
 
-BATCH_SECONDS = 0.02  # fast calls are timed in batches at least this long
+BATCH_SECONDS = 0.02  # fast calls are timed in batches of about this length
 
 
 @dataclass
 class Timed:
-    """Milliseconds per call, by batch."""
+    """The times of one call.
+
+    Attributes:
+        batches: milliseconds for each call, one value for each batch.
+    """
 
     batches: list[float]
 
@@ -30,11 +34,19 @@ class Timed:
 def interleave(
     calls: dict[Key, Callable[[], object]], *, rounds: int, seconds: float
 ) -> dict[Key, Timed]:
-    """Time each call in turn, for some rounds; one that has used its ``seconds`` drops out."""
+    """Time all calls in turn.
+
+    Args:
+        calls: the functions to time.
+        rounds: how many batches of each call are timed, at most.
+        seconds: how long each call is timed, at most; then it is left out of further rounds.
+    """
     results: dict[Key, Timed] = {}
     sizes: dict[Key, int] = {}
     spent: dict[Key, float] = {}
     for name, call in calls.items():
+        # The first call compiles and fills caches, so it is not used, unless it takes so long that
+        # there is no time for a second one.
         first = _seconds(call, 1)
         again = _seconds(call, 1) if first < seconds / 2 else first
         sizes[name] = max(1, round(BATCH_SECONDS / again))

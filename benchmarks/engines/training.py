@@ -1,4 +1,4 @@
-"""A trainer over any contender, with random loss tables in place of real networks."""
+"""Training steps with any contender, on random data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from qhn.core.objectives.schedules import Constant
 from qhn.core.training.optimisers import Adam
 from qhn.core.training.trainer import Trainer
 
-N_POINTS = 2  # a step's cost does not depend on how the table came about
+N_POINTS = 2  # the number of points changes only the values in the loss table, not its size
 
 
 def make_problem(n_qubits: int) -> Problem:
+    """A problem with random data whose networks have this number of binary parameters."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(N_POINTS, n_qubits - 1)), np.arange(N_POINTS) % 2.0
     return build_problem(Dataset("random", x, y, x, y), logistic(n_qubits - 1))
@@ -28,7 +29,10 @@ def make_problem(n_qubits: int) -> Problem:
 def step(
     problem: Problem, ansatz: Ansatz, contender: Contender, name: Name
 ) -> Callable[[], object]:
-    """One training step without a report: distribution, objective, gradient, Adam."""
+    """A function that makes one training step without a report.
+
+    A step consists of the distribution, the objective, the gradient and the Adam update.
+    """
     trainer = Trainer(
         problem=problem,
         ansatz=ansatz,
@@ -41,5 +45,5 @@ def step(
         best_of=1,
         distribution=contender,
     )
-    trainer.advance()  # step 0 reports
+    trainer.advance()  # the first step makes a report
     return trainer.advance

@@ -1,1 +1,1 @@
-"""The parts of what a sweep does, each measured alone; see ``benchmarks/overhead.py``."""
+"""The parts of a sweep, each of which is measured alone; see ``benchmarks/overhead.py``."""

@@ -1,4 +1,4 @@
-"""Runs one part in a process of its own, and watches what all its processes use."""
+"""Runs one part in a process of its own, and measures what it and its child processes use."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ import psutil
 from qhn.sweeps.driver.local_ray import available_cpus
 
 _SAMPLE_EVERY_S = 0.2
-#: Asking for a process's own pages makes the kernel look at each: dear, so not every time.
+# To find the memory that belongs to a process, the kernel looks at each of its pages. That is slow,
+# so it is done only in every fifth sample.
 _MEMORY_EVERY = 5
 _WRITER = "qhn.sweeps.tracking.process"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one part took.
+    """The measurements of one part.
 
     Attributes:
-        trials: how many there were.
-        wall: seconds, Ray's start left out.
-        ray_start: seconds that Ray took to start; 0 where there is none.
+        trials: the number of trials.
+        wall: wall-clock seconds without the start of Ray.
+        ray_start: seconds that Ray took to start; 0 for parts without Ray.
         processor: processor seconds of all processes.
-        memory_mb: largest PSS of driver and writer together, in MB; 0 for other parts.
+        memory_mb: the largest PSS of driver and writer together, in MB; 0 for other parts.
     """
 
     trials: int
@@ -46,7 +47,14 @@ class Measured:
 
 
 class Watcher:
-    """Sums up what a process and all below it use, from samples while they live."""
+    """Adds up what a process and its descendants use, from samples while they run.
+
+    Args:
+        process: the id of the process.
+
+    Attributes:
+        memory_mb: the largest PSS of driver and writer together so far, in MB.
+    """
 
     def __init__(self, process: int) -> None:
         self._root = psutil.Process(process)
@@ -56,10 +64,11 @@ class Watcher:
 
     @property
     def processor(self) -> float:
+        """The processor seconds of all processes, also of those that have ended."""
         return sum(self._processor.values())
 
     def sample(self) -> None:
-        """Look at every process once; those that have just ended keep their last sample."""
+        """Take one sample of every process. A process that has ended keeps its last sample."""
         memory: defaultdict[str, float] = defaultdict(float)
         with suppress(psutil.Error):
             for process in (self._root, *self._root.children(recursive=True)):
@@ -70,14 +79,15 @@ class Watcher:
                     if self._samples % _MEMORY_EVERY == 0 and (role := self._role(process)):
                         memory[role] += process.memory_full_info().pss / 1e6
         self._samples += 1
-        # Both: the first samples see a driver whose writer has not begun.
+        # Driver and writer are added within one sample, because their peaks need not be at the
+        # same time.
         self.memory_mb = max(self.memory_mb, sum(memory.values()))
 
     def _role(self, process: psutil.Process) -> str | None:
         command = process.cmdline()
         if _WRITER in command:
             return "writer"
-        # The command's own process only watches the driver, which it has forked.
+        # The first process only supervises the driver, which it has forked.
         is_driver = "qhn.cli" in command and process.pid != self._root.pid
         return "driver" if is_driver else None
 
@@ -86,14 +96,16 @@ def run_part(part: str, file: Path, folder: Path) -> Measured:
     """Measure one part.
 
     Args:
-        part: ``sweep``, or the name of a module beside this one that has a part.
+        part: ``sweep``, or the name of a function in `orchestration.parts`.
         file: the sweep file.
-        folder: where the sweep's store is, which ``mlflow`` reads; others make what they need.
+        folder: the folder for all files. The part ``sweep`` makes a store in it, which the part
+            ``mlflow`` reads.
     """
     account = folder / f"{part}.json"
     if part == "sweep":
         command = ["qhn.cli", "sweep", "run", str(file), "--store", str(folder / "store")]
-        # Every core, whatever else runs: a sweep beside others would take what they leave.
+        # With --cpus the sweep takes every core. Without it, it would leave the cores of other
+        # sweeps that run on this machine.
         command += ["--summary", str(account), "--cpus", str(available_cpus())]
     else:
         command = ["orchestration.parts", part, str(file), str(folder), str(account)]

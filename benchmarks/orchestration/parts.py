@@ -1,4 +1,8 @@
-"""The parts of a sweep, each alone: ``python -m orchestration.parts PART FILE FOLDER ACCOUNT``."""
+"""Runs one part of a sweep alone: ``python -m orchestration.parts PART FILE FOLDER ACCOUNT``.
+
+PART is ``alone``, ``mlflow`` or ``tune``, FILE is the sweep file, FOLDER is for files, and ACCOUNT
+is the JSON file to which the measurements are written.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,10 @@ _PIECE_S = 1.0
 
 
 def alone(plan: Plan, folder: Path) -> dict[str, float]:
-    """Train every trial in this process, and keep it in a store, as an actor does."""
+    """Train every trial in this process, and keep it in a store, as an actor does.
+
+    Imports, compiling and loss tables are not part of the time.
+    """
     from threadpoolctl import threadpool_limits
 
     from qhn.core.evaluation.problem import Problem
@@ -46,7 +53,7 @@ def alone(plan: Plan, folder: Path) -> dict[str, float]:
 
 
 def mlflow(plan: Plan, folder: Path) -> dict[str, float]:
-    """Write the store of the sweep to a database of its own, with the writer's settings."""
+    """Write the store of the sweep to a new database, with the same settings as the writer."""
     from qhn.sweeps.tracking import tracking_location
     from qhn.sweeps.tracking.opening import open_runs, settle
 
@@ -61,7 +68,7 @@ def mlflow(plan: Plan, folder: Path) -> dict[str, float]:
 
 
 def tune(plan: Plan, folder: Path) -> dict[str, float]:
-    """Hand every trial to Ray Tune, where it does nothing."""
+    """Let Ray Tune run every trial, where a trial does nothing."""
     from orchestration.tune_alone import run_nothing
 
     return run_nothing(plan, folder)

@@ -1,4 +1,4 @@
-"""Ray Tune with trials that do nothing, arranged as a sweep arranges its own."""
+"""Runs Ray Tune with trials that do nothing, with the same settings as a sweep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qhn.sweeps.planning.plan import Plan
 
 
 def run_nothing(plan: Plan, folder: Path) -> dict[str, float]:
-    """Run a plan's trials without training; what is asked for is how long Ray took to start."""
+    """Run the trials of a plan without training, and return how long Ray took to start."""
     slots = available_cpus()
     lanes, lane_of = lanes_of(slots)
     most_alive = sum(lane.most_alive for lane in lanes)
