@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Nothing is computed here."""
+"""The command line. It reads options, calls the other packages, and prints what they return."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from io import TextIOWrapper
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of ``qhn``: run one command, and raise `SystemExit` with its exit code.
+    """The entry point of ``qhn``. It runs one command, and raises `SystemExit` with an exit code.
 
-    The exit code is 0 if all is well, 1 if some trials failed or MLflow lacks runs (or after a
-    mistake of ours, with its traceback), 2 if the user can mend what is wrong, 3 if a sweep's
-    process was ended from outside, and 130 after an interruption.
+    The exit code is 0 if everything is done; 1 if a trial failed, if MLflow did not take all runs,
+    or after an error in qhn itself, which is shown with its traceback; 2 after a mistake that the
+    user can mend; 3 if the process of a sweep was ended from outside; and 130 after an
+    interruption.
 
     Args:
-        arguments: what follows the program's name; None takes the arguments of this process.
+        arguments: the arguments after the name of the program; None for those of this process.
     """
     from qhn.cli.app import app
     from qhn.cli.messages import print_error
@@ -23,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot show λ gets a question mark, not a traceback.
+            # A terminal whose encoding has no λ then shows a question mark. By default printing
+            # would fail.
             stream.reconfigure(errors="replace")
     try:
         app(arguments, prog_name="qhn")

@@ -1,4 +1,4 @@
-"""The commands of ``qhn`` and what they share."""
+"""The program ``qhn``: its commands and the options before them."""
 
 from __future__ import annotations
 
@@ -43,4 +43,4 @@ def _shared(
         ),
     ] = False,
 ) -> None:
-    """Options before a command."""
+    """Take the options that stand before a command."""

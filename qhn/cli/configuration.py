@@ -1,4 +1,4 @@
-"""One trial's configuration from the options of a command, by the rules of sweep files."""
+"""Makes the configuration of one trial from options, with the rules of sweep files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from qhn.core.errors import SpecError
 from qhn.sweeps.config.trial import TrialConfig
 
-# Where a sweep file of one trial has what an option says; the longer path first.
+# The option for each place in a sweep file of one trial, to name the option in messages. A place
+# comes after the longer places that begin with it.
 _OPTIONS = {
     "objectives[0].lambda": "--lambda",
     "objectives[0].bandwidth": "--bandwidth",
@@ -27,11 +28,11 @@ _OPTIONS = {
 
 
 def from_file(path: str) -> TrialConfig:
-    """The configuration in a trial's ``config.json``.
+    """The configuration in the ``config.json`` of a trial.
 
     Raises:
         SpecError: if the file cannot be read.
-        InvalidValueError: if it holds no configuration.
+        InvalidValueError: if its content is not a configuration.
     """
     try:
         return TrialConfig.from_json(Path(path).read_text(encoding="utf-8"))
@@ -53,10 +54,10 @@ def from_options(
     report_every: int,
     seed: int,
 ) -> TrialConfig:
-    """The configuration of a sweep of one trial.
+    """The configuration of a trial with these settings. They are checked like a sweep file.
 
     Raises:
-        SpecError: with every mistake, each named by its option.
+        SpecError: if there are mistakes. The message lists all of them, each with its option.
     """
     if hidden is None:
         hidden = 0 if dataset == "digits" else 3
@@ -85,7 +86,7 @@ def from_options(
 
 
 def unused_options(objective: str, lambda_: float | None, bandwidth: str | None) -> list[str]:
-    """Notes on the options that were given although the objective does not use them."""
+    """A note on each option that was given although the objective does not use it."""
     from qhn.sweeps.spec.notes import why_unused
 
     given = {"lambda": lambda_, "bandwidth": bandwidth}
@@ -109,7 +110,7 @@ def _checked(content: Mapping[str, Any]) -> TrialConfig:
     try:
         text = json.dumps(content, indent=1)
         trials = make_plan(parse_spec(text)).trials
-        # One trial in this very process: there is no object store.
+        # The trial is trained in this process, so there is no Ray whose object store needs memory.
         return preflight(trials, Machine(available_bytes()), text, "the options")[0].config
     except InvalidSpecError as error:
         mistakes = [Mistake(_option(found.path), None, found.message) for found in error.mistakes]

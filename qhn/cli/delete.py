@@ -1,4 +1,4 @@
-"""``qhn sweep delete``: say what goes and what stays, ask, delete."""
+"""``qhn sweep delete``: says what will be deleted and what stays, asks, and deletes."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def delete(
 def _ask(name: str) -> None:
     if not sys.stdin.isatty():
         raise InvalidValueError(
-            "a deletion must be confirmed, but there is no terminal to ask at; add --yes if it "
-            f"is what you want: qhn sweep delete {name} --yes"
+            "a deletion must be confirmed, but there is no terminal on which to ask; to confirm "
+            f"it, add --yes: qhn sweep delete {name} --yes"
         )
     if not typer.confirm("Delete it? This cannot be undone."):
         typer.echo("nothing was deleted")
@@ -54,7 +54,7 @@ def _ask(name: str) -> None:
 
 
 def _lines(found: Belongings, store: Store, location: TrackingLocation) -> list[str]:
-    """What goes and what stays, a line each."""
+    """Lines that say what will be deleted and what stays."""
     lines = [
         f"{found.name}: {counted(found.trials, 'trial')} and the sweep's own files, "
         f"{size_text(found.size)} in {store.shown}"
@@ -62,20 +62,20 @@ def _lines(found: Belongings, store: Store, location: TrackingLocation) -> list[
     if not found.is_readable:
         lines.append(
             "its file cannot be read, so nobody knows which trials it has: they stay, and only "
-            "its own files and its experiment go"
+            "the sweep's own files and its experiment are deleted"
         )
     elif found.unreadable:
         lines.append(
             f"its {counted(found.shared, 'trial')} stay: the file of {', '.join(found.unreadable)} "
-            "cannot be read, and any of them may belong there"
+            "cannot be read, so any of the trials may belong to that sweep as well"
         )
     elif found.shared:
         lines.append(
-            f"{counted(found.shared, 'trial')} of it stay, since other sweeps plan them too: "
-            f"{', '.join(found.others)}"
+            f"kept: {counted(found.shared, 'trial')} that other sweeps plan too "
+            f"({', '.join(found.others)})"
         )
     lines.append(
-        f"MLflow: the experiment {found.name} in {location.shown}, if it is there (MLflow keeps "
-        "hidden rows of what is deleted until `mlflow gc`)"
+        f"MLflow: the experiment {found.name} in {location.shown}, if there is one (MLflow only "
+        "hides its rows, until you call `mlflow gc`)"
     )
     return lines

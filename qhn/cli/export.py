@@ -1,4 +1,4 @@
-"""``qhn sweep export``: results as a file for other programs, in full precision."""
+"""``qhn sweep export``: writes results in full precision for other programs."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Format(StrEnum):
 
 def export(
     name: Annotated[str, typer.Argument(help="The sweep's name.", show_default=False)],
-    format_: Annotated[Format, typer.Option("--format", help="Of the file.")] = Format.CSV,
+    format_: Annotated[Format, typer.Option("--format", help="The format.")] = Format.CSV,
     curves: Annotated[
-        bool, typer.Option("--curves", help="A row for each report, not for each trial.")
+        bool, typer.Option("--curves", help="Write a row for each report, not for each trial.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", help="The file to write; else standard output.")
+        Path | None, typer.Option("--output", help="Write to this file, not to standard output.")
     ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Write a sweep's results as a table: one row per trial, or per report of a trial."""
+    """Write the results of a sweep as a table: a row for each trial, or for each report."""
     from qhn.sweeps.results.curves import curves_frame
     from qhn.sweeps.results.table import frame, read_rows
 
@@ -48,8 +48,8 @@ def export(
 
 def _write(table: DataFrame, output: Path | None) -> None:
     if output is None:
-        # A reader that goes away, as `head` does, ends this with a BrokenPipeError, which the
-        # command line takes for an end without words.
+        # If the reader stops reading, as `head` does, this raises a BrokenPipeError, and typer ends
+        # the command without a message.
         table.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     try:

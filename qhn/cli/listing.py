@@ -1,4 +1,4 @@
-"""``qhn sweep list`` and ``status``: the sweeps of a store, how far they are, what they take."""
+"""``qhn sweep list`` and ``status``: the sweeps of a store, their progress, and their disk use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from qhn.sweeps.store.local import local_folder, run_folder
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of trials of a sweep by state."""
+    """How many trials of a sweep are planned, finished, failed and running."""
 
     planned: int
     finished: int
@@ -40,7 +40,7 @@ class Counts:
 
 @dataclass
 class _Sweep:
-    """One line of the list; ``error`` says what is wrong with a file that cannot be read."""
+    """One line of the list. If the file of the sweep cannot be read, ``error`` says why."""
 
     name: str
     counts: Counts | None = None
@@ -50,7 +50,7 @@ class _Sweep:
     trials: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """The line for programs; times are in local time with their offset."""
+        """The line for programs. Times are in local time, with the offset from UTC."""
         known = {"error": self.error} if self.counts is None else asdict(self.counts)
         return {
             "name": self.name,
@@ -63,7 +63,7 @@ class _Sweep:
 
 
 def print_status(store: Store, name: str, as_json: bool) -> None:
-    """Print how far a sweep is.
+    """Print the progress of a sweep.
 
     Raises:
         NotFoundError: if no such sweep was ever run.
@@ -112,12 +112,12 @@ def print_list(store: Store, as_json: bool) -> None:
 
 
 def read_plan(store: Store, name: str) -> Plan:
-    """The plan of a sweep by the file that the store keeps.
+    """The plan of a sweep, from the store's copy of its file.
 
     Raises:
         NotFoundError: if no such sweep was ever run.
-        SpecError: if this version does not understand the file.
-        StoreError: if it cannot be read.
+        SpecError: if the file is not valid for this version of qhn.
+        StoreError: if the file cannot be read.
     """
     kept = store.sweep(name)
     return make_plan(parse_spec(kept.read_file(), kept.shown_file))
@@ -126,7 +126,7 @@ def read_plan(store: Store, name: str) -> Plan:
 def count(store: Store, plan: Plan) -> Counts:
     """How many trials of a sweep have ended, and how many run now."""
     ids = [trial.trial_id for trial in plan.trials]
-    # Read once: of five thousand trials this is what takes the time.
+    # The store is read only once, because with thousands of trials that takes most of the time.
     found = store.outcomes(ids)
     finished = as_counted(plan, store, found.results).keys()
     failed = found.errors.keys() - finished
@@ -146,7 +146,7 @@ def _sweep(store: Store, name: str) -> _Sweep:
         plan = read_plan(store, name)
         found.counts = count(store, plan)
     except InvalidSpecError as error:
-        # Here every mistake is wanted: nobody can mend a file of which one does not see all.
+        # All mistakes are shown here, however many there are, so that the file can be mended.
         found.error = error.whole
     except QhnError as error:
         found.error = str(error)
@@ -159,7 +159,7 @@ def _sweep(store: Store, name: str) -> _Sweep:
 
 
 def bytes_below(folder: Path | str) -> int:
-    """How much of the disk the files below a folder take, in bytes; 0 where there is none."""
+    """The disk space of the files below a folder, in bytes; 0 if there is no such folder."""
     total = 0
     try:
         with os.scandir(folder) as entries:
@@ -167,9 +167,10 @@ def bytes_below(folder: Path | str) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     total += bytes_below(entry.path)
                 else:
-                    # What a file takes, not how long it is: most of ours are shorter than a block.
+                    # The number of blocks and not the length of the file is counted, because most
+                    # of our files are shorter than a block of the disk.
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
     except OSError:
-        # It is not there, or is being removed at this moment, or is not ours to look into.
+        # The folder does not exist, is being removed at this moment, or cannot be read by us.
         return total
     return total

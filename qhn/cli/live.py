@@ -1,4 +1,4 @@
-"""A running sweep on the terminal: a live table, or plain lines where nobody watches."""
+"""Shows a running sweep: as a live table on a terminal, and as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def live_view(board: Board, console: Console) -> Iterator[None]:
     """Show the board until the context closes."""
     if console.is_terminal:
         view = _View(board, console)
-        # What libraries print goes to the log; rich would bring it back to the terminal.
+        # By default rich shows what is printed above the table. Here it must go to the log.
         with Live(
             view,
             console=console,
@@ -52,7 +52,7 @@ def live_view(board: Board, console: Console) -> Iterator[None]:
 
 
 def status_line(board: Board) -> str:
-    """Where the sweep stands, in one line."""
+    """The progress of a sweep in one line."""
     if board.unwritten is not None:
         left = board.unwritten()
         return f"{board.phase}: {counted(left, 'run')} left" if left else board.phase
@@ -79,7 +79,7 @@ def _print_lines(board: Board, console: Console, stop: threading.Event) -> None:
 
 
 class _View:
-    """The live table; rich asks for it anew at each refresh."""
+    """The live table. rich calls `__rich__` at each refresh."""
 
     def __init__(self, board: Board, console: Console) -> None:
         self._board = board
@@ -108,13 +108,16 @@ class _View:
             table.caption = f"and {counted(len(groups) - len(shown), 'more group')}"
         over, width = board.count("finished") + board.count("failed"), self._console.width
         bar = ProgressBar(total=max(board.planned, 1), completed=over, width=min(60, width))
-        # Above the table: where a screen is too low, rich cuts off the end.
+        # Bar and line come above the table, because rich cuts off the end if the screen is small.
         line = Text(status_line(board), no_wrap=True, overflow="ellipsis")
         return Group(bar, Text(), line, table)
 
 
 def _most_interesting(groups: list[GroupCounts], count: int) -> list[GroupCounts]:
-    """Groups to show where not all fit: those at work, then those with least done; plan order."""
+    """The groups to show if not all of them fit, in the order of the plan.
+
+    Groups with running trials come first, and then those with the smallest part finished.
+    """
     if len(groups) <= count:
         return groups
 

@@ -1,4 +1,4 @@
-"""``qhn sweep logs``: what libraries and trials of a run have said."""
+"""``qhn sweep logs``: prints the log of a run, to which libraries and trials have written."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _PIECE = 2**16
 
 
 def log_files(store: Store, name: str) -> list[Path]:
-    """The logs of a sweep's runs on this machine, the oldest first; empty where there are none."""
-    # Their names are the times at which the runs began.
+    """The logs of a sweep's runs on this machine, the oldest first."""
+    # The name of a log is the time at which its run began.
     return sorted((run_folder(store, name) / "logs").glob("*.log"))
 
 
 def print_log(store: Store, name: str, follow: bool, lines: int | None) -> None:
-    """Print the log of the newest run.
+    """Print the log of the newest run of a sweep.
 
     Args:
-        store: of the sweep.
-        name: of the sweep.
-        follow: whether to go on until no driver runs the sweep.
-        lines: how many lines from the end to begin with; None for all.
+        store: where the sweep is kept.
+        name: the name of the sweep.
+        follow: whether to wait for new lines until no process runs the sweep any more.
+        lines: how many of the last lines to print at first; None for all.
 
     Raises:
         NotFoundError: if the sweep has no log on this machine.
@@ -49,32 +49,35 @@ def print_log(store: Store, name: str, follow: bool, lines: int | None) -> None:
         running = f" (it is run by {where})" if where else ""
         raise NotFoundError(
             f"the sweep {name!r} has no log on this machine{running}; "
-            "a log is where the sweep was run"
+            "a log is kept on the machine on which the sweep was run"
         )
     try:
         start = 0 if lines is None else _place_of_last(files[-1], lines)
         for text in _texts(store, name, files[-1], start, follow):
             typer.echo(text, nl=False)
     except KeyboardInterrupt:
-        return  # that is how a person stops to follow
+        return  # Ctrl-C is how a person stops following
     except BrokenPipeError:
-        raise  # whoever reads what is printed has gone, as `head` does: typer ends in silence
+        # The reader of the pipe has ended, as `head` does. typer then ends without a message. This
+        # is also an OSError, and must not be reported as one.
+        raise
     except OSError as error:
         raise StoreError(
             f"the log must be readable, but {error.filename} is not: {error.strerror or error}"
         ) from None
     if follow:
-        # Not among the lines of the log, which may be piped into another program.
+        # This line goes to standard error, because the log may be piped into another program.
         Console(stderr=True, highlight=False).print(f"{escape(name)} is not running any more.")
 
 
 def _texts(store: Store, name: str, path: Path, start: int, follow: bool) -> Iterator[str]:
-    """The text of a log from a place on, and then what is added to it or to a newer one."""
+    """The text of a log from a place on, and then what is added to it or to a newer log."""
     lock = store.sweep(name).lock
     with ExitStack() as last:
         texts = last.enter_context(_opened(path, start))
         while True:
-            # Asked before the rest is read, so that what a driver writes last is not missed.
+            # The lock is looked at before the rest of the log is read. In the other order, the last
+            # lines of a driver that ends in between would be missed.
             over = not follow or lock.holder() is None
             yield from texts
             newest = log_files(store, name)[-1]
@@ -95,11 +98,11 @@ def _opened(path: Path, start: int) -> Iterator[_Texts]:
 
 
 class _Texts:
-    """What a file has, piece by piece; asked again it goes on with what was added meanwhile."""
+    """The text of a file in pieces. Each iteration continues after the end of the last one."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        # A piece may end in the midst of a character.
+        # A piece may end inside a character of several bytes.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def __iter__(self) -> Iterator[str]:
@@ -108,10 +111,13 @@ class _Texts:
 
 
 def _place_of_last(path: Path, lines: int) -> int:
-    """Where the last lines of a file begin, in bytes; the file may be larger than memory."""
+    """The place, in bytes, at which the last lines of a file begin.
+
+    The file is read from its end in pieces, because it may be larger than memory.
+    """
     with path.open("rb") as file:
         end = place = file.seek(0, os.SEEK_END)
-        # The newline at the very end ends the last line, and begins none.
+        # A newline at the very end of the file ends the last line, and does not begin another one.
         left = lines
         while place > 0 and lines:
             size = min(_PIECE, place)

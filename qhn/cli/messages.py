@@ -1,4 +1,4 @@
-"""How an error reaches a person, and the exit code that goes with it."""
+"""Prints errors and notes for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rich.text import Text
 
 from qhn.core.errors import QhnError
 
-#: Something that the user can mend.
+#: The exit code after a mistake that the user can mend.
 MENDABLE = 2
 
 
@@ -19,5 +19,5 @@ def print_error(error: QhnError) -> int:
 
 
 def print_note(console: Console, text: str) -> None:
-    """Print what a person should know although nothing is wrong, on a line of its own."""
+    """Print a line about something that people should know although it is not an error."""
     console.print(Text.assemble(("note: ", "yellow"), text), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""The options that several commands have."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         envvar="QHN_STORE",
-        help="Folder of results, logs and the default MLflow database.",
+        help="The folder for results, logs and the default MLflow database.",
         show_default=DEFAULT_STORE,
     ),
 ]
 
 
 def store_option(store: Store) -> str:
-    """The option that names this store again; empty for the one that needs no naming."""
+    """The option that names a store in a command, with a space before it.
+
+    It is empty for the store that is used without the option.
+    """
     if store.uri == Path(default_store()).expanduser().absolute().as_uri():
         return ""
     return f" --store {shlex.quote(store.shown)}"
@@ -34,6 +37,7 @@ TrackingOption = Annotated[
     str | None,
     typer.Option(
         "--tracking-uri",
-        help="MLflow tracking URI; else MLFLOW_TRACKING_URI, else a database in the store.",
+        help="MLflow's tracking URI. Without it MLFLOW_TRACKING_URI is used, or a database in the "
+        "store.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""``qhn sweep plan``: what would run, and what it would take."""
+"""``qhn sweep plan``: shows what would run, and the time and memory that it would take."""
 
 from __future__ import annotations
 
@@ -26,7 +26,19 @@ from qhn.sweeps.store import Store
 def show_plan(
     content: bytes, source: str, store: Store, cpus: int | None, console: Console
 ) -> None:
-    """Print the trials of a sweep by group, and the time and memory that is left to spend."""
+    """Print the trials of a sweep by group, and the time and memory that the rest would take.
+
+    Args:
+        content: the content of the sweep file.
+        source: the name of the file in messages.
+        store: where trials are kept.
+        cpus: how many trials run at once; None for one on each core.
+        console: where to print.
+
+    Raises:
+        SpecError: if the file has mistakes, or the sweep needs more memory than the machine has.
+        StoreError: if the store cannot be read.
+    """
     plan = make_plan(parse_spec(content, source))
     machine = this_machine()
     plan = replace(plan, trials=preflight(plan.trials, machine, content, source))
@@ -45,6 +57,7 @@ def show_plan(
     if not left:
         return
     results = ((trial.config, done.get(trial.trial_id)) for trial in plan.trials)
+    # The time of a trial that was stopped early says nothing about that of a whole one.
     known = [(c, r.training_seconds) for c, r in results if r is not None and r.status != "stopped"]
     cost = estimate([trial.config for trial in left], known)
     slots = min(cpus or available_cpus(), cost.memory.trials_at_once(machine.memory_bytes))

@@ -1,4 +1,4 @@
-"""How far a sweep is, in the sentences that a person would use."""
+"""The progress of a sweep, and the end of a run, in whole sentences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qhn.sweeps.driver.summary import RunSummary
 
 
 def run_in_words(summary: RunSummary) -> str:
-    """What a run came to; in rich's markup, since failures and what is left over have a colour."""
+    """How many trials finished, failed, are left, and were stopped early, in rich's markup."""
     parts = [_finished(summary)]
     if summary.failed:
         parts.append(f"[red]{_number(summary.failed, 'has', 'have')} failed.[/]")
@@ -44,7 +44,13 @@ def _finished(summary: RunSummary) -> str:
 
 
 def standing(planned: int, finished: int, failed: int = 0, running: int = 0) -> str:
-    """Where a sweep stands, as the end of a sentence that begins with its name.
+    """The progress of a sweep, as the end of a sentence that begins with its name.
+
+    Args:
+        planned: the number of planned trials.
+        finished: how many have finished.
+        failed: how many have failed.
+        running: how many are running.
 
     Example:
         >>> standing(96, 12, failed=1, running=2)

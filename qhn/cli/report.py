@@ -1,4 +1,4 @@
-"""How a run of a sweep ended, in words and one table."""
+"""Prints how a run of a sweep ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ from qhn.sweeps.tracking import TrackingLocation
 def print_report(
     console: Console, outcome: RunOutcome, store: Store, location: TrackingLocation
 ) -> None:
-    """Print groups, flags, counts, failures, and where to look next."""
+    """Print the groups, flags, counts and failures of a run, and how to look at them in MLflow.
+
+    Args:
+        console: where to print.
+        outcome: how the run ended.
+        store: where trials are kept.
+        location: the tracking store.
+    """
     summary = outcome.summary
     if outcome.groups:
         print_groups(console, outcome.groups, write_all_columns(summary.sweep, store))
@@ -58,7 +65,7 @@ def _print_failures(console: Console, outcome: RunOutcome, store: Store) -> None
 
 
 def _first(text: str) -> str:
-    """The first line: what Ray says of a process that died takes many."""
+    """The first line of a message. Ray writes many lines about a process that died."""
     return text.strip().partition("\n")[0]
 
 

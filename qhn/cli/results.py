@@ -1,4 +1,4 @@
-"""The table of a sweep's results: the one that `qhn sweep show` and the end of a run print."""
+"""Prints the table of a sweep's results, for `qhn sweep show` and at the end of a run."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LINES_OF_A_LIST = 10
 
 @dataclass(frozen=True)
 class View:
-    """How a person wants to see results.
+    """Which results to show, and in which order.
 
     Attributes:
-        by: the metric by which groups are sorted and the best of them are marked.
-        best: how many groups of each data set to show; None for all.
+        by: the metric by which groups are sorted, and by which the best are marked.
+        best: how many of the best groups of each data set to show; None for all groups.
     """
 
     by: str = HEADLINE
@@ -38,19 +38,19 @@ class View:
 def print_groups(
     console: Console, groups: Sequence[GroupSummary], everything: str, view: View = View()
 ) -> None:
-    """Print what groups share, their table, and what there is to say about it.
+    """Print the settings that all groups share, the table of groups, and how to read it.
 
     Args:
         console: where to print.
-        groups: those of a sweep that have results, in the order of its plan.
-        everything: the command that writes every column to a file.
-        view: what to sort by, and how much to show.
+        groups: the groups of a sweep that have results, in the order of its plan.
+        everything: the command that writes all columns to a file, for columns that do not fit.
+        view: which groups to show, and in which order.
     """
     settings = factor_table({group.group_id: group.config for group in groups})
     print_shared(console, settings.shared)
     parts = [members[: view.best] for members in ranked(groups, view.by)]
     rows = [group for members in parts for group in members]
-    # Among all groups, not only among those that are shown.
+    # The best are chosen among all groups, not only among those that are shown.
     best = winners(groups, view.by)
     starred = {number for number, group in enumerate(rows) if group.group_id in best}
     ends, last = set(), -1
@@ -80,7 +80,7 @@ def write_all_columns(name: str, store: Store) -> str:
 
 
 def print_flags(console: Console, groups: Sequence[GroupSummary]) -> None:
-    """Print which groups have trials that were stopped early or show something odd."""
+    """Print which groups have trials that were stopped early or have diagnostic flags."""
     lines = [
         f"[yellow]stopped early[/]: {group.stopped} of {group.trials} trials of "
         f"{escape(group.group)}"
@@ -96,7 +96,7 @@ def print_flags(console: Console, groups: Sequence[GroupSummary]) -> None:
 
 
 def print_list(console: Console, lines: list[str]) -> None:
-    """Print the first lines of a list, and how many more there are."""
+    """Print the first ten lines of a list, and how many more there are."""
     for line in lines[:_LINES_OF_A_LIST]:
         print_words(console, line)
     if len(lines) > _LINES_OF_A_LIST:
@@ -120,7 +120,10 @@ def _done(done: int, planned: int) -> str:
 
 
 def _metrics(rows: Sequence[GroupSummary], by: str) -> list[Column]:
-    """The metric that is sorted by, which always stays, its interval, and then all others."""
+    """The columns of the metric that is sorted by, of its interval, and of all other metrics.
+
+    The first of them has no name for `print_columns`, so it is never left out.
+    """
     intervals = [_interval(group.intervals[by]) for group in rows]
     columns = [
         Column(_title(by), [_spread(group.intervals[by]) for group in rows]),
@@ -134,7 +137,7 @@ def _metrics(rows: Sequence[GroupSummary], by: str) -> list[Column]:
 
 
 def _title(metric: str) -> str:
-    """``test_accuracy_mode`` on two lines, as long as what stands below it."""
+    """The title of a metric on two lines, so that it is not wider than its cells."""
     part, found, reading = metric.partition("_accuracy_")
     if found:
         return f"{part} accuracy\n{reading.replace('_', ' ')}"

@@ -1,4 +1,4 @@
-"""What `qhn sweep run` and `resume` share: run, watch, and say how it ended."""
+"""Runs a sweep for `qhn sweep run` and `qhn sweep resume`, and prints how it ended."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _KEPT_TO_THE_END: list[QhnError] = []
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for.
+    """The options of a run.
 
     Attributes:
-        content: of the sweep file.
-        source: what messages call the file.
-        store: where trials live.
-        tracking_uri: the option, if it was given.
-        summary: the file for the run's account, if one is wanted.
-        cpus: trials at once, if that was given.
+        content: the content of the sweep file.
+        source: the name of the file in messages.
+        store: where trials are kept.
+        tracking_uri: the value of ``--tracking-uri``, or None.
+        summary: the path of the summary file, or None.
+        cpus: the value of ``--cpus``, or None.
         retry_failed: whether trials that failed before are tried again.
-        started: ``time.monotonic()`` at the command's start.
+        started: ``time.monotonic()`` at the start of the command.
     """
 
     content: bytes
@@ -58,11 +58,11 @@ class Request:
 
 
 def execute(request: Request) -> None:
-    """Run the sweep of a file, print what happened, and exit with the code that says it."""
+    """Run a sweep, print how it ended, and raise `typer.Exit` unless everything is done."""
     summary = None if request.summary is None else SummaryFile(request.summary)
     if summary is not None:
         summary.check()
-    # All that can be wrong with the file is said by this process, before there is another one.
+    # Everything that can be wrong with the file is found before the driver is forked.
     launch = prepare(request.content, request.source, request.store, request.tracking_uri)
     resume = _how_to_resume(launch.plan.name, request.store, request.tracking_uri)
 
@@ -77,7 +77,11 @@ def execute(request: Request) -> None:
 
 
 def _exit_code(work: Callable[[], None]) -> int:
-    """What work comes to, said as `qhn.cli.main` says it: it runs in a process of its own."""
+    """Do the work, print its error if there is one, and return the exit code.
+
+    `qhn.cli.main` cannot do this, because the work runs in a forked process that never returns to
+    it.
+    """
     try:
         work()
     except typer.Exit as end:
@@ -87,13 +91,14 @@ def _exit_code(work: Callable[[], None]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BrokenPipeError:
-        raise  # the supervisor's matter
+        raise  # the supervisor handles it
     except QhnError as error:
-        # Its traceback holds what Ray had built when it failed to start. Taking that down waits
-        # for threads that may never have begun, and this process is about to end anyway.
+        # The traceback of the error refers to the objects that Ray had made when it failed to
+        # start. If they were freed now, that would wait for threads that may never have begun. So
+        # they are kept until the process ends.
         _KEPT_TO_THE_END.append(error)
         return print_error(error)
-    except Exception:  # noqa: BLE001 - a mistake of ours: the traceback is what helps
+    except Exception:  # noqa: BLE001 - an error in qhn itself, of which the traceback is needed
         traceback.print_exc()
         return 1
     return 0
@@ -101,7 +106,8 @@ def _exit_code(work: Callable[[], None]) -> int:
 
 def _run(request: Request, launch: Launch, summary: SummaryFile | None, resume: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    # From here on, since what is printed next is what people take for the start.
+    # Signals are handled before anything is printed, because people and scripts may stop the sweep
+    # as soon as they see the first line.
     with clean_stops(), taken(launch, request.cpus) as share:
         try:
             if summary is not None:
@@ -135,7 +141,7 @@ def _watch(board: Board, terminal: TextIO) -> AbstractContextManager[object]:
 
 
 def _print_head(console: Console, request: Request, launch: Launch, share: Share) -> None:
-    """Say what begins, where it goes, and what may surprise."""
+    """Print what is run, where results and log go, and notes about cores and memory."""
     plan = launch.plan
     console.print(f"[bold]{escape(plan.name)}[/]: {counted(len(plan.trials), 'trial')}")
     console.print(f"store     {escape(launch.store.shown)}")

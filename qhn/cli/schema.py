@@ -1,4 +1,4 @@
-"""``qhn sweep schema``: what a sweep file may hold, for editors."""
+"""``qhn sweep schema``: prints the JSON schema of sweep files for editors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import typer
 
 
 def print_schema() -> None:
-    """Print the JSON schema of sweep files, by which an editor completes and checks them.
+    """Print the JSON schema of sweep files, with which an editor completes and checks them.
 
-    Keep it in a file, and name that file on the first line of a sweep file:
+    Write it to a file, and name that file on the first line of a sweep file:
 
     # yaml-language-server: $schema=sweep.schema.json
     """

@@ -1,4 +1,4 @@
-"""``qhn sweep show``: the results of a sweep as the store has them, without running anything."""
+"""``qhn sweep show``: prints the results of a sweep from the store, without running anything."""
 
 from __future__ import annotations
 
@@ -24,12 +24,19 @@ from qhn.sweeps.store import Store
 def show_results(
     store: Store, name: str, view: View, csv_file: Path | None, console: Console
 ) -> None:
-    """Print the results of a sweep, and write them to a file if one is named.
+    """Print the results of a sweep, and write them to a CSV file if one is given.
+
+    Args:
+        store: where trials are kept.
+        name: the name of the sweep.
+        view: which groups to show, and in which order. The file gets all groups.
+        csv_file: the file to write, or None.
+        console: where to print.
 
     Raises:
         InvalidValueError: if there is no such metric.
         NotFoundError: if no such sweep was ever run.
-        StoreError: if the store cannot be read, or the file not be written.
+        StoreError: if the store cannot be read, or the file cannot be written.
     """
     check_metric(view.by)
     kept = store.sweep(name)

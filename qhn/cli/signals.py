@@ -1,9 +1,9 @@
-"""Ctrl-C, ``kill`` and a closed terminal stop a sweep cleanly, also before and after training.
+"""Lets Ctrl-C, ``kill`` and a closed terminal stop a sweep in order, also before it trains.
 
-Signals are the command line's affair: a program that calls `qhn.sweeps.driver` keeps its own
-handlers. Ray's native code takes SIGTERM (not Ctrl-C) for itself in the last third of a second of
-its start and in the second in which it stops, and ends the process at once. That is why the
-process that a person started passes every stop on as Ctrl-C (see `qhn.cli.supervisor`).
+Only the command line sets signal handlers. A program that calls `qhn.sweeps.driver` keeps its own.
+While Ray starts, in the last third of a second, and while it stops, its native code handles SIGTERM
+(but not SIGINT) and ends the process at once. So the process that the user has started passes every
+stop on as SIGINT (see `qhn.cli.supervisor`).
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 def _stops() -> list[signal.Signals]:
-    """Signals that ask for an end; whoever starts us with ``nohup`` means no end by SIGHUP."""
+    """The signals that stop a sweep."""
+    # `nohup` starts us with SIGHUP ignored, so that we survive a closed terminal.
     hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
     return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
 @contextmanager
 def clean_stops() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what Ctrl-C does; afterwards signals do what they did before.
+    """Let SIGTERM and SIGHUP stop a sweep as Ctrl-C does, until the context closes.
 
-    Off the main thread, where Python cannot handle signals, nothing changes.
+    Python can set handlers only in the main thread. In other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -45,13 +46,13 @@ def clean_stops() -> Iterator[None]:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Hold a first stop back until the context closes, whatever handlers libraries set in it.
+    """Delay a stop until the context closes, even if libraries set handlers meanwhile.
 
-    Interrupted while it is imported or starts, Ray swallows the stop, or crashes at the end of
-    the process. A second stop is not held back: something may hang.
+    If Ray is interrupted while it is imported or starts, it swallows the stop, or crashes at the
+    end of the process. A second stop is not delayed, because something may hang.
 
     Raises:
-        KeyboardInterrupt: when the context closes, if a stop was held back.
+        KeyboardInterrupt: when the context closes, if there was a stop.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -67,7 +68,8 @@ def held_back() -> Iterator[None]:
     set_handler, stops = signal.signal, _stops()
 
     def pass_over(number: int, handler: Any) -> Any:
-        # Ray's handlers of SIGTERM would end the process in the midst of its start.
+        # Ray sets a handler for SIGTERM that would end the process while it starts. Its calls for
+        # the stop signals are ignored, and return the present handler as `signal.signal` does.
         return signal.getsignal(number) if number in stops else set_handler(number, handler)
 
     for number in stops:
@@ -84,14 +86,15 @@ def held_back() -> Iterator[None]:
 
 def _take_over() -> None:
     for number in _stops():
-        # Tune handles SIGINT itself while it trains, so there is nobody to pass it on to.
+        # While it trains, Tune replaces the handler of SIGINT by its own, which ends the run in
+        # order. Before and after that, Python's handler raises a KeyboardInterrupt.
         ours = signal.default_int_handler if number == signal.SIGINT else _stop
         signal.signal(number, ours)
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # While it trains, Tune ends trials in order on SIGUSR1, which it handles only then.
+    # While it trains, and only then, Tune has a handler for SIGUSR1, which ends the run in order.
     if callable(signal.getsignal(signal.SIGUSR1)):
         os.kill(os.getpid(), signal.SIGUSR1)
     else:

@@ -1,4 +1,4 @@
-"""``qhn sweep stop``: an orderly end for a sweep that runs in another terminal."""
+"""``qhn sweep stop``: stops a sweep that runs in another terminal."""
 
 from __future__ import annotations
 
@@ -29,10 +29,16 @@ _SAY_EVERY_S = 10.0
 
 
 def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> bool:
-    """Ask the process that runs a sweep to stop, and wait until it has.
+    """Ask the process that runs a sweep to stop, and wait until it has ended.
+
+    Args:
+        store: where the sweep is kept.
+        name: the name of the sweep.
+        timeout_s: how many seconds to wait.
+        console: where to print.
 
     Returns:
-        Whether nothing runs the sweep any more.
+        Whether the sweep is not running any more.
 
     Raises:
         NotFoundError: if no such sweep was ever run.
@@ -41,7 +47,7 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
     kept = store.sweep(name)
     holder = kept.lock.holder()
     if holder is None:
-        kept.read_file()  # a name that nobody knows is a mistake, not a sweep that stands still
+        kept.read_file()  # raises an error if there is no such sweep
         print_words(
             console, f"{escape(name)} is not running: nothing to stop. {_where(store, name)}"
         )
@@ -49,27 +55,30 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
     runner = kept.lock.runner()
     if runner is None:
         raise StoreError(
-            f"a sweep can be stopped when its lock says who holds it, but that of {name!r} is held "
-            f"by {holder}; press Ctrl-C in the terminal in which it runs"
+            f"to stop a sweep, its lock must name the process that runs it, but that of {name!r} "
+            f"only says: {holder}; press Ctrl-C in the terminal in which the sweep runs"
         )
     if runner.host != socket.gethostname():
         raise StoreError(
-            f"a sweep is stopped on the machine that runs it, but {name!r} runs on {runner.host} "
-            f"(process {runner.process}); run there: qhn sweep stop {name}{store_option(store)}"
+            f"a sweep must be stopped on the machine that runs it, but {name!r} runs on "
+            f"{runner.host} (process {runner.process}); run there: "
+            f"qhn sweep stop {name}{store_option(store)}"
         )
     process = _certain(runner, run_folder(store, name) / LOCK)
     if process is None:
-        if kept.lock.runner() != runner:  # it has ended, or another one has begun, at this moment
+        # If the process has ended just now, or another one has begun, we try again.
+        if kept.lock.runner() != runner:
             return stop_sweep(store, name, timeout_s, console)
         raise StoreError(
-            f"a process is sent a signal when it is certain that it runs the sweep, but of process "
-            f"{runner.process} it is not; press Ctrl-C in the terminal in which {name!r} runs"
+            f"a signal is sent only to a process that certainly runs the sweep, but process "
+            f"{runner.process} may be another program; press Ctrl-C in the terminal in which "
+            f"{name!r} runs"
         )
     _interrupt(process)
     print_words(
         console,
-        f"Sent a stop to process {process.pid}, which runs {escape(name)}; trials that run are "
-        "kept as far as they are.",
+        f"Sent a stop to process {process.pid}, which runs {escape(name)}. Running trials are "
+        "saved, so that they can go on later.",
     )
     began = time.monotonic()
     ended = _wait(store, name, runner, timeout_s, console)
@@ -79,19 +88,20 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
     else:
         print_words(
             console,
-            f"[yellow]It is still running after {took}[/], perhaps to bring MLflow up to date. The "
-            "same command waits on, but it also sends a second stop, which waits for nothing.",
+            f"[yellow]It is still running after {took}[/], perhaps to bring MLflow up to date. "
+            "If you run this command again, it waits again, but it also sends a second stop, after "
+            "which the sweep does not wait for MLflow any more.",
         )
     return ended
 
 
 def _certain(runner: Runner, lock: Path) -> psutil.Process | None:
-    """The process that a lock's note names, if it is the one that holds the lock.
+    """The process that is named in the note of a lock, if it certainly holds the lock.
 
-    The note of a driver that was killed stays there until the next one has written its own, and
-    its process id may have gone to any other program by then. But only who runs the sweep has the
-    file of the lock open for longer than a moment, and a process that was there before the note
-    was written is no later owner of its id.
+    If a driver was killed, its note stays in the lock file until the next driver has written its
+    own, and meanwhile another program may have got the same process id. So two things are checked.
+    The process must have the lock file open, which only the driver has for longer than a moment.
+    And it must have started before the note was written, so that it has not got the id later.
     """
     try:
         process = psutil.Process(runner.process)
@@ -104,30 +114,31 @@ def _certain(runner: Runner, lock: Path) -> psutil.Process | None:
 
 
 def _same(path: Path, lock: Path) -> bool:
-    with suppress(OSError):  # closed and removed at this moment
+    with suppress(OSError):  # one of the files was removed at this moment
         return path.samefile(lock)
     return False
 
 
 def _interrupt(process: psutil.Process) -> None:
-    """Send what Ctrl-C sends: SIGTERM would end Ray at once in the moments of its start."""
+    """Send SIGINT, as Ctrl-C does. While Ray starts, SIGTERM would end the process at once."""
     try:
         paused = process.status() == psutil.STATUS_STOPPED
         process.send_signal(signal.SIGINT)
         if paused and os.getpgid(process.pid) == process.pid:
-            # A sweep that Ctrl-Z has paused must go on to be able to end, its Ray with it.
+            # A sweep that was paused with Ctrl-Z can only end if it goes on, and Ray's processes
+            # with it, which are in the same process group.
             os.killpg(process.pid, signal.SIGCONT)
     except (psutil.NoSuchProcess, ProcessLookupError):
-        return  # it has ended by itself
+        return  # the process has just ended
     except (psutil.AccessDenied, PermissionError):
         raise StoreError(
-            f"a sweep is stopped by the user who runs it, but process {process.pid} is not yours; "
-            "ask its user, or an administrator"
+            f"a sweep can be stopped only by the user who runs it, but process {process.pid} "
+            "belongs to another user; ask that user or an administrator"
         ) from None
 
 
 def _wait(store: Store, name: str, runner: Runner, timeout_s: float, console: Console) -> bool:
-    """Wait until the process holds the lock no more; whether that came in time."""
+    """Wait until the process has released the lock, and return whether it did so in time."""
     lock = store.sweep(name).lock
     began = said = time.monotonic()
     while lock.runner() == runner:
@@ -136,15 +147,16 @@ def _wait(store: Store, name: str, runner: Runner, timeout_s: float, console: Co
             return False
         if now - said >= _SAY_EVERY_S:
             said = now
-            print_words(console, f"waiting for its end ({duration(now - began)})")
+            print_words(console, f"waiting until it has ended ({duration(now - began)})")
         time.sleep(_LOOK_EVERY_S)
     return True
 
 
 def _where(store: Store, name: str) -> str:
-    """Where the sweep stands, and how it goes on."""
+    """The progress of the sweep, and the command that continues it."""
     counts: Counts | None = None
-    with suppress(QhnError):  # of another version, for example: it is stopped all the same
+    # If this version of qhn cannot read the file of the sweep, the sweep can still be stopped.
+    with suppress(QhnError):
         counts = count(store, read_plan(store, name))
     if counts is None:
         return ""

@@ -1,9 +1,9 @@
-"""A process that watches the driver of a sweep, so that no end goes without a word.
+"""Runs the driver of a sweep in a child process, so that every end of it is explained.
 
-Ray ends the driver's process at once when one of its own processes has died, and the operating
-system does when memory runs out: no line of Python runs after that. So the process that a person
-starts does not run the sweep itself. It forks the driver, passes stops on to it, and waits.
-Whatever the driver's end, it says what happened and how to go on, and clears what Ray has left.
+If one of Ray's processes dies, Ray ends the driver at once, and if memory runs out, the operating
+system does. No Python code runs in the driver after that. So the process that the user starts does
+not run the sweep itself. It forks the driver, passes stops on to it, and waits. However the driver
+ends, this process then says what happened and how to go on, and removes what Ray has left.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from rich.console import Console
 from qhn.core.errors import QhnError
 from qhn.sweeps.driver.neighbours import clear_leftovers
 
-#: Exit code of a work that a person stopped.
+#: The exit code after a stop by the user.
 INTERRUPTED = 130
-#: Exit code of a driver that was ended from outside: Ray has stopped, or memory has run out.
+#: The exit code if the driver was ended from outside: Ray has stopped, or memory has run out.
 DRIVER_LOST = 3
 
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
+# Options of Linux's `prctl`.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-#: How long processes that Ray has left may take to end by themselves.
+# How long to wait for processes of Ray that were killed.
 _PATIENCE_S = 3.0
 
 
@@ -40,8 +41,9 @@ class _Driver:
     """A running driver.
 
     Attributes:
-        process: its process id, which is also its process group's.
-        said: the end of a pipe through which it says its exit code, if it comes to that.
+        process: its process id, which is also the id of its process group.
+        said: the file descriptor from which its exit code can be read. If it was ended from
+            outside, nothing can be read.
     """
 
     process: int
@@ -49,23 +51,26 @@ class _Driver:
 
 
 def supervised(work: Callable[[], int], hint: Callable[[], str]) -> int:
-    """Do some work in a process of its own, and return its exit code.
+    """Do some work in a child process, and return its exit code.
 
-    Stops (Ctrl-C, ``kill``, a closed terminal) reach the work as Ctrl-C. If this process is killed
-    the work ends with it. Where there is no Linux the work runs in this process.
+    Stops (Ctrl-C, ``kill``, a closed terminal) reach the work as SIGINT. If this process is killed,
+    the work is killed too. On systems other than Linux the work is done in this process.
 
     Args:
-        work: returns an exit code; runs in the new process.
-        hint: how to go on, and where the log is, for a work that was ended from outside.
+        work: a function that returns an exit code. It runs in the child process.
+        hint: returns a text that says how to go on and where the log is, for the case that the
+            work was ended from outside.
 
     Returns:
-        What the work returned, or `DRIVER_LOST` if it ended before it could say so.
+        What the work returned, or `DRIVER_LOST` if it ended without returning.
     """
     if not sys.platform.startswith("linux"):
-        return work()  # what keeps the two processes together is Linux's own
-    # Ray's processes lose their parent with the driver; so they become children of this one.
+        return work()  # only Linux has what is needed to keep the two processes together
+    # If the driver dies, its children, Ray's processes, become children of this process. So they
+    # can be found and ended.
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    # A stop between the fork and the line after it would find nobody to pass it on.
+    # Signals are blocked until their handlers are set. A stop just after the fork would otherwise
+    # end this process and not the driver.
     signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     driver = _fork(work)
     handlers = _pass_on(driver.process)
@@ -80,7 +85,7 @@ def supervised(work: Callable[[], int], hint: Callable[[], str]) -> int:
     if said:
         return int(said)
     _say_what_happened(status, hint())
-    # What cannot be tidied up now is no reason to say anything else; the next start tries again.
+    # If this fails, no other message is needed, because the next start of a sweep tries it again.
     with suppress(OSError, QhnError):
         _end_descendants()
         clear_leftovers()
@@ -88,7 +93,8 @@ def supervised(work: Callable[[], int], hint: Callable[[], str]) -> int:
 
 
 def _fork(work: Callable[[], int]) -> _Driver:
-    """Start the driver: a fork, since what is imported and read by now need not be again."""
+    """Fork the driver. So it need not import modules and read the sweep file again."""
+    # Otherwise both processes would print what is in the buffers.
     sys.stdout.flush()
     sys.stderr.flush()
     said, say = os.pipe()
@@ -100,48 +106,55 @@ def _fork(work: Callable[[], int]) -> _Driver:
     code = 1
     try:
         os.close(said)
-        # A group of its own: Ctrl-C at a terminal goes to the whole foreground group, and a driver
-        # that got it there and from us would take the second for impatience.
+        # The driver gets a process group of its own. Ctrl-C at a terminal goes to the whole
+        # foreground group, and the driver would get it twice: from the terminal and from us. A
+        # second stop means that the user does not want to wait.
         os.setpgid(0, 0)
-        # A terminal may be set to stop whatever prints from the background, which this now is.
+        # Now the driver is in the background of the terminal, and some terminals are set to stop
+        # background processes that print (with SIGTTOU).
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        # Linux kills this process when its parent dies. If the parent died before this line, that
+        # does not happen, so we look whether it is still there.
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == parent:  # else it died before the line above
+        if os.getppid() == parent:
             try:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
                 code = work()
-            except KeyboardInterrupt:  # a stop before the work had made itself ready for one
+            except KeyboardInterrupt:  # a stop before `work` handles signals itself
                 code = INTERRUPTED
-            except BrokenPipeError:  # whoever reads what is printed has gone, as `head` does
+            except BrokenPipeError:  # the reader of our output has ended, as `head` does
                 code = 1
-            # First of all: whoever reads what is printed may have gone, and then flushing fails.
+            # The code is written before the streams are flushed, because flushing fails if the
+            # reader of our output has ended.
             os.write(say, str(code).encode())
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError, ValueError):
                     stream.flush()
     finally:
-        # Not sys.exit: what the parent registered to be done at its end is not ours to do.
+        # `sys.exit` would also call what the parent has registered for its own end.
         os._exit(code)
 
 
 def _pass_on(process: int) -> dict[int, Any]:
-    """Pass stops on to the driver; the handlers of before.
+    """Set handlers that pass stops on to the driver, and return the handlers of before.
 
-    All of them as SIGINT: for a second of its start, Ray takes SIGTERM for itself and ends the
-    process. Ctrl-Z and its end concern the driver's whole group, Ray's processes among them.
+    All stops are passed on as SIGINT, because Ray handles SIGTERM for a part of its start and ends
+    the process. Ctrl-Z and ``fg`` concern the whole process group of the driver, in which Ray's
+    processes are.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
         _send(process, signal.SIGINT)
 
     def pause(number: int, frame: FrameType | None) -> None:
+        # This process stops in the second line, and is continued there by ``fg``.
         _send(-process, signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
         _send(-process, signal.SIGCONT)
 
     before: dict[int, Any] = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Whoever starts us with ``nohup`` means that a closed terminal is no end.
+        # `nohup` starts us with SIGHUP ignored, so that we survive a closed terminal.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, stop)
     before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, pause)
@@ -149,21 +162,25 @@ def _pass_on(process: int) -> dict[int, Any]:
 
 
 def _send(process: int, number: int) -> None:
-    # It may have ended just now, which is all that a stop asks for.
+    # If the process has ended just now, there is nothing left to stop.
     with suppress(ProcessLookupError):
         os.kill(process, number)
 
 
 def _wait(process: int) -> int:
-    """The driver's wait status. Python waits on after each signal that is handled."""
+    """Wait for the driver, and return its wait status.
+
+    When a signal arrives, Python runs its handler and then goes on waiting by itself.
+    """
     while True:
-        found, status = os.waitpid(-1, 0)  # also processes that Ray has left to us
+        # -1 waits for any child. Processes of Ray whose parent has ended are children too.
+        found, status = os.waitpid(-1, 0)
         if found == process:
             return status
 
 
 def _end_descendants() -> None:
-    """End what Ray has left: children of this process by now, each ended by its own id."""
+    """Kill the processes that Ray has left, which are descendants of this one by now."""
     import psutil
 
     left = psutil.Process().children(recursive=True)
@@ -188,5 +205,5 @@ def _say_what_happened(status: int, hint: str) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set an attribute of this process. Where that fails we go on: it is for bad days only."""
+    """Set an attribute of this process. A failure is ignored: only cleaning up depends on it."""
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""``qhn sweep``: the commands that plan, run, follow, stop and show sweeps."""
+"""The commands of ``qhn sweep``: they plan, run, follow, stop and show sweeps."""
 
 from __future__ import annotations
 
@@ -29,13 +29,19 @@ sweep_app = typer.Typer(help="Plan, run, follow, stop and compare sweeps.", no_a
 FileArgument = Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)]
 NameArgument = Annotated[str, typer.Argument(help="The sweep's name.", show_default=False)]
 SummaryOption = Annotated[
-    Path | None, typer.Option("--summary", help="Write the run's account to this JSON file.")
+    Path | None, typer.Option("--summary", help="Write a summary of the run to this JSON file.")
 ]
 CpusOption = Annotated[
-    int | None, typer.Option("--cpus", min=1, help="Trials at once; else one per core.")
+    int | None,
+    typer.Option(
+        "--cpus",
+        min=1,
+        help="How many trials run at once.",
+        show_default="one on each free core",
+    ),
 ]
 RetryOption = Annotated[
-    bool, typer.Option("--retry-failed", help="Run trials that failed before once more.")
+    bool, typer.Option("--retry-failed", help="Also run trials that failed before.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for use by programs.")]
 
@@ -49,7 +55,7 @@ def run(
     cpus: CpusOption = None,
     retry_failed: RetryOption = False,
 ) -> None:
-    """Run a sweep, or what is left of it: the same command starts, resumes and extends."""
+    """Run a sweep, or what is left of it. The same command starts, continues and extends it."""
     started = time.monotonic()
     content, opened = read_spec(file), open_store(store)
     _say_notes(content, str(file))
@@ -65,7 +71,7 @@ def resume(
     cpus: CpusOption = None,
     retry_failed: RetryOption = False,
 ) -> None:
-    """Go on with a sweep from the copy of its file that the store keeps."""
+    """Continue a sweep from the copy of its file that the store keeps."""
     started = time.monotonic()
     opened = open_store(store)
     kept = opened.sweep(name)
@@ -75,7 +81,7 @@ def resume(
 
 @sweep_app.command()
 def plan(file: FileArgument, store: StoreOption = DEFAULT_STORE, cpus: CpusOption = None) -> None:
-    """Show what would run, and what it would take; start nothing."""
+    """Show what would run, and the time and memory that it would take. Nothing is started."""
     from qhn.cli.planning import show_plan
 
     content, opened = read_spec(file), open_store(store)
@@ -96,12 +102,12 @@ def show(
     name: NameArgument,
     store: StoreOption = DEFAULT_STORE,
     by: Annotated[
-        str, typer.Option("--by", metavar="METRIC", help="What to sort by and mark the best of.")
+        str, typer.Option("--by", metavar="METRIC", help="Sort groups, and mark the best, by this.")
     ] = HEADLINE,
     best: Annotated[
         int | None,
         typer.Option(
-            "--best", min=1, metavar="K", help="Show the K best groups of each data set alone."
+            "--best", min=1, metavar="K", help="Show only the K best groups of each data set."
         ),
     ] = None,
     csv_file: Annotated[
@@ -109,20 +115,21 @@ def show(
         typer.Option("--csv", metavar="FILE", help="Write all groups and metrics to a CSV file."),
     ] = None,
 ) -> None:
-    """Show the results of a sweep; nothing is run.
+    """Show the results of a sweep. Nothing is run.
 
-    Groups of trials that differ by their seed alone are compared within each data set. The best of
-    each data set, among the groups of which every trial has a result, has a star.
+    A group consists of the trials that differ only by their seed. Groups are compared separately
+    for each data set, and the best one is marked with a star. Groups in which a trial has no
+    result are not marked.
     """
     show_results(open_store(store), name, View(by, best), csv_file, Console(highlight=False))
 
 
 @sweep_app.command("list")
 def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """List the sweeps of a store, how far they are, and what they take on disk.
+    """List the sweeps of a store, their progress, and the disk space that they use.
 
-    What a sweep takes is its own folder and its trials. A trial that several sweeps plan is kept
-    once, but counts in each of them.
+    The disk space is that of the sweep's own files and its trials. A trial that several sweeps plan
+    is stored once, but counts for each of them.
     """
     print_list(open_store(store), as_json)
 
@@ -137,8 +144,8 @@ def stop(
 ) -> None:
     """Stop a sweep that runs on this machine, as Ctrl-C in its terminal does.
 
-    Trials that run are kept as far as they are, and the sweep can be resumed. If it has not ended
-    when the time is over, the exit code is 1.
+    Running trials are saved, and the sweep can be resumed. If it is still running after the
+    timeout, the exit code is 1.
     """
     if not stop_sweep(open_store(store), name, timeout, Console(highlight=False)):
         raise typer.Exit(1)
@@ -149,11 +156,11 @@ def logs(
     name: NameArgument,
     store: StoreOption = DEFAULT_STORE,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the sweep's run is over.")
+        bool, typer.Option("--follow", "-f", help="Print new lines until the run has ended.")
     ] = False,
     lines: Annotated[
         int | None,
-        typer.Option("--lines", "-n", min=0, metavar="N", help="The last N lines alone."),
+        typer.Option("--lines", "-n", min=0, metavar="N", help="Print only the last N lines."),
     ] = None,
 ) -> None:
     """Print the log of a sweep's newest run on this machine."""

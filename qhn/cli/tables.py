@@ -1,4 +1,4 @@
-"""Tables that leave out columns where a terminal is too narrow, and nothing anywhere else."""
+"""Prints tables. On a narrow terminal columns are left out; a pipe or a file gets all of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.text import Text
 
 from qhn.sweeps.planning.factors import FactorTable
 
-# What `_table` takes beside its cells: two spaces for each column, and one for the table.
+# The width of a table beside its cells: two spaces for each column, and one for the table.
 _GAP, _EDGES = 2, 1
-# Words are not broken into pieces shorter than this: nobody could read them.
+# Words are not broken into pieces shorter than this, because nobody could read them.
 _SHORTEST = 12
-# What no table comes near: rich cannot print without any limit.
+# rich needs a limit for the width. No table is as wide as this.
 _UNLIMITED = 100_000
 
 
@@ -26,12 +26,13 @@ class Column:
     """One column of a table.
 
     Attributes:
-        title: its head, of one line or two.
-        cells: text of each row.
-        name: what a person calls the column when it was left out; None for one that always stays.
-        is_text: whether the cells are words, which are set to the left and may be broken where
-            there is no room; numbers never are.
-        style: of all cells, in the words of rich.
+        title: the title, on one line or two.
+        cells: the text of each row.
+        name: the name under which it is mentioned if it was left out; None if it must never be
+            left out.
+        is_text: whether the cells are words. Words are aligned on the left and may be broken into
+            several lines if there is little room. Numbers are never broken.
+        style: the style of all cells, as rich defines it.
     """
 
     title: str
@@ -42,13 +43,13 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Number of places on the screen that the widest of its lines takes."""
+        """The width of its widest line, in characters of the terminal."""
         lines = (line for text in (self.title, *self.cells) for line in text.split("\n"))
         return max(map(cell_len, lines), default=0)
 
     @property
     def narrowest(self) -> int:
-        """Number of places that it needs where there is no room."""
+        """The smallest width to which it can be broken, in characters of the terminal."""
         return min(self.width, _SHORTEST) if self.is_text else self.width
 
 
@@ -58,17 +59,17 @@ def print_columns(
     ends: Collection[int] = (),
     bold: Collection[int] = (),
 ) -> list[str]:
-    """Print a table, and return the names of the columns that a narrow terminal has no room for.
+    """Print a table, and return the names of the columns that were left out.
 
-    Output that no terminal shows, as in a pipe or a file, has every column, on lines as long as
-    they need to be. Where a terminal has no room even for the columns that always stay, its lines
-    run over too, since half a number would be a wrong one.
+    On a terminal, columns that do not fit are left out. In a pipe or a file all columns are printed
+    on lines of any length. If a terminal is too narrow even for the columns that must stay, the
+    lines are wrapped by the terminal, because a number that is cut off would be a wrong number.
 
     Args:
         console: where to print.
-        columns: all of the same number of cells; those to the right are left out first.
-        ends: numbers of the rows after which a part of the table ends.
-        bold: numbers of the rows that stand out.
+        columns: the columns, all with the same number of cells. The last ones are left out first.
+        ends: the indices of the rows after which a section of the table ends.
+        bold: the indices of the rows that are printed in bold.
     """
     shown = fitting(columns, console.width) if console.is_terminal else list(columns)
     table = _table(shown, ends, bold)
@@ -80,7 +81,12 @@ def print_columns(
 
 
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
-    """The columns that fit a width, without as many of the last ones as it takes."""
+    """The columns without as many of the last ones as necessary to fit a width.
+
+    Args:
+        columns: the columns. Those without a name are kept in any case.
+        width: the width in characters of the terminal.
+    """
     shown = list(columns)
     for column in reversed(columns):
         if _needed(found.width for found in shown) <= width:
@@ -100,7 +106,7 @@ def _table(columns: Sequence[Column], ends: Collection[int], bold: Collection[in
         table.add_column(
             column.title,
             justify="left" if column.is_text else "right",
-            # Words are broken rather than cut: two λ may differ in their last characters.
+            # Words are broken and not cut off, because two λ may differ in their last characters.
             overflow="fold",
             no_wrap=not column.is_text,
             min_width=column.narrowest,
@@ -114,7 +120,7 @@ def _table(columns: Sequence[Column], ends: Collection[int], bold: Collection[in
 
 
 def factor_columns(table: FactorTable, group_ids: Sequence[str]) -> list[Column]:
-    """A column for each setting that varies, with a cell for each of the groups."""
+    """A column for each setting that varies, with a cell for each group."""
     return [
         Column(title, [table.cells[group].get(title, "") for group in group_ids], is_text=True)
         for title in table.titles
@@ -122,20 +128,20 @@ def factor_columns(table: FactorTable, group_ids: Sequence[str]) -> list[Column]
 
 
 def print_shared(console: Console, shared: Mapping[str, str]) -> None:
-    """Say once what all groups have in common."""
+    """Print the settings that all groups share."""
     if shared:
         settings = ", ".join(f"{title} {value}" for title, value in shared.items())
         print_words(console, Text.assemble(("All groups: ", "bold"), settings))
 
 
 def print_words(console: Console, text: RenderableType) -> None:
-    """Print words, broken between words on a terminal and not broken at all elsewhere."""
+    """Print a text. On a terminal its lines are broken between words, elsewhere not at all."""
     console.print(text, soft_wrap=not console.is_terminal, highlight=False)
 
 
 @dataclass(frozen=True)
 class _Unlimited:
-    """A table as wide as it would be on a terminal without end."""
+    """A table that is printed as on a terminal of unlimited width."""
 
     table: Table
 

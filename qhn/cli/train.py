@@ -1,4 +1,4 @@
-"""``qhn train``: one configuration in this process, without Ray, store or MLflow."""
+"""``qhn train``: trains one configuration in this process, without Ray, store and MLflow."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import TrialResult
 
 _PATIENCE_S = 2.0
-# Numbers such as 9.59e-05, and a space.
+# Enough for a number such as 9.59e-05, and a space.
 _WIDTH = 9
-# By importance: a narrow terminal leaves out the last ones.
+# The most important columns come first, because a narrow terminal leaves out the last ones.
 _COLUMNS = {
     "objective": "value",
     "nll": "nll",
@@ -64,17 +64,15 @@ def train(
     report_every: Annotated[int, typer.Option(help="Updates between two lines.")] = 25,
     seed: Annotated[
         int,
-        typer.Option(help="Of initial angles and samples, not of the data."),
+        typer.Option(help="The seed of the initial angles and samples, not of the data."),
     ] = 0,
     trial: Annotated[
         str | None,
-        typer.Option(
-            help="Train what this JSON file says (a trial's config.json), to its last step."
-        ),
+        typer.Option(help="Train the configuration in this JSON file (a trial's config.json)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Train one configuration here and now, for debugging: no Ray, nothing is kept."""
+    """Train one configuration in this process, for debugging. Nothing is kept."""
     if trial is not None:
         _refuse_others(context)
         config = from_file(trial)
@@ -108,7 +106,11 @@ def train(
 
 
 def _refuse_others(context: typer.Context) -> None:
-    """The file is the whole configuration: another option beside it would be passed over."""
+    """Refuse other options beside ``--trial``. The file has all settings, so they would be ignored.
+
+    Raises:
+        SpecError: if another option was given.
+    """
     given = [
         parameter.opts[0]
         for parameter in context.command.params
@@ -116,8 +118,8 @@ def _refuse_others(context: typer.Context) -> None:
     ]
     if given:
         raise SpecError(
-            f"--trial must stand alone, for it holds every setting, but got {', '.join(given)} "
-            "too; edit a copy of the file instead"
+            f"--trial must be the only option, because the file has every setting, but got "
+            f"{', '.join(given)} too; to change a setting, edit a copy of the file"
         )
 
 
@@ -128,7 +130,7 @@ def _was_given(context: typer.Context, name: str | None) -> bool:
 
 @contextmanager
 def _patience(console: Console) -> Iterator[Callable[[float], None]]:
-    """A progress bar for loss tables, shown once they have taken two seconds."""
+    """A progress bar for a loss table, which is shown if the table takes more than two seconds."""
     begin = time.monotonic()
     columns = (TextColumn("evaluating all networks"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -139,7 +141,7 @@ def _patience(console: Console) -> Iterator[Callable[[float], None]]:
 
 
 def _train(config: TrialConfig, console: Console) -> TrialResult:
-    """Train, with a line for each report as it is made."""
+    """Train, and print a line for each report when it is made."""
     from qhn.sweeps.config import factory
     from qhn.sweeps.trial.session import TrialSession, result_of
 

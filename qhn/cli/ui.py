@@ -1,4 +1,4 @@
-"""``qhn ui`` shows MLflow's own pages for the right database."""
+"""``qhn ui``: starts MLflow's server for the store's database, and prints links to the sweeps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from qhn.sweeps.tracking.lookup import TrackedSweep
 
 LOOPBACK = "127.0.0.1"
-# The server's own news would bury the one line that people need. A user's own choice stands.
+# Without these, the server prints so much that the links cannot be found. They are set only if the
+# user has not set them.
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -33,15 +34,19 @@ _QUIET = ["--uvicorn-opts", "--log-level warning"]
 def ui(
     name: Annotated[
         str | None,
-        typer.Argument(help="The sweep to link to; else the latest ones.", show_default=False),
+        typer.Argument(
+            help="The sweep to print links for; without it, the latest ones.", show_default=False
+        ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     tracking_uri: TrackingOption = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 5000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port of the server; 0 takes a free one.")
+    ] = 5000,
 ) -> None:
-    """Browse sweeps in the MLflow UI, on this machine only (loopback); Ctrl-C ends it.
+    """Browse sweeps in MLflow. Only this machine can reach the server, and Ctrl-C ends it.
 
-    The links open a sweep as a leaderboard: its groups, the best first, with columns and charts
+    The links open a sweep as a leaderboard: its groups with the best first, and columns and charts
     that compare them.
     """
     from qhn.sweeps.store import open_store
@@ -61,7 +66,7 @@ def ui(
         )
     for variable, value in _SETTINGS.items():
         os.environ.setdefault(variable, value)
-    # Looked up before the server starts: afterwards the database is busy, and the terminal as well.
+    # The sweeps are looked up before the server starts, because this process becomes the server.
     sweeps = find_sweeps(location, name)
     port = _free_port(port)
     console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -80,7 +85,7 @@ def ui(
 
 
 def _links(sweeps: Sequence[TrackedSweep], server: str) -> Iterator[str]:
-    """What to open: table and charts of one sweep, or the leaderboards of the latest ones."""
+    """Lines with links: to table and charts of one sweep, or to the leaderboards of several."""
     if len(sweeps) == 1 and sweeps[0].charts is not None:
         yield f"leaderboard: {server}{sweeps[0].address}"
         yield f"charts:      {server}{sweeps[0].charts}"

@@ -148,8 +148,8 @@ class WriterProcess:
         except TrackingError as error:
             _log.warning("%s", error)
         except BaseException:
-            # A second Ctrl-C: the user does not want to wait. Runs that stay open are mended by the
-            # next run of the sweep.
+            # Another Ctrl-C came meanwhile, so the user does not want to wait. Runs that stay open
+            # are mended by the next run of the sweep.
             self._process.kill()
             raise
 
