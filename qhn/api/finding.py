@@ -6,8 +6,7 @@ import re
 
 from qhn.core.errors import InvalidValueError, NotFoundError, QhnError
 from qhn.sweeps.config.trial import ID_LENGTH, TrialConfig
-from qhn.sweeps.planning.plan import make_plan
-from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store import Store
 
 _FEWEST_DIGITS = 6
@@ -67,7 +66,7 @@ def _planned(store: Store, beginning: str) -> dict[str, TrialConfig]:
     found: dict[str, TrialConfig] = {}
     for sweep in store.sweeps():
         try:
-            plan = make_plan(parse_spec(sweep.read_file(), sweep.shown_file))
+            plan = stored_plan(sweep)
         except QhnError:  # another version of qhn has written the file, or it is damaged
             continue
         found |= {t.trial_id: t.config for t in plan.trials if t.trial_id.startswith(beginning)}

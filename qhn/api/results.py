@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.results.table import frame, read_rows
-from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store
 from qhn.sweeps.store.opening import default_store
 
@@ -43,6 +42,4 @@ def results(name: str, store: str | os.PathLike[str] | None = None) -> DataFrame
             it.
     """
     opened = open_store(default_store() if store is None else os.fspath(store))
-    kept = opened.sweep(name)
-    plan = make_plan(parse_spec(kept.read_file(), kept.shown_file))
-    return frame(read_rows(plan, opened))
+    return frame(read_rows(stored_plan(opened.sweep(name)), opened))

@@ -11,8 +11,6 @@ import typer
 
 from qhn.cli.options import DEFAULT_STORE, StoreOption
 from qhn.core.errors import StoreError
-from qhn.sweeps.planning.plan import make_plan
-from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store
 
 if TYPE_CHECKING:
@@ -38,11 +36,11 @@ def export(
 ) -> None:
     """Write the results of a sweep as a table: a row for each trial, or for each report."""
     from qhn.sweeps.results.curves import curves_frame
+    from qhn.sweeps.results.stored_plan import stored_plan
     from qhn.sweeps.results.table import frame, read_rows
 
     opened = open_store(store)
-    kept = opened.sweep(name)
-    rows = read_rows(make_plan(parse_spec(kept.read_file(), kept.shown_file)), opened)
+    rows = read_rows(stored_plan(opened.sweep(name)), opened)
     _write(curves_frame(rows, opened) if curves else frame(rows), output)
 
 

@@ -21,9 +21,10 @@ from qhn.cli.tables import Column, print_columns, print_words
 from qhn.cli.words import counted
 from qhn.core.errors import QhnError
 from qhn.sweeps.planning.machine import size_text
-from qhn.sweeps.planning.plan import Plan, make_plan
+from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.results.outcomes import as_counted
-from qhn.sweeps.spec import InvalidSpecError, parse_spec
+from qhn.sweeps.results.stored_plan import stored_plan
+from qhn.sweeps.spec import InvalidSpecError
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import local_folder, run_folder
 
@@ -69,7 +70,7 @@ def print_status(store: Store, name: str, as_json: bool) -> None:
         NotFoundError: if no such sweep was ever run.
         StoreError: if the store cannot be read.
     """
-    counts = asdict(count(store, read_plan(store, name)))
+    counts = asdict(count(store, stored_plan(store.sweep(name))))
     if as_json:
         typer.echo(json.dumps(counts))
     else:
@@ -111,18 +112,6 @@ def print_list(store: Store, as_json: bool) -> None:
             console.print(Text(f"{sweep.name}: {sweep.error}", "red"), soft_wrap=True)
 
 
-def read_plan(store: Store, name: str) -> Plan:
-    """The plan of a sweep, from the store's copy of its file.
-
-    Raises:
-        NotFoundError: if no such sweep was ever run.
-        SpecError: if the file is not valid for this version of qhn.
-        StoreError: if the file cannot be read.
-    """
-    kept = store.sweep(name)
-    return make_plan(parse_spec(kept.read_file(), kept.shown_file))
-
-
 def count(store: Store, plan: Plan) -> Counts:
     """How many trials of a sweep have ended, and how many run now."""
     ids = [trial.trial_id for trial in plan.trials]
@@ -143,7 +132,7 @@ def _sweep(store: Store, name: str) -> _Sweep:
         found.last_run = datetime.fromtimestamp(written).astimezone()
     folders = [run_folder(store, name)]
     try:
-        plan = read_plan(store, name)
+        plan = stored_plan(store.sweep(name))
         found.counts = count(store, plan)
     except InvalidSpecError as error:
         # All mistakes are shown here, however many there are, so that the file can be mended.

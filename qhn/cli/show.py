@@ -13,11 +13,10 @@ from qhn.cli.results import View, print_flags, print_groups, write_all_columns
 from qhn.cli.tables import print_words
 from qhn.cli.words import counted
 from qhn.core.errors import StoreError
-from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.results.ranking import check_metric
 from qhn.sweeps.results.statistics import summarise, summary_csv
+from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.results.table import read_rows
-from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 
 
@@ -40,7 +39,7 @@ def show_results(
     """
     check_metric(view.by)
     kept = store.sweep(name)
-    plan = make_plan(parse_spec(kept.read_file(), kept.shown_file))
+    plan = stored_plan(kept)
     rows = read_rows(plan, store)
     groups = summarise(rows)
     finished = sum(row.result is not None for row in rows)

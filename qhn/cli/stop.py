@@ -13,12 +13,13 @@ import psutil
 from rich.console import Console
 from rich.markup import escape
 
-from qhn.cli.listing import Counts, count, read_plan
+from qhn.cli.listing import Counts, count
 from qhn.cli.options import store_option
 from qhn.cli.progress import standing
 from qhn.cli.tables import print_words
 from qhn.cli.words import duration
 from qhn.core.errors import QhnError, StoreError
+from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.backend import LOCK
 from qhn.sweeps.store.local import run_folder
@@ -157,7 +158,7 @@ def _where(store: Store, name: str) -> str:
     counts: Counts | None = None
     # If this version of qhn cannot read the file of the sweep, the sweep can still be stopped.
     with suppress(QhnError):
-        counts = count(store, read_plan(store, name))
+        counts = count(store, stored_plan(store.sweep(name)))
     if counts is None:
         return ""
     left = counts.planned - counts.finished - counts.failed

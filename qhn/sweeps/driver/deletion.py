@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qhn.core.errors import QhnError, StoreError
-from qhn.sweeps.planning.plan import make_plan
-from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store import Store, SweepStore
 from qhn.sweeps.store.removal import bytes_of, folders_of, remove, remove_sweep, sweep_folder
 from qhn.sweeps.tracking import TrackingLocation
@@ -85,7 +84,7 @@ def belongings(store: Store, name: str) -> Belongings:
 def _planned(kept: SweepStore) -> dict[str, None] | None:
     """The ids of the trials that a sweep plans, in order; None if its file cannot be read."""
     try:
-        plan = make_plan(parse_spec(kept.read_file(), kept.shown_file))
+        plan = stored_plan(kept)
     except QhnError:
         return None
     return dict.fromkeys(trial.trial_id for trial in plan.trials)

@@ -26,6 +26,7 @@ from qhn.sweeps.planning.machine import Machine, this_machine
 from qhn.sweeps.planning.memory import memory_of
 from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.planning.preflight import preflight
+from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import leave_a_deleted_folder, new_log
@@ -211,7 +212,7 @@ def trials_left_out(launch: Launch) -> int:
     """The number of finished trials that the sweep planned when it last ran, and does not now."""
     store, plan = launch.store, launch.plan
     try:
-        before = make_plan(parse_spec(store.sweep(plan.name).read_file()))
+        before = stored_plan(store.sweep(plan.name))
     except QhnError:  # it never ran, or another version of qhn has written the file
         return 0
     now = {trial.trial_id for trial in plan.trials}
