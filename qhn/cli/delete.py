@@ -59,6 +59,8 @@ def _lines(found: Belongings, store: Store, location: TrackingLocation) -> list[
         f"{found.name}: {counted(found.trials, 'trial')} and the sweep's own files, "
         f"{size_text(found.size)} in {store.shown}"
     ]
+    one = found.shared == 1
+    stays, them, any_of_them = ("stays", "it", "it") if one else ("stay", "them", "any of them")
     if not found.is_readable:
         lines.append(
             "its file cannot be read, so nobody knows which trials it has: they stay, and only "
@@ -66,13 +68,13 @@ def _lines(found: Belongings, store: Store, location: TrackingLocation) -> list[
         )
     elif found.unreadable:
         lines.append(
-            f"its {counted(found.shared, 'trial')} stay: the file of {', '.join(found.unreadable)} "
-            "cannot be read, so any of the trials may belong to that sweep as well"
+            f"its {counted(found.shared, 'trial')} {stays}: the file of "
+            f"{', '.join(found.unreadable)} cannot be read, and {any_of_them} may belong there"
         )
     elif found.shared:
         lines.append(
-            f"kept: {counted(found.shared, 'trial')} that other sweeps plan too "
-            f"({', '.join(found.others)})"
+            f"{counted(found.shared, 'trial')} of it {stays}, since other sweeps plan {them} too: "
+            f"{', '.join(found.others)}"
         )
     lines.append(
         f"MLflow: the experiment {found.name} in {location.shown}, if there is one (MLflow only "

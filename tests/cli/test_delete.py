@@ -44,7 +44,7 @@ def test_what_goes_and_what_stays_is_said_before_it_is_asked(two):
         output = two("sweep", "delete", "doomed", code=1)
     assert "doomed: 2 trials and the sweep's own files" in output
     assert "KiB in" in output or "bytes in" in output
-    assert "kept: 1 trial that other sweeps plan too (shared)" in output
+    assert "1 trial of it stays, since other sweeps plan it too: shared" in output
     assert "nothing was deleted" in output
     assert two.status("doomed")["finished"] == 3
 
