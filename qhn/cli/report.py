@@ -48,7 +48,7 @@ def print_report(
             f"[yellow]MLflow lacks the newest state of {counted(summary.untracked, 'run')}[/] "
             "(see the log); the store has it, and the same command brings MLflow up to date"
         )
-    console.print(_where_to_browse(store, location))
+    console.print(_where_to_browse(summary.sweep, store, location))
 
 
 def _print_failures(console: Console, outcome: RunOutcome, store: Store) -> None:
@@ -69,9 +69,11 @@ def _first(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-def _where_to_browse(store: Store, location: TrackingLocation) -> str:
+def _where_to_browse(name: str, store: Store, location: TrackingLocation) -> str:
     if location.database is None:
         return f"browse the runs at {escape(location.shown)}"
-    if location.database.parent != local_folder(store):
-        return escape(f"browse the runs with: qhn ui --tracking-uri {shlex.quote(location.uri)}")
-    return escape(f"browse the runs with: qhn ui{store_option(store)}")
+    if location.database != local_folder(store) / "mlflow.db":
+        option = f" --tracking-uri {shlex.quote(location.uri)}"
+    else:
+        option = store_option(store)
+    return escape(f"browse the runs with: qhn ui {name}{option}")
