@@ -13,13 +13,18 @@ from qhn.cli.results import print_flags, print_groups, print_list, write_all_col
 from qhn.cli.tables import print_words
 from qhn.cli.words import counted
 from qhn.sweeps.driver.run import RunOutcome
+from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import local_folder
 from qhn.sweeps.tracking import TrackingLocation
 
 
 def print_report(
-    console: Console, outcome: RunOutcome, store: Store, location: TrackingLocation
+    console: Console,
+    plan: Plan,
+    outcome: RunOutcome,
+    store: Store,
+    location: TrackingLocation,
 ) -> None:
     """Print the groups, flags, counts and failures of a run, and how to look at them in MLflow.
 
@@ -31,7 +36,7 @@ def print_report(
     """
     summary = outcome.summary
     if outcome.groups:
-        print_groups(console, outcome.groups, write_all_columns(summary.sweep, store))
+        print_groups(console, plan, outcome.groups, write_all_columns(summary.sweep, store))
         print_flags(console, outcome.groups)
     print_words(console, run_in_words(summary))
     if summary.overhead_ms_per_trial is not None:

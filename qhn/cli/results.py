@@ -11,9 +11,10 @@ from rich.markup import escape
 
 from qhn.cli.options import store_option
 from qhn.cli.tables import Column, factor_columns, print_columns, print_shared, print_words
-from qhn.cli.words import number_text, spread
+from qhn.cli.words import counted, number_text, spread
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.planning.factors import factor_table
+from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.results.ranking import has_direction, ranked, winners
 from qhn.sweeps.results.statistics import SHOWN, GroupSummary, MeanInterval
 from qhn.sweeps.store import Store
@@ -36,17 +37,23 @@ class View:
 
 
 def print_groups(
-    console: Console, groups: Sequence[GroupSummary], everything: str, view: View = View()
+    console: Console,
+    plan: Plan,
+    groups: Sequence[GroupSummary],
+    everything: str,
+    view: View = View(),
 ) -> None:
     """Print the settings that all groups share, the table of groups, and how to read it.
 
     Args:
         console: where to print.
-        groups: the groups of a sweep that have results, in the order of its plan.
+        plan: the plan of the sweep. The settings that its groups share are those of all groups,
+            also of groups without a result.
+        groups: the groups that have results, in the order of the plan.
         everything: the command that writes all columns to a file, for columns that do not fit.
         view: which groups to show, and in which order.
     """
-    settings = factor_table({group.group_id: group.config for group in groups})
+    settings = factor_table({trial.group_id: trial.config for trial in plan.trials})
     print_shared(console, settings.shared)
     parts = [members[: view.best] for members in ranked(groups, view.by)]
     rows = [group for members in parts for group in members]
@@ -65,7 +72,7 @@ def print_groups(
         *_metrics(rows, view.by),
     ]
     left_out = print_columns(console, columns, ends, starred)
-    print_words(console, _how_to_read(groups, len(rows), view, marked=bool(starred)))
+    print_words(console, _how_to_read(plan, groups, len(rows), view, marked=bool(starred)))
     if left_out:
         print_words(
             console,
@@ -82,17 +89,21 @@ def write_all_columns(name: str, store: Store) -> str:
 def print_flags(console: Console, groups: Sequence[GroupSummary]) -> None:
     """Print which groups have trials that were stopped early or have diagnostic flags."""
     lines = [
-        f"[yellow]stopped early[/]: {group.stopped} of {group.trials} trials of "
-        f"{escape(group.group)}"
+        f"[yellow]stopped early[/]: {group.stopped} of {_ended(group)} of {escape(group.group)}"
         for group in groups
         if group.stopped
     ]
     lines += [
-        f"[yellow]{name}[/] in {count} of {group.trials} trials of {escape(group.group)}"
+        f"[yellow]{name}[/] in {count} of {_ended(group)} of {escape(group.group)}"
         for group in groups
         for name, count in sorted(group.flags.items())
     ]
     print_list(console, lines)
+
+
+def _ended(group: GroupSummary) -> str:
+    # A trial that failed may have flags as well.
+    return counted(group.trials + group.failed, "trial")
 
 
 def print_list(console: Console, lines: list[str]) -> None:
@@ -154,14 +165,21 @@ def _interval(value: MeanInterval) -> str:
     return f"{number_text(value.low, value.mean)} to {number_text(value.high, value.mean)}"
 
 
-def _how_to_read(groups: Sequence[GroupSummary], n_shown: int, view: View, *, marked: bool) -> str:
+def _how_to_read(
+    plan: Plan, groups: Sequence[GroupSummary], n_shown: int, view: View, *, marked: bool
+) -> str:
     words = ["Mean ± standard deviation over seeds."]
+    missing = len(plan.groups) - len(groups)
     if n_shown < len(groups):
-        words.append(f"{n_shown} of {len(groups)} groups are shown.")
+        which = " with a result" if missing else ""
+        words.append(f"{n_shown} of {len(groups)} groups{which} are shown.")
+    if missing:
+        are = "is" if missing == 1 else "are"
+        words.append(f"{counted(missing, 'group')} without a result {are} left out of the table.")
     if not has_direction(view.by):
         words.append(f"Sorted by {view.by}, of which neither more nor less is better.")
         return " ".join(words)
-    complete = all(group.trials == group.planned for group in groups)
+    complete = not missing and all(group.trials == group.planned for group in groups)
     rule = "" if complete else ", among the groups of which every trial has a result"
     if marked:
         words.append(f"{_STAR} is the best of its data set by {view.by}{rule}.")

@@ -126,12 +126,12 @@ def _run(request: Request, launch: Launch, summary: SummaryFile | None, resume: 
             raise typer.Exit(INTERRUPTED) from None
     if summary is not None:
         summary.write(outcome.summary.to_json() + "\n")
-    print_report(console, outcome, launch.store, launch.location)
+    print_report(console, launch.plan, outcome, launch.store, launch.location)
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {resume}")
         raise typer.Exit(INTERRUPTED)
     if outcome.summary.remaining:
-        console.print(f"[yellow]{outcome.summary.remaining} left over.[/] {resume}")
+        console.print(resume)
     if outcome.summary.failed or outcome.summary.untracked or outcome.summary.remaining:
         raise typer.Exit(1)
 

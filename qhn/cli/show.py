@@ -51,16 +51,10 @@ def show_results(
     stand = standing(len(rows), finished, failed, running)
     print_words(console, f"[bold]{escape(name)}[/]: {stand}.")
     if groups:
-        print_groups(console, groups, write_all_columns(name, store), view)
+        print_groups(console, plan, groups, write_all_columns(name, store), view)
         print_flags(console, groups)
     else:
         print_words(console, f"No results to show yet. {_what_next(name, store, failed, running)}")
-    missing = len(plan.groups) - len(groups)
-    if groups and missing:
-        are = "have" if missing > 1 else "has"
-        print_words(
-            console, f"{counted(missing, 'group')} that {are} no result yet left out of the table."
-        )
     if csv_file is not None:
         _write(csv_file, summary_csv(groups))
         print_words(console, f"wrote {counted(len(groups), 'group')} to {escape(str(csv_file))}")

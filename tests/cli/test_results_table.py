@@ -11,26 +11,28 @@ import io
 import re
 
 import pytest
-from made_results import MADE, groups, result
+from made_results import MADE, PLAN, groups, result
 from rich.console import Console
 
-from qhn.cli.results import View, print_groups
+from qhn.cli.results import View, print_flags, print_groups
 from qhn.cli.tables import Column, fitting
 from qhn.cli.words import number_text, spread
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.results.statistics import SHOWN, summarise
 from qhn.sweeps.results.table import make_rows
 from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import TrialError
 
 NAN = float("nan")
 
 
-def screen(found=None, width=None, view=View()):  # noqa: B008 - it is frozen
+def screen(found=None, width=None, view=View(), plan=PLAN):  # noqa: B008 - it is frozen
     """What is printed; without a width it is no terminal."""
     console = Console(
         file=io.StringIO(), width=width or 80, force_terminal=width is not None, color_system=None
     )
-    print_groups(console, groups() if found is None else found, "qhn sweep show made", view)
+    found = groups() if found is None else found
+    print_groups(console, plan, found, "qhn sweep show made", view)
     return console.file.getvalue()
 
 
@@ -114,7 +116,7 @@ def test_the_best_of_each_data_set_is_bold():
     console = Console(
         file=io.StringIO(), width=100, force_terminal=True, color_system="truecolor", record=True
     )
-    print_groups(console, groups(), "")
+    print_groups(console, PLAN, groups(), "")
     lines = console.export_text(styles=True).splitlines()
     bold = [line for line in lines if "\x1b[1m" in line and "0." in line and "All" not in line]
     assert len(bold) == 2
@@ -163,6 +165,29 @@ def test_where_no_group_is_whole_none_is_marked():
     assert "no best is marked before every trial has a result" in " ".join(text.split())
 
 
+def test_what_is_said_of_all_groups_holds_for_those_without_a_result_too():
+    whole = {name: ((0.5, 0.5), 0.5) for name in MADE if name != "moons mle"}
+    text = " ".join(screen(groups(dict.fromkeys(MADE, ((None, None), 0.5)) | whole)).split())
+    assert "1 group without a result is left out of the table." in text
+    # Of the five others every trial has a result, but the best of moons may be the sixth.
+    assert "by test_accuracy_expected, among the groups of which every trial has a result." in text
+    only = dict.fromkeys(MADE, ((None, None), 0.5)) | {"ring mle": ((0.5, 0.5), 0.5)}
+    first, rest = screen(groups(only), view=View(best=1)).split("\n", 1)
+    # All that has a result has one data set and one objective; the sweep has more.
+    assert "dataset" not in first and "objective" not in first
+    assert [row[:3] for row in cells(rest)] == [["★", "ring", "mle"]]
+    assert "5 groups without a result are left out of the table." in rest
+
+
+def test_flags_are_counted_over_trials_that_failed_as_well():
+    (trial, other), *_ = zip(PLAN.trials[:6], PLAN.trials[6:], strict=True)
+    results = {trial.trial_id: result(trial, 0.5, 0.5, flags={"barren-plateau": 20})}
+    errors = {other.trial_id: TrialError("it diverged", "", 1, {"barren-plateau": 10})}
+    console = Console(file=io.StringIO())
+    print_flags(console, summarise(make_rows(PLAN.trials, results, errors)))
+    assert console.file.getvalue() == f"barren-plateau in 2 of 2 trials of {trial.group}\n"
+
+
 def test_schedules_are_told_apart_at_any_width():
     schedules = (
         "{schedule: warmup, value: 3}",
@@ -179,7 +204,7 @@ def test_schedules_are_told_apart_at_any_width():
     results = {trial.trial_id: result(trial, 0.5, 0.5) for trial in plan.trials}
     found = summarise(make_rows(plan.trials, results, {}))
     for width in (None, 100, 40):
-        lines = [line for line in screen(found, width).splitlines() if "0.500" in line]
+        lines = [line for line in screen(found, width, plan=plan).splitlines() if "0.500" in line]
         assert [line.split("0.500")[0].split()[1:-1] for line in lines] == [
             ["warmup:0->3", "0.5"],
             ["warmup:0->3", "0.25"],

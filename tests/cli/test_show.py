@@ -46,8 +46,10 @@ def test_groups_without_a_result_are_counted(qhn):
     # A sweep that was extended: of three settings more, no trial has begun.
     qhn.store.sweep("made").save_file(TEXT.replace("[moons, ring]", "[moons, ring, gaussian]"))
     output = qhn("sweep", "show", "made")
-    assert "3 groups that have no result yet left out of the table." in output
+    assert "3 groups without a result are left out of the table." in output
     assert "gaussian" not in output
+    # What all groups are said to share is true of these as well, and gaussian has no noise.
+    assert "All groups: noise 0.1 (moons, ring)" in output
 
 
 @pytest.mark.parametrize("option", [[], ["--csv", "out.csv"]])
