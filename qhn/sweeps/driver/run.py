@@ -165,15 +165,15 @@ def run_sweep(
             board.unwritten = lambda: writer.waiting
             ended = [trial for trial in plan.trials if trial.trial_id in over]
             untracked = writer.finish(ended, _PATIENCE_S)
+            outcome = _outcome(plan, store, results, set(done), spent, started, slots, untracked)
+            outcome = replace(outcome, notes=board.notes)
+            note = sweep_note(plan, outcome.groups, resume_command(plan.name, store, location))
+            if not _close_sweep(writer, text, outcome, note) and not untracked:
+                outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
         except BaseException as error:
             # An interruption is a `BaseException`, but not an `Exception`.
             writer.abandon("FAILED" if isinstance(error, Exception) else "KILLED")
             raise
-        outcome = _outcome(plan, store, results, set(done), spent, started, slots, untracked)
-        outcome = replace(outcome, notes=board.notes)
-        note = sweep_note(plan, outcome.groups, resume_command(plan.name, store, location))
-        if not _close_sweep(writer, text, outcome, note) and not untracked:
-            outcome = replace(outcome, summary=replace(outcome.summary, untracked=1))
     return outcome
 
 

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from qhn.sweeps.tracking.limits import MODULE, PATIENCE_S
 from qhn.sweeps.tracking.protocol import Message, decode, encode
 
 # With -P, Python does not look for modules in the working directory, which may have been deleted.
-_COMMAND = (sys.executable, "-P", "-m", "qhn.sweeps.tracking.process")
-_SECONDS_TO_END = 30.0
+_COMMAND = (sys.executable, "-P", "-m", MODULE)
 
 
 class Child:
@@ -68,13 +68,20 @@ class Child:
         self._process.kill()
 
     def end(self) -> None:
-        """Wait for a process that was told to end. If that takes longer than 30 s, kill it."""
+        """Wait for a process that was told to end. If that takes longer than 30 s, kill it.
+
+        If the wait is interrupted, by Ctrl-C for example, the process is killed at once.
+        """
         # None ends the sending thread, which closes the pipe.
         self._outgoing.put(None)
         try:
-            self._process.wait(_SECONDS_TO_END)
+            self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
+        except BaseException:
+            # Nobody would end it later, and the next run of the sweep needs its lock.
+            self._process.kill()
+            raise
         self._receiver.join()
 
     def _send(self) -> None:

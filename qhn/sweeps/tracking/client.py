@@ -142,8 +142,9 @@ class WriterProcess:
         """
         if self._process is None or self._failure is not None:
             return
-        self._say({"drop": True})
         try:
+            # A call that is under way stops after its present request.
+            self._say({"drop": True})
             self.close_sweep(status, {}, {})
         except TrackingError as error:
             _log.warning("%s", error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +33,9 @@ class Experiment:
     Attributes:
         client: MLflow's client, which sends all requests.
         id: MLflow's id of the experiment.
+        stopped: asked before each request that writes. If it returns True, a `TrackingError` is
+            raised in place of the request, as if the tracking store had failed. None if the work
+            is never stopped.
 
     Raises:
         TrackingError: if the tracking store cannot be used, or the experiment was deleted.
@@ -40,6 +43,7 @@ class Experiment:
 
     def __init__(self, location: TrackingLocation, name: str) -> None:
         self._location = location
+        self.stopped: Callable[[], bool] | None = None
         self.client = connect(location)
         with tracking_errors(location):
             self.id, self._tags = self._find(name)
@@ -64,10 +68,15 @@ class Experiment:
         """The experiment's own tags."""
         return self._tags
 
+    def _go_on(self) -> None:
+        if self.stopped is not None and self.stopped():
+            raise TrackingError("the sweep was stopped while it was written to MLflow")
+
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the experiment, without a request for those that have the value already."""
         for name, value in tags.items():
             if self._tags.get(name) != value:
+                self._go_on()
                 self.client.set_experiment_tag(self.id, name, value)
                 self._tags[name] = value
 
@@ -81,6 +90,7 @@ class Experiment:
             tags: tags of the run, by name.
             start_ms: the start in milliseconds since 1970; None for now.
         """
+        self._go_on()
         made = self.client.create_run(self.id, start_time=start_ms, tags=dict(tags))
         info = made.info
         return KnownRun(
@@ -120,6 +130,7 @@ class Experiment:
     def _log(
         self, run: KnownRun, metrics: list[Metric], params: list[Param], tags: list[RunTag]
     ) -> None:
+        self._go_on()
         self.client.log_batch(run.run_id, metrics=metrics, params=params, tags=tags)
         run.has_metrics = run.has_metrics or bool(metrics)
         if run.steps is not None:
@@ -132,6 +143,7 @@ class Experiment:
         between, a run that was stopped early still has the tag that says so, and is not taken for
         a trial that was trained to its end.
         """
+        self._go_on()
         self.client.update_run(run.run_id, status="RUNNING")
         run.status, run.end_ms = "RUNNING", None
 
@@ -144,11 +156,13 @@ class Experiment:
             end_ms: the end in milliseconds since 1970; None for now.
         """
         assert status in ENDED
+        self._go_on()
         self.client.set_terminated(run.run_id, status=status, end_time=end_ms)
         run.status, run.end_ms = status, end_ms
 
     def delete(self, run: KnownRun) -> None:
         """Delete a run. MLflow only hides it, and can restore it until ``mlflow gc`` is run."""
+        self._go_on()
         self.client.delete_run(run.run_id)
 
     def write_artifact(self, run: KnownRun, name: str, text: str) -> None:
@@ -161,6 +175,7 @@ class Experiment:
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+        self._go_on()
         # The public `log_text` first asks the tracking store where the artifacts of the run are,
         # which we know already. That takes 4.4 ms instead of 0.8 ms on SQLite, and two requests
         # instead of one to a server.

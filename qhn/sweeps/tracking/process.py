@@ -3,8 +3,26 @@
 Writing runs takes about as much processor time as Tune's loop. Two threads of one Python process
 would take turns, while two processes run at the same time. The driver starts this process and
 sends it the ids of trials through a pipe (`qhn.sweeps.tracking.protocol`). The results themselves
-are read from the store. The process ends when the driver tells it to, and soon after the driver
-has died.
+are read from the store.
+
+The process never outlives its driver for long (`qhn.sweeps.tracking.limits` has the seconds):
+
+======================================  =====================================  ===================
+The driver                              What the writer does                   Ends within
+======================================  =====================================  ===================
+lives, and has said "drop"              stops the calls made before it, at     when it is told to
+                                        the next request; does later ones
+lives, and has said "end"               does the calls made before it          20 s
+has gone after it said "end"            does the calls made before it          20 s
+has gone without a word                 stops all calls, marks the runs that   10 s
+                                        are open as killed
+has killed the writer, since a person   nothing; the next run of the sweep     at once
+does not want to wait                   mends what is open
+======================================  =====================================  ===================
+
+A driver "has gone" when its end of the pipe is closed: it was killed, Ray has ended it, or memory
+has run out. If its command line has a supervisor (`qhn.cli.supervisor`), that waits for the writer,
+and kills a writer that does not keep to these times.
 """
 
 from __future__ import annotations
@@ -26,6 +44,7 @@ from qhn.sweeps.planning.plan import Plan, PlannedTrial, make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store, TrialRecord, open_store
 from qhn.sweeps.tracking.knowledge import BELIEVE_THE_STORE, Known
+from qhn.sweeps.tracking.limits import ENDING_S, LAST_WORDS_S, PATIENCE_S
 from qhn.sweeps.tracking.location import TrackingLocation
 from qhn.sweeps.tracking.opening import open_runs, settle
 from qhn.sweeps.tracking.protocol import Message, decode, encode, error_to_json
@@ -33,10 +52,6 @@ from qhn.sweeps.tracking.runs import SweepRuns
 from qhn.sweeps.tracking.writer import TrackingWriter
 
 _log = logging.getLogger(__name__)
-# If the driver was killed, its writer has this long to mark the open runs. The writer of the next
-# driver waits longer than that for the lock.
-_LAST_WORDS_S = 10.0
-_PATIENCE_S = 30.0
 _TELL_EVERY_S = 0.2
 
 
@@ -113,6 +128,9 @@ class _Server:
         self._sweep = sweep
         self._writer = TrackingWriter(sweep.open_runs, sweep.read, told=driver.tell_waiting)
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        # Set by a drop that comes after a call: the call must stop early. Calls that come after the
+        # drop get a new event.
+        self._dropped = threading.Event()
         self._worker = threading.Thread(target=self._work, name="qhn-calls")
         self._worker.start()
 
@@ -125,6 +143,9 @@ class _Server:
                 ended = ended or "end" in message
                 self._take(message)
         finally:
+            # The next run of the sweep waits for our lock, so a tracking store that does not answer
+            # must not keep this process alive, whatever the driver has said.
+            _end_within(ENDING_S if ended else LAST_WORDS_S)
             if not ended:
                 self._orphaned()
             self._calls.put(None)
@@ -143,10 +164,10 @@ class _Server:
             # read it at any moment.
             self._sweep.known = known
         elif "drop" in message:
-            self._writer.drop()
+            self._drop()
         elif "call" in message:
             call = getattr(self, f"_{message['name']}")
-            work = partial(call, **message["arguments"])
+            work = partial(call, self._dropped.is_set, **message["arguments"])
             self._calls.put(partial(self._answer, message["call"], work))
 
     def _trials(self, trial_ids: list[str]) -> list[PlannedTrial]:
@@ -155,16 +176,15 @@ class _Server:
     def _orphaned(self) -> None:
         """Mark the runs that are open as killed, since the driver has died."""
         _log.warning("the driver has ended without a word; its open runs are marked as killed")
-        # The next run of the sweep waits for our lock, so a tracking store that does not answer
-        # must not keep this process alive. Only `os._exit` ends it whatever its threads wait for.
-        timer = threading.Timer(_LAST_WORDS_S, os._exit, (1,))
-        timer.daemon = True
-        timer.start()
-        self._writer.drop()
-        self._calls.put(partial(self._answer, 0, self._mark_killed))
+        self._drop()
+        last = partial(self._close_sweep, self._dropped.is_set, "KILLED", {}, {})
+        self._calls.put(partial(self._answer, 0, last))
 
-    def _mark_killed(self) -> None:
-        self._close_sweep("KILLED", {}, {})
+    def _drop(self) -> None:
+        """Stop what was asked for before. What is asked for from now on is done."""
+        self._dropped.set()
+        self._dropped = threading.Event()
+        self._writer.drop()
 
     def _work(self) -> None:
         # The lock is held until the process ends. The lock of the driver is not enough, because
@@ -172,7 +192,7 @@ class _Server:
         # wait until it has ended.
         lock = self._sweep.store.sweep(self._sweep.plan.name).tracking_lock
         try:
-            if not lock.acquire(_PATIENCE_S, f"process {os.getpid()}"):
+            if not lock.acquire(PATIENCE_S, f"process {os.getpid()}"):
                 raise TrackingError(
                     f"one process at a time may write sweep {self._sweep.plan.name!r} to MLflow, "
                     f"but {lock.holder() or 'another one'} of a former run still does; wait for "
@@ -199,12 +219,15 @@ class _Server:
             answer = {"error": error_to_json(_in_words(error))}
         self._driver.send({"answer": number} | answer)
 
-    def _finish(self, trials: list[str], patience_s: float) -> int:
+    def _finish(self, stopped: Callable[[], bool], trials: list[str], patience_s: float) -> int:
+        if stopped():
+            return len(trials)
         # Before this call the driver has sent what it knows of all trials.
         return self._writer.finish(self._trials(trials), patience_s)
 
     def _close_sweep(
         self,
+        stopped: Callable[[], bool],
         status: str,
         artifacts: dict[str, str],
         tags: dict[str, str],
@@ -213,7 +236,15 @@ class _Server:
         # After `finish` the writer's thread has ended already. After a drop it may still be at
         # work on one trial.
         self._writer.close(0.0)
-        self._writer.close_sweep(status, artifacts, tags, note)
+        self._writer.close_sweep(status, artifacts, tags, note, stopped)
+
+
+def _end_within(seconds: float) -> None:
+    """End this process if it still runs after some seconds."""
+    # Only `os._exit` ends it whatever its threads wait for.
+    timer = threading.Timer(seconds, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
 
 
 def _in_words(error: Exception) -> QhnError:

@@ -5,7 +5,7 @@ From the driver::
     {"begin": {"store", "uri", "database", "ours", "sweep", "known"}}    the first message
     {"update": [trial ids], "known": {trial id: ...}}    bring these trials up to date
     {"known": {trial id: ...}}                           replace all that is known of trials
-    {"drop": true}                                       forget the trials that wait
+    {"drop": true}                  forget the trials that wait, and stop the calls made so far
     {"call": number, "name": "finish" or "close_sweep", "arguments": {...}}
     {"end": true}                                        the last message
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import TrialRecord
@@ -189,6 +190,20 @@ class SweepRuns:
         """
         with tracking_errors(self._location):
             self._groups.finish(interrupted)
+
+    @contextmanager
+    def stopping(self, stopped: Callable[[], bool]) -> Iterator[None]:
+        """Let the work in this context be stopped between two requests.
+
+        Args:
+            stopped: asked before each request, in the thread that does the work. If it returns
+                True, a `TrackingError` is raised in place of the request.
+        """
+        self._experiment.stopped = stopped
+        try:
+            yield
+        finally:
+            self._experiment.stopped = None
 
     def interrupt(self) -> None:
         """Mark all runs of trials and groups that are still open as killed."""

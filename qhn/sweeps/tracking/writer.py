@@ -77,6 +77,11 @@ class TrackingWriter:
     def update(self, trials: Iterable[PlannedTrial]) -> None:
         """Ask for trials to be brought up to date, and return at once."""
         with self._changed:
+            if self._closing:
+                # A drop may come between the two steps of `finish`. The thread must not begin again
+                # with all the trials that were dropped.
+                self._lost.update(trial.trial_id for trial in trials)
+                return
             for trial in trials:
                 # A trial that waits already keeps its place: what is written is read from the
                 # store when its turn comes.
@@ -145,19 +150,25 @@ class TrackingWriter:
         artifacts: Mapping[str, str],
         tags: Mapping[str, str],
         note: str | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write the runs of groups and of the sweep, and leave no other run open.
 
-        It must be called after the thread has ended. The arguments are those of `SweepRuns.close`.
+        It must be called after the thread has ended. The other arguments are those of
+        `SweepRuns.close`.
+
+        Args:
+            stopped: asked before each request. If it returns True, what is left is not written.
 
         Raises:
-            TrackingError: if the tracking store cannot be used.
+            TrackingError: if the tracking store cannot be used, or the work was stopped.
         """
         runs = self.wait_until_ready()
-        # This is needed even if all trials are over: an earlier version of the sweep file may have
-        # had other trials, whose runs were left open when its driver was killed.
-        runs.interrupt()
-        runs.close(status, artifacts, tags, note)
+        with runs.stopping(stopped):
+            # This is needed even if all trials are over: an earlier version of the sweep file may
+            # have had other trials, whose runs were left open when its driver was killed.
+            runs.interrupt()
+            runs.close(status, artifacts, tags, note)
 
     def _work(self) -> None:
         try:

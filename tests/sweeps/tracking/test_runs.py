@@ -261,3 +261,26 @@ def test_of_two_runs_of_a_trial_the_fuller_stays(database, client, sweep):
     assert child.info.run_id == full.info.run_id
     assert child.info.status == "FINISHED"
     assert steps_of(client, child) == [0, 10]
+
+
+def test_closing_can_be_stopped_between_any_two_requests(database, client, sweep):
+    trial, rows = TRIALS[0], history(0, 10)
+    runs = open_runs(database, sweep)
+    runs.project(trial, TrialRecord(rows, None, None))
+    requests = 0
+    while True:
+        left = iter(range(requests))
+        try:
+            with runs.stopping(lambda left=left: next(left, None) is None):
+                runs.interrupt()
+                runs.close("FINISHED", {"a.txt": "text"}, {"qhn.trials": "1"}, "A note.")
+            break
+        except TrackingError:
+            requests += 1
+            assert [run.info.status for run in runs_of(client, sweep, "sweep")] == ["RUNNING"]
+    # The last attempt wrote the artifact, the tags, the description and the status. Those before it
+    # had closed the two other runs.
+    assert requests == 4
+    (child,) = runs_of(client, sweep, "trial")
+    assert child.info.status == "KILLED"
+    assert [run.info.status for run in runs_of(client, sweep, "sweep")] == ["FINISHED"]

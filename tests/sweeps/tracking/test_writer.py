@@ -104,3 +104,16 @@ def test_failing_to_connect_is_said_to_whoever_waits(store, failure):
     with pytest.raises(TrackingError, match=str(failure)):
         writer.wait_until_ready()
     assert writer.close(patience_s=0) == 0
+
+
+def test_what_is_asked_for_after_a_drop_is_not_begun(store):
+    runs = FakeRuns()
+    runs.gate.clear()
+    writer = writer_on(runs, store)
+    writer.update([TRIALS[0]])
+    runs.entered.wait()
+    writer.drop()
+    writer.update(TRIALS)
+    runs.gate.set()
+    assert writer.close(patience_s=60) == len(TRIALS) - 1
+    assert runs.written == [TRIALS[0].trial_id]
