@@ -105,14 +105,14 @@ def test_a_process_that_only_has_the_id_of_an_earlier_driver_is_left_alone(qhn, 
 def test_a_process_that_is_younger_than_the_note_about_it_is_left_alone(qhn, hold):
     driver = hold()
     os.utime(lock_file(qhn), (10**9, 10**9))
-    assert "it is not; press Ctrl-C" in qhn("sweep", "stop", "held", code=2)
+    assert "may be another program; press Ctrl-C" in qhn("sweep", "stop", "held", code=2)
     assert driver.poll() is None
 
 
 def test_a_lock_whose_holder_says_nothing(qhn, hold):
     driver = hold()
     lock_file(qhn).write_text("")
-    assert "held by another process; press Ctrl-C" in qhn("sweep", "stop", "held", code=2)
+    assert "only says: another process; press Ctrl-C" in qhn("sweep", "stop", "held", code=2)
     assert driver.poll() is None
 
 
