@@ -74,7 +74,11 @@ def print_status(store: Store, name: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(counts))
     else:
-        Console().print(f"{escape(name)}: {standing(**counts)}.", highlight=False)
+        # While Ray starts no trial runs yet, and the sweep would look as if it was abandoned.
+        driver = store.sweep(name).lock.holder()
+        running = f" It is run by {escape(driver)}." if driver else ""
+        console = Console(soft_wrap=True, highlight=False)
+        console.print(f"{escape(name)}: {standing(**counts)}.{running}")
 
 
 def print_list(store: Store, as_json: bool) -> None:

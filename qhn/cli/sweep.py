@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +15,16 @@ from qhn.cli.export import export
 from qhn.cli.listing import print_list, print_status
 from qhn.cli.logs import print_log
 from qhn.cli.messages import print_note
-from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
+from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption, store_option
 from qhn.cli.results import View
 from qhn.cli.running import Request, execute
 from qhn.cli.schema import print_schema
 from qhn.cli.show import show_results
 from qhn.cli.stop import stop_sweep
+from qhn.core.errors import QhnError, SpecError
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.spec import notes, read_spec
-from qhn.sweeps.store import open_store
+from qhn.sweeps.store import Store, open_store
 
 sweep_app = typer.Typer(help="Plan, run, follow, stop and compare sweeps.", no_args_is_help=True)
 
@@ -57,7 +59,8 @@ def run(
 ) -> None:
     """Run a sweep, or what is left of it. The same command starts, continues and extends it."""
     started = time.monotonic()
-    content, opened = read_spec(file), open_store(store)
+    opened = open_store(store)
+    content = _read(file, opened)
     _say_notes(content, str(file))
     execute(Request(content, str(file), opened, tracking_uri, summary, cpus, retry_failed, started))
 
@@ -84,7 +87,8 @@ def plan(file: FileArgument, store: StoreOption = DEFAULT_STORE, cpus: CpusOptio
     """Show what would run, and the time and memory that it would take. Nothing is started."""
     from qhn.cli.planning import show_plan
 
-    content, opened = read_spec(file), open_store(store)
+    opened = open_store(store)
+    content = _read(file, opened)
     _say_notes(content, str(file))
     show_plan(content, str(file), opened, cpus, Console())
 
@@ -170,6 +174,26 @@ def logs(
 sweep_app.command("schema")(print_schema)
 sweep_app.command()(export)
 sweep_app.command()(delete)
+
+
+def _read(file: Path, store: Store) -> bytes:
+    """The content of a sweep file.
+
+    Raises:
+        SpecError: if it cannot be read; the message helps a person who named a sweep instead.
+    """
+    name, is_sweep = str(file), False
+    # What is no name of a sweep is simply a path.
+    with suppress(QhnError):
+        is_sweep = not file.exists() and store.sweep(name).exists()
+    if is_sweep:
+        options = store_option(store)
+        raise SpecError(
+            f"this command takes a sweep file, but {name!r} is the name of a sweep; continue the "
+            f"sweep with `qhn sweep resume {name}{options}`, or see its results with "
+            f"`qhn sweep show {name}{options}`"
+        )
+    return read_spec(file)
 
 
 def _say_notes(content: bytes, source: str) -> None:

@@ -93,7 +93,8 @@ def train(
     console = Console(highlight=False, quiet=as_json, soft_wrap=True)
     if trial is None:
         for note in unused_options(objective, lambda_, bandwidth):
-            print_note(console, note)
+            # A note is for people, so it must not come between a program and the JSON.
+            print_note(Console(stderr=True, highlight=False) if as_json else console, note)
     try:
         result = _train(config, console)
     except KeyboardInterrupt:

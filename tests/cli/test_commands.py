@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,8 +112,26 @@ def test_options_that_do_nothing_have_a_note(qhn, options, notes):
     assert all(line.endswith("changes nothing and can be left out") for line in found)
 
 
-def test_what_programs_read_has_no_note(qhn):
-    json.loads(qhn("train", "--steps", 1, "--lambda", 3, "--json"))
+def test_what_programs_read_has_no_note_in_it(qhn):
+    options = ["--steps", "1", "--objective", "mle", "--lambda", "3", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "qhn.cli", "train", *options],
+        env=qhn.environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    json.loads(done.stdout)
+    assert done.stderr.startswith("note: --lambda: mle uses the loss alone")
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_sweep_named_in_place_of_its_file_is_recognised(qhn, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    qhn.store.sweep("mine").save_file("{name: mine, datasets: moons, objectives: mle, seeds: 1}")
+    output = qhn("sweep", command, "mine", code=2)
+    assert "'mine' is the name of a sweep; continue the sweep with `qhn sweep resume mine" in output
+    assert "cannot read the sweep file other" in qhn("sweep", command, "other", code=2)
 
 
 def test_settings_of_a_file_that_do_nothing_have_a_note(qhn):

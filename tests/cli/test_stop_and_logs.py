@@ -84,6 +84,12 @@ def test_a_sweep_that_does_not_run(qhn):
     assert "no sweep named 'other'" in qhn("sweep", "stop", "other", code=2)
 
 
+def test_the_status_says_who_runs_a_sweep(qhn, hold):
+    assert "run by" not in qhn("sweep", "status", "held")
+    driver = hold()
+    assert f"It is run by process {driver.pid} on" in qhn("sweep", "status", "held")
+
+
 def test_a_sweep_of_another_machine_is_stopped_there(qhn, hold):
     driver = hold()
     lock_file(qhn).write_text("process 123 on another-machine")
