@@ -4,9 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -23,12 +21,8 @@ from qhn.sweeps.tracking import (
     TrackingLocation,
     TrackingWriter,
     WriterProcess,
-    child,
-    process,
     tracking_location,
 )
-from qhn.sweeps.tracking.limits import ENDING_S, LAST_WORDS_S
-from qhn.sweeps.tracking.protocol import encode
 
 SPEC = "{{name: {}, datasets: [moons], objectives: [mle], seeds: 3}}"
 _LIMIT_S = 90
@@ -264,111 +258,3 @@ def test_a_database_that_somebody_named_is_written_with_its_own_settings(place):
     store, location = place
     assert location.ours
     assert not tracking_location(store, location.uri).ours
-
-
-class Stubborn:
-    """Stands for the thread that writes: a first close goes on until it is stopped."""
-
-    def __init__(self, *arguments, **options):
-        self.began, self.closed = threading.Event(), []
-
-    start = wait_until_ready = drop = lambda self: None
-
-    def close(self, patience_s):
-        return 0
-
-    def close_sweep(self, status, artifacts, tags, note, stopped):
-        self.began.set()
-        deadline = time.monotonic() + _LIMIT_S
-        while status == "FINISHED" and time.monotonic() < deadline:
-            if stopped():
-                raise TrackingError("stopped")
-        assert not stopped()
-        self.closed.append(status)
-
-
-@pytest.fixture
-def server(sweep, monkeypatch):
-    """The writer's side of the pipe in this process, with a `Stubborn` writer; what it said."""
-    limits, said = [], []
-    monkeypatch.setattr(process, "TrackingWriter", Stubborn)
-    monkeypatch.setattr(process, "settle", lambda: None)
-    monkeypatch.setattr(process, "_end_within", limits.append)
-    driver = SimpleNamespace(send=said.append, tell_waiting=None)
-    return (
-        process._Server(
-            driver, SimpleNamespace(store=sweep.store, plan=sweep.plan, open_runs=None, read=None)
-        ),
-        limits,
-        said,
-    )
-
-
-def close_call(number, status):
-    arguments = {"status": status, "artifacts": {}, "tags": {}}
-    return encode({"call": number, "name": "close_sweep", "arguments": arguments})
-
-
-def test_a_drop_stops_the_close_that_is_under_way_and_not_the_one_after_it(server):
-    serving, limits, said = server
-
-    def driver():
-        yield close_call(1, "FINISHED")
-        assert serving._writer.began.wait(_LIMIT_S)
-        yield encode({"drop": True})
-        yield close_call(2, "KILLED")
-        yield encode({"end": True})
-
-    serving.listen(driver())
-    assert serving._writer.closed == ["KILLED"]
-    assert [("error" in m, m["answer"]) for m in said if "answer" in m] == [(True, 1), (False, 2)]
-    assert limits == [ENDING_S]
-
-
-def test_a_driver_that_dies_while_it_closes_leaves_a_sweep_that_is_killed(server):
-    serving, limits, _ = server
-
-    def driver():
-        yield close_call(1, "FINISHED")
-        assert serving._writer.began.wait(_LIMIT_S)
-
-    serving.listen(driver())
-    assert serving._writer.closed == ["KILLED"]
-    assert limits == [LAST_WORDS_S]
-
-
-HANGS = """
-import threading
-from qhn.sweeps.tracking import process
-process.{limit} = 0.05
-process.open_runs = lambda *arguments: threading.Event().wait()
-process.main()
-"""
-
-
-@pytest.mark.parametrize(("limit", "last"), [("ENDING_S", {"end": True}), ("LAST_WORDS_S", {})])
-def test_a_writer_that_hangs_does_not_outlive_its_driver(sweep, limit, last):
-    begin = {"store": sweep.store.uri, "uri": "", "database": None, "ours": False}
-    begin |= {"sweep": sweep.text, "known": {}}
-    messages = encode({"begin": begin}) + encode(last)
-    command = [sys.executable, "-c", HANGS.format(limit=limit)]
-    ended = subprocess.run(command, input=messages, capture_output=True, timeout=_LIMIT_S)
-    assert ended.returncode == 1, ended.stderr
-
-
-def test_an_interrupted_wait_for_the_end_kills_the_process(monkeypatch):
-    monkeypatch.setattr(child, "_COMMAND", (sys.executable, "-c", "import signal; signal.pause()"))
-    gone = threading.Event()
-    running = child.Child(lambda message: None, lambda process, code: gone.set())
-    wait, interrupts = running._process.wait, [KeyboardInterrupt]
-
-    def interrupted(timeout=None):
-        # The receiving thread waits without a limit.
-        if timeout is not None and interrupts:
-            raise interrupts.pop()
-        return wait(timeout)
-
-    monkeypatch.setattr(running._process, "wait", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        running.end()
-    assert gone.wait(_LIMIT_S)
