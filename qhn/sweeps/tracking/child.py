@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import subprocess
@@ -13,6 +14,7 @@ from contextlib import suppress
 from qhn.sweeps.tracking.limits import MODULE, PATIENCE_S
 from qhn.sweeps.tracking.protocol import Message, decode, encode
 
+_log = logging.getLogger(__name__)
 # With -P, Python does not look for modules in the working directory, which may have been deleted.
 _COMMAND = (sys.executable, "-P", "-m", MODULE)
 
@@ -30,6 +32,7 @@ class Child:
 
     Raises:
         OSError: if the process cannot be started.
+        RuntimeError: if a thread for its messages cannot be started.
     """
 
     def __init__(
@@ -51,8 +54,18 @@ class Child:
         self._ended = ended
         self._sender = threading.Thread(target=self._send, name="qhn-to-writer", daemon=True)
         self._receiver = threading.Thread(target=self._receive, name="qhn-writer", daemon=True)
-        self._sender.start()
-        self._receiver.start()
+        try:
+            self._sender.start()
+            self._receiver.start()
+        except RuntimeError:
+            # Memory or the user's limit of threads is used up. Nobody would talk to the process.
+            self._process.kill()
+            self._process.wait()
+            self._outgoing.put(None)
+            for stream in (self._process.stdin, self._process.stdout):
+                assert stream is not None
+                stream.close()
+            raise
 
     @property
     def process_id(self) -> int:
@@ -96,9 +109,19 @@ class Child:
     def _receive(self) -> None:
         stream = self._process.stdout
         assert stream is not None
-        with stream:
-            for line in stream:
-                self._received(decode(line))
-        code = self._process.wait()
-        self._outgoing.put(None)
-        self._ended(self, code)
+        try:
+            with stream:
+                for line in stream:
+                    self._received(decode(line))
+        except Exception as error:  # noqa: BLE001 - Nobody else would learn that this thread ends.
+            # A line that is no message comes from a process that was killed while it wrote, or from
+            # a library that writes into the pipe. From a process that still runs, nothing can be
+            # understood any more.
+            _log.warning(
+                "the process that writes to MLflow sent a line that is no message: %r", error
+            )
+            self._process.kill()
+        finally:
+            code = self._process.wait()
+            self._outgoing.put(None)
+            self._ended(self, code)

@@ -167,10 +167,12 @@ class WriterProcess:
         database = self._location.database
         try:
             self._process = Child(self._receive, self._has_ended)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
+            # `Thread.start` raises a RuntimeError if the system allows no further thread.
+            why = error.strerror if isinstance(error, OSError) else None
             raise TrackingError(
                 "runs are written to MLflow by a process of their own, but it cannot be started: "
-                f"{error.strerror or error}; free memory, or end other processes"
+                f"{why or error}; free memory, or end other processes"
             ) from error
         self._process.say(
             {

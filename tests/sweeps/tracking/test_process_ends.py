@@ -1,5 +1,7 @@
 """How the process that writes to MLflow ends, with stand-ins for MLflow, driver or process."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -144,3 +146,31 @@ def test_an_interrupted_wait_for_the_end_kills_the_process(stand_in, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         writer.end()
     running.wait(_LIMIT_S)
+
+
+@pytest.mark.parametrize("line", ['{"rea', "3", '{"failed": {}}'])
+def test_a_line_that_is_no_message_counts_as_the_end_of_the_process(stand_in, caplog, line):
+    writer = stand_in(f"print({line!r}, flush=True); signal.pause()")
+    with pytest.raises(TrackingError, match="has ended 2 times, now with exit code -9"):
+        writer.wait_until_ready()
+    assert "sent a line that is no message" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["qhn-to-writer", "qhn-writer"])
+def test_a_writer_whose_threads_cannot_be_started_is_a_failure(stand_in, monkeypatch, name):
+    before = set(psutil.Process().children())
+    writer = stand_in("signal.pause()")
+    first, start = writer.process_id, threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(TrackingError, match="cannot be started: can't start new thread"):
+        writer.wait_until_ready()
+    assert writer.process_id is None
+    # The process that nobody could talk to has been ended.
+    assert set(psutil.Process().children()) <= before
