@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import site
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from qhn.sweeps.tracking.limits import MODULE, PATIENCE_S
 from qhn.sweeps.tracking.protocol import Message, decode, encode
@@ -38,13 +40,11 @@ class Child:
     def __init__(
         self, received: Callable[[Message], None], ended: Callable[[Child, int], None]
     ) -> None:
-        # With this variable set, MLflow would attach new runs to that run instead of their parents.
-        environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
         self._process = subprocess.Popen(
             _COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
+            env=_environment(),
             # Ctrl-C at a terminal reaches every process of its foreground group. The writer must
             # survive it, because the driver still has to tell it how the sweep ended.
             start_new_session=True,
@@ -125,3 +125,17 @@ class Child:
             code = self._process.wait()
             self._outgoing.put(None)
             self._ended(self, code)
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the writer, which must run the same qhn as this process."""
+    # With this variable set, MLflow would attach new runs to that run instead of their parents.
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_RUN_ID"}
+    # A notebook may have put the folder of qhn into `sys.path`, which a new process does not get.
+    folder = str(Path(__file__).parents[3])
+    # Folders of PYTHONPATH come before the standard library. What is installed must not: there are
+    # packages that have the names of modules of the standard library.
+    if folder not in (*site.getsitepackages(), site.getusersitepackages()):
+        former = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = folder if not former else f"{folder}{os.pathsep}{former}"
+    return environment

@@ -149,9 +149,11 @@ class WriterProcess:
         except TrackingError as error:
             _log.warning("%s", error)
         except BaseException:
-            # Another Ctrl-C came meanwhile, so the user does not want to wait. Runs that stay open
-            # are mended by the next run of the sweep.
-            self._process.kill()
+            # A second Ctrl-C: the user does not want to wait. Runs that stay open are mended by the
+            # next run of the sweep.
+            process = self._process
+            if process is not None:  # It may have died, with no other one in its place.
+                process.kill()
             raise
 
     def end(self) -> None:

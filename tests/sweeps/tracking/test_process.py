@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+import qhn
 from qhn.core.errors import TrackingError
 from qhn.core.metrics import BY_NAME
 from qhn.core.training.history import History
@@ -21,6 +24,7 @@ from qhn.sweeps.tracking import (
     TrackingLocation,
     TrackingWriter,
     WriterProcess,
+    child,
     tracking_location,
 )
 
@@ -258,3 +262,21 @@ def test_a_database_that_somebody_named_is_written_with_its_own_settings(place):
     store, location = place
     assert location.ours
     assert not tracking_location(store, location.uri).ours
+
+
+def test_the_process_runs_the_same_qhn_as_the_program(tmp_path, monkeypatch):
+    """As in a notebook that has put a checkout into its `sys.path`."""
+    package = tmp_path / "qhn" / "__init__.py"
+    package.parent.mkdir()
+    package.touch()
+    says = "import json, qhn; print(json.dumps(qhn.__file__))"
+    monkeypatch.setattr(child, "_COMMAND", (sys.executable, "-P", "-c", says))
+    # PYTHONPATH has another one, as the installation may.
+    monkeypatch.setenv("PYTHONPATH", str(Path(qhn.__file__).parents[1]))
+    monkeypatch.setattr(
+        child, "__file__", str(tmp_path / "qhn" / "sweeps" / "tracking" / "child.py")
+    )
+    said, ended = [], threading.Event()
+    child.Child(said.append, lambda process, code: ended.set())
+    assert ended.wait(_LIMIT_S)
+    assert said == [str(package)]

@@ -174,3 +174,18 @@ def test_a_writer_whose_threads_cannot_be_started_is_a_failure(stand_in, monkeyp
     assert writer.process_id is None
     # The process that nobody could talk to has been ended.
     assert set(psutil.Process().children()) <= before
+
+
+def test_a_second_ctrl_c_after_the_process_has_died_is_a_ctrl_c(stand_in, monkeypatch):
+    writer = stand_in("signal.pause()")
+
+    def interrupted(*arguments):
+        monkeypatch.setattr(child, "_COMMAND", ("/no/such/program",))
+        os.kill(writer.process_id, signal.SIGKILL)
+        with pytest.raises(TrackingError, match="cannot be started: No such file"):
+            writer.wait_until_ready()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writer, "close_sweep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        writer.abandon("KILLED")
