@@ -4,6 +4,7 @@ If one of Ray's processes dies, Ray ends the driver at once, and if memory runs 
 system does. No Python code runs in the driver after that. So the process that the user starts does
 not run the sweep itself. It forks the driver, passes stops on to it, and waits. However the driver
 ends, this process then says what happened and how to go on, and removes what Ray has left.
+The process that writes to MLflow gets the time to mark the runs that are open.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from qhn.core.errors import QhnError
 from qhn.sweeps.driver.neighbours import clear_leftovers
+from qhn.sweeps.tracking.limits import ENDING_S, is_writer
+
+if TYPE_CHECKING:
+    import psutil
 
 #: The exit code after a stop by the user.
 INTERRUPTED = 130
@@ -34,6 +39,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 # How long to wait for processes of Ray that were killed.
 _PATIENCE_S = 3.0
+#: How long we wait for the writer without a word, and how long at most: a little longer than it
+#: takes in any case.
+_MOMENT_S = 1.0
+_LONGEST_S = ENDING_S + 2.0
 
 
 @dataclass(frozen=True)
@@ -180,16 +189,54 @@ def _wait(process: int) -> int:
 
 
 def _end_descendants() -> None:
-    """Kill the processes that Ray has left, which are descendants of this one by now."""
+    """End what the driver has left: children of this process by now, each ended by its own id.
+
+    Ray's processes are ended at once. The process that writes to MLflow ends by itself, after it
+    has marked the runs that are open as killed, and is given the time for that.
+    """
     import psutil
 
-    left = psutil.Process().children(recursive=True)
-    for process in left:
-        try:
+    # A stop in all this means that nobody wants to wait.
+    with suppress(KeyboardInterrupt):
+        left = psutil.Process().children(recursive=True)
+        writers = [process for process in left if _writes(process)]
+        _kill([process for process in left if process not in writers])
+        _wait_for_writers(writers)
+    _kill(psutil.Process().children(recursive=True))
+
+
+def _writes(process: psutil.Process) -> bool:
+    import psutil
+
+    try:
+        return is_writer(process.cmdline())
+    except psutil.Error:  # it has ended meanwhile
+        return False
+
+
+def _wait_for_writers(writers: list[psutil.Process]) -> None:
+    import psutil
+
+    _, left = psutil.wait_procs(writers, timeout=_MOMENT_S)
+    if left:
+        _console().print(
+            f"Marking open runs in MLflow as killed, for {_LONGEST_S:.0f} s at most "
+            "(Ctrl-C: do not wait; the next run mends them) ..."
+        )
+        psutil.wait_procs(left, timeout=_LONGEST_S)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    import psutil
+
+    for process in processes:
+        with suppress(psutil.Error):
             process.kill()
-        except psutil.Error:
-            continue
-    psutil.wait_procs(left, timeout=_PATIENCE_S)
+    psutil.wait_procs(processes, timeout=_PATIENCE_S)
+
+
+def _console() -> Console:
+    return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def _say_what_happened(status: int, hint: str) -> None:
@@ -200,8 +247,7 @@ def _say_what_happened(status: int, hint: str) -> None:
         why = f"the process that ran the sweep was ended by {name}"
     else:
         why = "Ray has stopped, and has ended the process that ran the sweep with it"
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"[bold red]error:[/] {why}. All finished trials are kept. {hint}")
+    _console().print(f"[bold red]error:[/] {why}. All finished trials are kept. {hint}")
 
 
 def _prctl(option: int, value: int) -> None:

@@ -132,6 +132,39 @@ def test_what_the_lost_work_had_started_is_ended():
     assert not psutil.pid_exists(orphan)
 
 
+# Stands for the process that writes to MLflow, which is known by its command line.
+WRITER = """
+marked = os.path.join({folder!r}, 'marked')
+waits = "import sys; sys.stdin.read(); open(sys.argv[3], 'w').write('KILLED'){then}"
+command = [sys.executable, '-c', waits, '-m', 'qhn.sweeps.tracking.process', marked]
+writer = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+other = subprocess.Popen(['sleep', '600'], start_new_session=True)
+print(writer.pid, other.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_writer_of_the_lost_work_may_mark_its_runs_and_nothing_else_goes_on(tmp_path):
+    process = start(WRITER.format(folder=str(tmp_path), then=""))
+    left = [int(number) for number in process.stdout.readline().split()]
+    code, _, errors = end(process)
+    assert (code, "Traceback" in errors) == (3, False)
+    assert (tmp_path / "marked").read_text() == "KILLED"
+    assert not any(psutil.pid_exists(number) for number in left)
+
+
+def test_nobody_has_to_wait_for_the_writer_of_the_lost_work(tmp_path):
+    process = start(WRITER.format(folder=str(tmp_path), then="; import time; time.sleep(600)"))
+    left = [int(number) for number in process.stdout.readline().split()]
+    assert "was killed" in process.stderr.readline()
+    assert "Marking open runs in MLflow as killed, for 22 s at most" in process.stderr.readline()
+    # What Ray has left has no time to go on.
+    assert not psutil.pid_exists(left[1])
+    code, _, errors = end(process, signal.SIGINT)
+    assert (code, errors) == (3, "")
+    assert not psutil.pid_exists(left[0])
+
+
 def test_the_work_dies_with_its_supervisor():
     process = start("print(os.getpid(), flush=True)\nsignal.pause()")
     work = psutil.Process(int(process.stdout.readline()))

@@ -70,6 +70,8 @@ def test_the_end_of_ray_is_one_message_with_an_exit_code_of_its_own(qhn, name):
     # Nothing goes on that nobody watches.
     psutil.wait_procs(ray, timeout=60)
     assert not any(process.is_running() for process in ray)
+    # The writer was given the time to say so in MLflow.
+    assert [run.info.status for run in qhn.runs("long", "sweep")] == ["KILLED"]
     # The store is whole: what was trained is there, and the sweep goes on from it.
     assert qhn.status("long") == {"planned": 2, "finished": 0, "failed": 0, "running": 0}
     steps = [int(qhn.store.checkpoint(t)["step"]) for t in qhn.trials(qhn.folder / "sweep.yaml")]
