@@ -56,8 +56,9 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
     runner = kept.lock.runner()
     if runner is None:
         raise StoreError(
-            f"to stop a sweep, its lock must name the process that runs it, but that of {name!r} "
-            f"only says: {holder}; press Ctrl-C in the terminal in which the sweep runs"
+            f"to stop a sweep, its lock must name the process that runs it, but the lock of "
+            f"{name!r} does not (it is held by {holder}); press Ctrl-C in the terminal in which "
+            "the sweep runs"
         )
     if runner.host != socket.gethostname():
         raise StoreError(

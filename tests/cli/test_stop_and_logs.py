@@ -118,7 +118,7 @@ def test_a_process_that_is_younger_than_the_note_about_it_is_left_alone(qhn, hol
 def test_a_lock_whose_holder_says_nothing(qhn, hold):
     driver = hold()
     lock_file(qhn).write_text("")
-    assert "only says: another process; press Ctrl-C" in qhn("sweep", "stop", "held", code=2)
+    assert "held by another process); press Ctrl-C" in qhn("sweep", "stop", "held", code=2)
     assert driver.poll() is None
 
 
