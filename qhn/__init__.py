@@ -1,6 +1,7 @@
 """Quantum hypernetworks: variational circuits whose outcomes are binary neural networks.
 
-The Python API; names load when they are first used, so that ``import qhn`` stays fast.
+This is the Python interface. A name is imported when it is first used, so that ``import qhn`` is
+fast.
 
 Example:
     >>> import numpy as np, qhn
@@ -67,13 +68,14 @@ __all__ = sorted(_HOMES)
 __version__ = VERSION
 
 
-if not TYPE_CHECKING:  # to a type checker, every name would be there, and Any
+# A type checker must not see this function, or it would accept any name.
+if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:
             raise AttributeError(f"module 'qhn' has no attribute {name!r}")
         module = importlib.import_module(_HOMES[name])
-        # A name that its home does not have is the home itself: `networks`, for example.
+        # `networks` and `schedules` are modules: they are not in their home, but are the home.
         value = getattr(module, name, module)
         globals()[name] = value
         return value
