@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from qhn.core.errors import QhnError, StoreError
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store import Store, SweepStore
+from qhn.sweeps.store.ownership import ownership
 from qhn.sweeps.store.removal import bytes_of, folders_of, remove, remove_sweep, sweep_folder
 from qhn.sweeps.tracking import TrackingLocation
 from qhn.sweeps.tracking.removal import remove_experiment
+
+# A writer whose driver was killed ends within ten seconds (see `qhn.sweeps.tracking.process`).
+_WRITER_PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -46,14 +52,22 @@ def belongings(store: Store, name: str) -> Belongings:
         NotFoundError: if the store has no such sweep.
         StoreError: if the store cannot be read, or the sweep is running.
     """
-    kept = store.sweep(name)
+    _check(store.sweep(name))
+    return _belongings(store, name)
+
+
+def _check(kept: SweepStore) -> None:
     if not kept.exists():
         kept.read_file()  # raises an error that suggests a similar name
     if (holder := kept.lock.holder()) is not None:
         raise StoreError(
-            f"a sweep must not run while it is deleted, but {holder} is running {name!r}; "
+            f"a sweep must not run while it is deleted, but {holder} is running {kept.name!r}; "
             "stop it there, or wait for it"
         )
+
+
+def _belongings(store: Store, name: str) -> Belongings:
+    kept = store.sweep(name)
     planned = _planned(kept)
     there = folders_of(store, planned or ())
     elsewhere: set[str] = set()
@@ -101,17 +115,43 @@ def delete_sweep(store: Store, name: str, location: TrackingLocation) -> Belongi
 
     Raises:
         NotFoundError: if the store has no such sweep.
-        StoreError: if something cannot be deleted, or the sweep is running.
+        StoreError: if something cannot be deleted, or the sweep is running, or the writer of a
+            driver that was killed still writes it to MLflow.
         TrackingError: if MLflow cannot be used. In this case nothing was deleted from the store.
     """
-    # The caller may have asked the user for confirmation since it looked, and meanwhile other
-    # sweeps may have been started that plan the same trials.
-    found = belongings(store, name)
-    with store.sweep(name).lock:
+    kept = store.sweep(name)
+    _check(kept)
+    with kept.lock, _without_writer(kept):
         # MLflow comes first, because a server may not answer: then the store is still complete and
         # the deletion can be repeated.
         remove_experiment(location, name)
-        for folder in found.folders:
-            remove(store, folder)
-        remove_sweep(store, name)
+        # That takes seconds, and the user may have been asked before. Meanwhile other sweeps may
+        # have been started that plan the same trials. While the lock is held here, none can start.
+        with ownership(store.backend):
+            found = _belongings(store, name)
+            for folder in found.folders:
+                remove(store, folder)
+            # This belongs to the same moment. If two sweeps that share trials are deleted at once,
+            # the second deletion must not find the first sweep's file, and leave the trials to it.
+            remove_sweep(store, name)
     return found
+
+
+@contextmanager
+def _without_writer(kept: SweepStore) -> Iterator[None]:
+    """Wait until no process writes the sweep to MLflow, and keep others from it.
+
+    A writer outlives a driver that was killed, for seconds. Its last words would bring artifacts
+    back that were deleted.
+    """
+    lock = kept.tracking_lock
+    if not lock.acquire(_WRITER_PATIENCE_S):
+        raise StoreError(
+            f"a sweep must not be written to MLflow while it is deleted, but "
+            f"{lock.holder() or 'a process'} of a former run of {kept.name!r} still does; wait for "
+            "it, or end it with: kill PROCESS"
+        )
+    try:
+        yield
+    finally:
+        lock.release()

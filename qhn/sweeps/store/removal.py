@@ -29,7 +29,7 @@ def remove(store: Store, folder: str) -> None:
 
 
 def remove_sweep(store: Store, name: str) -> None:
-    """Delete what the store keeps about a sweep; the caller holds its lock.
+    """Delete what the store keeps about a sweep; the caller holds its locks.
 
     Its file goes last: as long as it is there the sweep is known, and can be deleted again.
 
@@ -38,7 +38,9 @@ def remove_sweep(store: Store, name: str) -> None:
     """
     folder = sweep_folder(store, name)
     for inside in store.backend.folders(folder):
-        store.backend.remove(f"{folder}/{inside}")
+        # A folder with nothing but a lock, which the caller may have made, goes at the end.
+        if store.backend.list(f"{folder}/{inside}/"):
+            store.backend.remove(f"{folder}/{inside}")
     for key in store.backend.list(f"{folder}/"):
         if not key.endswith("/sweep.yaml"):
             store.backend.delete(key)

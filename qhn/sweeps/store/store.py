@@ -9,6 +9,7 @@
                *.unreadable      files that could not be used, for people who want to look
     sweeps/<name>/...            see `qhn.sweeps.store.sweep`
     store.json                   the format of a store that this version made
+    lock                         see `qhn.sweeps.store.ownership`
 
 Reading never changes a store. Reading a file that cannot be used raises a `DamagedError`. The
 process that is going to train the trial then calls `Store.set_aside` with this error. A file of a

@@ -29,6 +29,7 @@ from qhn.sweeps.config.trial import digest
 from qhn.sweeps.store.backend import Backend, Lock
 from qhn.sweeps.store.formats import FORMAT, fingerprint, parse_object
 from qhn.sweeps.store.former import StoreFormat
+from qhn.sweeps.store.ownership import ownership
 from qhn.sweeps.store.results import TrialResult, read_result
 
 #: The content of a rule of early stopping, as JSON values.
@@ -124,7 +125,9 @@ class SweepStore:
             # version has run the sweep.
             origin = json.dumps({"format": FORMAT, "ran_before": self.exists()})
             self._backend.put(f"{self._folder}/{_ORIGIN}", origin.encode())
-        self._backend.put(f"{self._folder}/sweep.yaml", text.encode())
+        # From here on no deletion of another sweep takes a trial that this file asks for.
+        with ownership(self._backend):
+            self._backend.put(f"{self._folder}/sweep.yaml", text.encode())
 
     def exists(self) -> bool:
         """Whether the sweep was ever run with this store."""

@@ -1,13 +1,15 @@
 """Deleting a sweep: killed at any moment, it can be deleted again."""
 
+from dataclasses import replace
+
 import pytest
 
-from qhn.core.errors import TrackingError
+from qhn.core.errors import StoreError, TrackingError
 from qhn.sweeps.driver import deletion
 from qhn.sweeps.driver.deletion import belongings, delete_sweep
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import TrialResult, open_store
+from qhn.sweeps.store import TrialResult, open_store, ownership
 from qhn.sweeps.tracking import tracking_location
 
 TEXT = "name: doomed\ndatasets: moons\nobjectives: mle\nseeds: 3\n"
@@ -58,7 +60,7 @@ def test_everything_of_the_sweep_goes_and_nothing_else(store, location, tracked)
         for path in (store.backend.root / folder).rglob("*")
         if path.is_file()
     )
-    assert delete_sweep(store, "doomed", location) == found
+    assert replace(delete_sweep(store, "doomed", location), size=found.size) == found
     assert tracked == ["doomed"]
     assert store.backend.list() == ["0000000000000000/config.json", "store.json"]
     assert store.backend.folders() == ("0000000000000000", "sweeps")
@@ -74,6 +76,56 @@ def test_a_tracking_store_that_cannot_be_used_leaves_the_store_whole(store, loca
     with pytest.raises(TrackingError):
         delete_sweep(store, "doomed", location)
     assert store.backend.list() == before
+
+
+def test_a_sweep_that_starts_meanwhile_keeps_the_trials_that_it_plans(store, location, monkeypatch):
+    def start_another(place, name):
+        # MLflow takes seconds. The other sweep finds two trials done, and plans to use them.
+        other = open_store(store.uri).sweep("other")
+        other.save_file(TEXT.replace("doomed", "other").replace("seeds: 3", "seeds: 2"))
+
+    monkeypatch.setattr(deletion, "remove_experiment", start_another)
+    found = delete_sweep(store, "doomed", location)
+    assert (found.trials, found.shared, found.others) == (1, 2, ("other",))
+    assert set(store.trial_ids()) == {"0000000000000000", *TRIALS[:2]}
+
+
+def test_no_sweep_starts_between_the_look_at_the_others_and_the_end(store, location, monkeypatch):
+    backend, refused = store.backend, []
+    remove, listed = backend.remove, store.sweeps
+
+    def save_another():
+        with pytest.raises(StoreError, match="cannot begin while trials are deleted, but process"):
+            open_store(store.uri).sweep("other").save_file(TEXT.replace("doomed", "other"))
+        refused.append(True)
+
+    def look():
+        save_another()
+        return listed()
+
+    def remove_late(folder):
+        save_another()
+        remove(folder)
+
+    monkeypatch.setattr(ownership, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(store, "sweeps", look)
+    monkeypatch.setattr(backend, "remove", remove_late)
+    delete_sweep(store, "doomed", location)
+    assert len(refused) > len(TRIALS) and not store.sweep("other").exists()
+    monkeypatch.undo()
+    open_store(store.uri).sweep("other").save_file(TEXT.replace("doomed", "other"))
+
+
+def test_the_writer_of_a_killed_driver_is_waited_for(store, location, tracked, monkeypatch):
+    monkeypatch.setattr(deletion, "_WRITER_PATIENCE_S", 0.0)
+    before, lock = store.backend.list(), store.sweep("doomed").tracking_lock
+    assert lock.acquire(note="process 123")
+    with pytest.raises(StoreError, match="process 123 of a former run of 'doomed' still does"):
+        delete_sweep(store, "doomed", location)
+    assert (tracked, store.backend.list()) == ([], before)
+    lock.release()
+    delete_sweep(store, "doomed", location)
+    assert tracked == ["doomed"]
 
 
 def test_a_deletion_that_is_killed_is_finished_by_the_next(store, location, monkeypatch):
