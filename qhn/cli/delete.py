@@ -15,6 +15,7 @@ from qhn.core.errors import InvalidValueError
 from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.store import Store, open_store
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
+from qhn.sweeps.tracking.disk_use import sweep_bytes
 
 if TYPE_CHECKING:
     from qhn.sweeps.driver.deletion import Belongings
@@ -55,9 +56,11 @@ def _ask(name: str) -> None:
 
 def _lines(found: Belongings, store: Store, location: TrackingLocation) -> list[str]:
     """Lines that say what will be deleted and what stays."""
+    size = sweep_bytes(store, found.name, found.folders, location)
+    with_artifacts = "" if location.artifacts is None else " with MLflow's artifacts"
     lines = [
-        f"{found.name}: {counted(found.trials, 'trial')} and the sweep's own files, "
-        f"{size_text(found.size)} in {store.shown}"
+        f"{found.name}: {counted(found.trials, 'trial')} and the sweep's own files in "
+        f"{store.shown}, which take {size_text(size)} on disk{with_artifacts}"
     ]
     one = found.shared == 1
     stays, them, any_of_them = ("stays", "it", "it") if one else ("stay", "them", "any of them")

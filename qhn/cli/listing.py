@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -19,14 +18,16 @@ from qhn.cli.logs import log_files
 from qhn.cli.progress import standing
 from qhn.cli.tables import Column, print_columns, print_words
 from qhn.cli.words import counted
-from qhn.core.errors import QhnError
+from qhn.core.errors import QhnError, TrackingError
 from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.results.outcomes import as_counted
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.spec import InvalidSpecError
 from qhn.sweeps.store import Store
-from qhn.sweeps.store.local import local_folder, run_folder
+from qhn.sweeps.store.removal import folders_of
+from qhn.sweeps.tracking import TrackingLocation, tracking_location
+from qhn.sweeps.tracking.disk_use import sweep_bytes
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ def print_list(store: Store, as_json: bool) -> None:
     Raises:
         StoreError: if the store cannot be read.
     """
-    sweeps = [_sweep(store, kept.name) for kept in store.sweeps()]
+    location = None
+    with suppress(TrackingError):  # a tracking URI that is no address has no artifacts here
+        location = tracking_location(store)
+    sweeps = [_sweep(store, kept.name, location) for kept in store.sweeps()]
     if as_json:
         typer.echo(json.dumps([sweep.as_json() for sweep in sweeps]))
         return
@@ -127,14 +131,13 @@ def count(store: Store, plan: Plan) -> Counts:
     return Counts(len(ids), len(finished), len(failed), len(running))
 
 
-def _sweep(store: Store, name: str) -> _Sweep:
-    root = local_folder(store)
+def _sweep(store: Store, name: str, location: TrackingLocation | None) -> _Sweep:
     found = _Sweep(name)
     logs = log_files(store, name)
     if logs:
         written = logs[-1].stat().st_mtime
         found.last_run = datetime.fromtimestamp(written).astimezone()
-    folders = [run_folder(store, name)]
+    folders: list[str] = []
     try:
         plan = stored_plan(store.sweep(name))
         found.counts = count(store, plan)
@@ -145,25 +148,6 @@ def _sweep(store: Store, name: str) -> _Sweep:
         found.error = str(error)
     else:
         found.trials = [trial.trial_id for trial in plan.trials]
-        former = [trial.former_id for trial in plan.trials if trial.former_id is not None]
-        folders += [root / trial_id for trial_id in (*found.trials, *former)]
-    found.bytes = sum(map(bytes_below, folders))
+        folders = [folder for own in folders_of(store, found.trials).values() for folder in own]
+    found.bytes = sweep_bytes(store, name, folders, location)
     return found
-
-
-def bytes_below(folder: Path | str) -> int:
-    """The disk space of the files below a folder, in bytes; 0 if there is no such folder."""
-    total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    total += bytes_below(entry.path)
-                else:
-                    # The number of blocks and not the length of the file is counted, because most
-                    # of our files are shorter than a block of the disk.
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    except OSError:
-        # The folder does not exist, is being removed at this moment, or cannot be read by us.
-        return total
-    return total

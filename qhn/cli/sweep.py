@@ -132,8 +132,8 @@ def show(
 def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List the sweeps of a store, their progress, and the disk space that they use.
 
-    The disk space is that of the sweep's own files and its trials. A trial that several sweeps plan
-    is stored once, but counts for each of them.
+    The disk space is that of the sweep's own files, its trials and its artifacts of MLflow. A trial
+    that several sweeps plan is stored once, but counts for each of them.
     """
     print_list(open_store(store), as_json)
 

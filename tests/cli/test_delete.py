@@ -1,9 +1,11 @@
 """``qhn sweep delete``: what it says, whom it asks, what is gone and what stays."""
 
+import json
 from unittest import mock
 
 import pytest
 
+from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 
@@ -42,11 +44,20 @@ def test_what_goes_and_what_stays_is_said_before_it_is_asked(two):
     stdin, confirm = answered(False)
     with stdin, confirm:
         output = two("sweep", "delete", "doomed", code=1)
-    assert "doomed: 2 trials and the sweep's own files" in output
-    assert "KiB in" in output or "bytes in" in output
+    assert "doomed: 2 trials and the sweep's own files in" in output
     assert "1 trial of it stays, since other sweeps plan it too: shared" in output
     assert "nothing was deleted" in output
     assert two.status("doomed")["finished"] == 3
+
+
+def test_what_a_deletion_frees_is_what_the_list_says(qhn):
+    qhn.train(qhn.write(SWEEP.format(name="doomed", seeds=2)))
+    (qhn.root / "artifacts/doomed/1").mkdir(parents=True)
+    (qhn.root / "artifacts/doomed/1/summary.csv").write_bytes(b"x" * 1_000_000)
+    (listed,) = json.loads(qhn("sweep", "list", "--json"))
+    assert listed["bytes"] > 1_000_000
+    output = qhn("sweep", "delete", "doomed", code=2)
+    assert f"which take {size_text(listed['bytes'])} on disk with MLflow's artifacts" in output
 
 
 def test_without_a_terminal_nothing_is_deleted(two):

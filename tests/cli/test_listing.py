@@ -8,7 +8,7 @@ from datetime import datetime
 
 from made_results import TEXT, keep
 
-from qhn.cli.listing import bytes_below
+from qhn.sweeps.store.disk_use import disk_use
 
 SWEEP = "{name: planned, datasets: [moons], objectives: [mle, {name: elbo, lambda: 1}], seeds: 3}"
 STATES = ("planned", "finished", "failed", "running")
@@ -47,10 +47,17 @@ def test_what_a_sweep_takes_on_disk(qhn):
     assert len(trials) == 11
     (trials[0] / "deeper").mkdir()
     (trials[0] / "deeper" / "file").write_bytes(b"x" * 100_000)
+    artifacts = qhn.root / "artifacts" / "made"
+    artifacts.mkdir(parents=True)
+    (artifacts / "summary.csv").write_bytes(b"x" * 100_000)
     found = listed(qhn)["made"]["bytes"]
-    assert found == on_disk(qhn.root / "sweeps" / "made", *trials)
-    assert found > 100_000
-    assert bytes_below(qhn.root / "nothing") == 0
+    assert found == on_disk(qhn.root / "sweeps" / "made", artifacts, *trials)
+    assert found > 200_000
+    assert disk_use(qhn.root / "nothing") == 0
+    # What a link leads to would stay if the sweep were deleted.
+    artifacts.rename(qhn.folder / "elsewhere")
+    artifacts.symlink_to(qhn.folder / "elsewhere")
+    assert listed(qhn)["made"]["bytes"] == found - on_disk(qhn.folder / "elsewhere")
 
 
 def test_trials_of_several_sweeps_count_in_each_and_it_says_so(qhn):

@@ -10,7 +10,7 @@ from qhn.core.errors import QhnError, StoreError
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store import Store, SweepStore
 from qhn.sweeps.store.ownership import ownership
-from qhn.sweeps.store.removal import bytes_of, folders_of, remove, remove_sweep, sweep_folder
+from qhn.sweeps.store.removal import folders_of, remove, remove_sweep
 from qhn.sweeps.tracking import TrackingLocation
 from qhn.sweeps.tracking.removal import remove_experiment
 
@@ -32,7 +32,6 @@ class Belongings:
         others: the names of the sweeps that plan some of its trials too.
         unreadable: the names of other sweeps whose files cannot be read. If there are any, no
             trial is deleted, because each of them may belong to one of those sweeps.
-        size: the bytes that the sweep's own folder and ``folders`` take.
     """
 
     name: str
@@ -42,7 +41,6 @@ class Belongings:
     shared: int
     others: tuple[str, ...]
     unreadable: tuple[str, ...]
-    size: int
 
 
 def belongings(store: Store, name: str) -> Belongings:
@@ -91,7 +89,6 @@ def _belongings(store: Store, name: str) -> Belongings:
         shared=len(there) - len(own),
         others=tuple(others),
         unreadable=tuple(unreadable),
-        size=bytes_of(store, (sweep_folder(store, name), *folders)),
     )
 
 

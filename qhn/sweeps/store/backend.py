@@ -119,7 +119,11 @@ class Backend(Protocol):
         """
 
     def size(self, folder: str) -> int:
-        """Bytes of all contents in a folder and below it; 0 where there is none."""
+        """The bytes that a folder takes with all that is in it; 0 where there is none.
+
+        A place with a disk counts whole blocks of it, as ``du`` does, and what is no content, such
+        as a log, as well.
+        """
 
     def remove(self, folder: str) -> None:
         """Delete a folder with all that is in it, readable or not; nothing where it is gone.

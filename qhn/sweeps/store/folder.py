@@ -20,6 +20,7 @@ from qhn.sweeps.store.backend import (
     is_name,
     put_unless_outranked,
 )
+from qhn.sweeps.store.disk_use import disk_use
 from qhn.sweeps.store.folder_lock import FolderLock
 
 _WAY_OUT = "free space, mend the permissions or choose another folder with --store"
@@ -131,15 +132,9 @@ class FolderBackend:
         return tuple(sorted(self._found(place, _folders(place))))
 
     def size(self, folder: str) -> int:
-        """See `Backend.size`; what is no content, a log for example, counts as well."""
+        """See `Backend.size`."""
         check_folder(folder)
-        total = 0
-        for place, _, files in os.walk(self.root / folder):
-            for name in files:
-                # Gone meanwhile, or not ours to look at: it takes no room that could be freed.
-                with suppress(OSError):
-                    total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118
-        return total
+        return disk_use(self.root / folder)
 
     def remove(self, folder: str) -> None:
         """See `Backend.remove`; of a link, what it leads to stays."""
