@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qhn.core.errors import QhnError as QhnError
     from qhn.core.evaluation.loss_table import loss_table as loss_table
     from qhn.core.evaluation.problem import build_problem as build_problem
+    from qhn.core.noise.expectation import noisy_expectation as noisy_expectation
     from qhn.core.objectives import schedules as schedules
     from qhn.core.objectives.objective import Objective as Objective
     from qhn.core.training.optimisers import SGD as SGD
@@ -59,6 +60,7 @@ _HOMES = {
     "loss_table": "qhn.core.evaluation.loss_table",
     "make_dataset": "qhn.core.data.datasets",
     "networks": "qhn.core.networks",
+    "noisy_expectation": "qhn.core.noise.expectation",
     "probabilities": "qhn.core.engine.engine",
     "results": "qhn.api.results",
     "schedules": "qhn.core.objectives.schedules",

@@ -38,6 +38,7 @@ def test_the_public_names_are_chosen():
         "loss_table",
         "make_dataset",
         "networks",
+        "noisy_expectation",
         "probabilities",
         "results",
         "schedules",
@@ -54,6 +55,9 @@ def parameters(function):
 def test_what_programs_call_keeps_its_arguments():
     needed = inspect.Parameter.empty
     assert parameters(qhn.load_sweep) == {"source": needed}
+    assert parameters(qhn.noisy_expectation) == dict.fromkeys(
+        ["ansatz", "parameters", "observable", "p1", "p2", "trajectories", "seed"], needed
+    )
     assert parameters(qhn.results) == {"name": needed, "store": None}
     assert parameters(qhn.load_trial) == {"trial_id": needed, "store": None}
     assert parameters(qhn.Sweep.run) == {

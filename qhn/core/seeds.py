@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     PRIOR_SAMPLES = 3
     BEST_OF_K = 4
     RANDOM_SEARCH = 5
+    NOISE = 6
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -1,0 +1,1 @@
+"""Depolarising noise, simulated exactly trajectory by trajectory on the engine for pure states."""
