@@ -12,6 +12,8 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import BitArray
 from qhn.core.errors import InvalidValueError
 
+_BLOCK = 2**16
+
 
 @dataclass(frozen=True)
 class Depolarising:
@@ -80,21 +82,21 @@ def draw_faults(
     n_cnots = sum(len(ansatz.cnots(layer)) for layer in range(ansatz.depth))
     rotations = np.empty((*ansatz.parameter_shape, trajectories), dtype=np.uint8)
     cnots = np.empty((n_cnots, trajectories), dtype=np.uint8)
-    # Row by row, because the uniform numbers of all rows take eight times as much memory as the
-    # faults.
-    for row in rotations.reshape(-1, trajectories):
-        _draw(row, noise.p1, 3, rng)
-    for row in cnots:
-        _draw(row, noise.p2, 15, rng)
+    _draw(rotations.reshape(-1), noise.p1, 3, rng)
+    _draw(cnots.reshape(-1), noise.p2, 15, rng)
     return Faults(rotations, cnots)
 
 
-def _draw(row: BitArray, p: float, n_paulis: int, rng: np.random.Generator) -> None:
-    """Fill a row with 0, or with each of the numbers 1 to n_paulis with probability p/n_paulis."""
-    uniform = rng.random(len(row))
-    hit = np.flatnonzero(uniform < p)
-    # A number below p is uniform in [0, p), so it also says which Pauli. The quotient may be
-    # rounded up to 1, which would be one Pauli too far.
-    which = (uniform[hit] / p * n_paulis).astype(np.uint8)
-    row[:] = 0
-    row[hit] = 1 + np.minimum(which, n_paulis - 1)
+def _draw(faults: BitArray, p: float, n_paulis: int, rng: np.random.Generator) -> None:
+    """Fill a flat array with 0, or with each of 1 to n_paulis with probability p/n_paulis."""
+    faults[:] = 0
+    # In blocks, because uniform numbers take eight times as much memory as the faults. The numbers
+    # that are drawn do not depend on the size of the blocks.
+    for start in range(0, len(faults), _BLOCK):
+        block = faults[start : start + _BLOCK]
+        uniform = rng.random(len(block))
+        hit = np.flatnonzero(uniform < p)
+        # A number below p is uniform in [0, p), so it also says which Pauli. The quotient may be
+        # rounded up to 1, which would be one Pauli too far.
+        which = (uniform[hit] / p * n_paulis).astype(np.uint8)
+        block[hit] = 1 + np.minimum(which, n_paulis - 1)

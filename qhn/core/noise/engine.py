@@ -10,6 +10,7 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.engine.engine import Engine
 from qhn.core.errors import InvalidValueError
+from qhn.core.noise.flipping import flipped
 from qhn.core.noise.frames import Frames, Group
 from qhn.core.noise.moments import Moments
 
@@ -59,7 +60,7 @@ class NoisyEngine:
     def __init__(self, ansatz: Ansatz) -> None:
         self.ansatz = ansatz
         self._engine = Engine(ansatz)
-        self._index = np.arange(2**ansatz.n_qubits)
+        self._size = 2**ansatz.n_qubits
 
     def sample(self, angles: FloatArray, frames: Frames, rng: np.random.Generator) -> IntArray:
         """Draw one outcome of each trajectory.
@@ -85,12 +86,11 @@ class NoisyEngine:
         outcomes = np.empty(len(frames), dtype=np.int64)
         for group in frames.groups:
             cumulative = np.cumsum(self._engine.probabilities(angles * group.signs))
-            # The sum of all probabilities is 1 up to rounding. With "right", an outcome of
-            # probability 0 is never drawn.
+            # The sum of all probabilities is 1 up to rounding. Uniform numbers are at most
+            # 1 − 2⁻⁵³, so that their products with the sum are rounded to numbers below it. With
+            # "right", an outcome of probability 0 is never drawn.
             below = uniform[group.members] * cumulative[-1]
-            drawn = np.searchsorted(cumulative, below, side="right")
-            # Rounding may put a number past the end.
-            outcomes[group.members] = np.minimum(drawn, len(cumulative) - 1)
+            outcomes[group.members] = np.searchsorted(cumulative, below, side="right")
         return outcomes ^ frames.masks
 
     def probabilities(self, angles: FloatArray, frames: Frames) -> FloatArray:
@@ -100,7 +100,7 @@ class NoisyEngine:
             InvalidValueError: if the shapes do not fit the circuit.
         """
         angles = self._checked(angles, frames)
-        mean = np.zeros(len(self._index))
+        mean = np.zeros(self._size)
         for group in frames.groups:
             q = self._engine.probabilities(angles * group.signs)
             mean += len(group.members) / len(frames) * self._averaged(q, group)
@@ -154,7 +154,7 @@ class NoisyEngine:
             self._add_values(group, angles, observable, values)
             if errors:
                 for mask, count in zip(group.masks, group.counts, strict=True):
-                    moved = self._moved(observable, mask)
+                    moved = flipped(observable, mask)
                     gradients.add(group.signs * self._engine.gradient(moved), count)
             else:
                 # A gradient is linear in O, so one observable stands for all masks of a group.
@@ -170,19 +170,15 @@ class NoisyEngine:
         q = self._engine.probabilities(angles * group.signs)
         for mask, count in zip(group.masks, group.counts, strict=True):
             # Not `@`, whose sums depend on the number of threads.
-            values.add(float(np.einsum("i,i->", q, self._moved(observable, mask))), count)
-
-    def _moved(self, array: FloatArray, mask: int) -> FloatArray:
-        """``array[σ ⊕ mask]`` for all outcomes σ."""
-        return array if mask == 0 else array[self._index ^ mask]
+            values.add(float(np.einsum("i,i->", q, flipped(observable, mask))), count)
 
     def _averaged(self, array: FloatArray, group: Group) -> FloatArray:
         """The mean of ``array[σ ⊕ mask]`` over the trajectories of a group."""
         if len(group.masks) == 1:
-            return self._moved(array, group.masks[0])
+            return flipped(array, group.masks[0])
         mean = np.zeros(len(array))
         for mask, count in zip(group.masks, group.counts, strict=True):
-            mean += count / len(group.members) * self._moved(array, mask)
+            mean += count / len(group.members) * flipped(array, mask)
         return mean
 
     def _checked(self, angles: FloatArray, frames: Frames) -> FloatArray:
@@ -202,9 +198,9 @@ class NoisyEngine:
 
     def _checked_observable(self, observable: FloatArray) -> FloatArray:
         observable = np.asarray(observable, dtype=np.float64)
-        if observable.shape != self._index.shape:
+        if observable.shape != (self._size,):
             raise InvalidValueError(
-                f"observable must have the shape (2^N,) = {self._index.shape}, "
+                f"observable must have the shape (2^N,) = {(self._size,)}, "
                 f"but got {observable.shape}"
             )
         return observable

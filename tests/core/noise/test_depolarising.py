@@ -28,7 +28,7 @@ def test_what_is_no_probability_is_refused(name, wrong):
 def test_every_gate_has_faults_and_each_pauli_is_as_likely_as_the_others():
     rotations, cnots = drawn(0.3, 0.6)
     assert rotations.shape == (2, 2, 4, 20_000) and cnots.shape == (8, 20_000)
-    # The deviations of 20,000 draws: five of them are 0.008 at p1/3, and 0.007 at p2/15.
+    # Five standard deviations of a share: 0.016 at 1 − p1, 0.011 at p1/3, and 0.007 at p2/15.
     for row in rotations.reshape(-1, 20_000):
         shares = np.bincount(row, minlength=4) / 20_000
         assert np.abs(shares - [0.7, 0.1, 0.1, 0.1]).max() < 0.017

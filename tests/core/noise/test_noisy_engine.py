@@ -74,11 +74,12 @@ def aer_probabilities(ansatz, angles):
     return simulator.run(circuit_, shots=1).result().data()["probabilities"]
 
 
-def test_samples_follow_the_density_matrix_of_aer():
+@pytest.mark.parametrize("n_qubits", [5, 6])
+def test_samples_follow_the_density_matrix_of_aer(n_qubits):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Qiskit's, about its own future
-        assert 0.5 < chi2_per_degree(5, 2, 200_000, aer_probabilities) < 1.5
-        ansatz = Ansatz.ring(5, 2)
+        assert 0.5 < chi2_per_degree(n_qubits, 2, 200_000, aer_probabilities) < 1.5
+        ansatz = Ansatz.ring(n_qubits, 2)
         angles = angles_of(ansatz)
         ours = density.probabilities(ansatz, angles, STRONG.p1, STRONG.p2)
         np.testing.assert_allclose(ours, aer_probabilities(ansatz, angles), atol=1e-12)
