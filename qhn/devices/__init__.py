@@ -1,7 +1,7 @@
 """Quantum devices: what each can do, which is known before it is opened, and open handles."""
 
 from qhn.devices.capabilities import Capabilities
-from qhn.devices.handle import DeviceHandle, SimulatorHandle
+from qhn.devices.handle import DeviceHandle, SamplerHandle, SimulatorHandle
 from qhn.devices.kinds import DEVICES, Device, make_device
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Capabilities",
     "Device",
     "DeviceHandle",
+    "SamplerHandle",
     "SimulatorHandle",
     "make_device",
 ]

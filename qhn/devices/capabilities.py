@@ -25,10 +25,12 @@ class Capabilities:
         queued: whether jobs wait in a queue that other people use as well.
         submission: what becomes of work if the submitting process dies; see `Submission`.
         circuits_per_job: the largest number of circuits in one job; None if there is no limit.
+        shots: how many samples each circuit is run for, as the device's options say; None for a
+            device that does not sample.
 
     Raises:
         InvalidValueError: if the device gives neither a distribution nor samples, or if
-            ``circuits_per_job`` is below 1.
+            ``circuits_per_job`` or ``shots`` is below 1.
     """
 
     distribution: bool
@@ -38,6 +40,7 @@ class Capabilities:
     queued: bool
     submission: Submission
     circuits_per_job: int | None = None
+    shots: int | None = None
 
     def __post_init__(self) -> None:
         if not (self.distribution or self.samples):
@@ -49,6 +52,8 @@ class Capabilities:
                 f"`circuits_per_job >= 1` must hold, but got {self.circuits_per_job}; "
                 "leave it None where there is no limit"
             )
+        if self.shots is not None and self.shots < 1:
+            raise InvalidValueError(f"`shots >= 1` must hold, but got shots={self.shots}")
 
     @property
     def tells_probabilities(self) -> bool:

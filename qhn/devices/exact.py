@@ -1,19 +1,24 @@
-"""The handle of the device ``exact``: the exact engine as an open device."""
+"""The handles of the device ``exact``: the exact engine, read as a whole or by samples."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from qhn.core.ansatz import Ansatz
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import FloatArray, IntArray, readonly
+from qhn.core.checks import check_count
 from qhn.core.engine.engine import Engine
 from qhn.core.errors import InvalidValueError
+from qhn.core.estimators.sampler import SampleKey
+from qhn.core.evaluation.passes import draw
 from qhn.devices.capabilities import Capabilities
 
 
-class ExactHandle:
-    """Exact simulation on one core. It computes the whole distribution and does not sample.
+class _OpenEngine:
+    """What both handles have in common: an engine until they are closed.
 
     Args:
         ansatz: the circuit.
@@ -33,14 +38,6 @@ class ExactHandle:
             raise InvalidValueError("a device handle must be open, but this one was closed")
         return self._engine
 
-    def probabilities(self, parameters: FloatArray) -> FloatArray:
-        """See `SimulatorHandle.probabilities`."""
-        return self._open_engine.probabilities(parameters)
-
-    def gradient(self, observable: FloatArray) -> FloatArray:
-        """See `SimulatorHandle.gradient`."""
-        return self._open_engine.gradient(observable)
-
     def close(self) -> None:
         """Free the buffers of the engine."""
         # Each of its states has 2^N numbers, and the next trial of this process may need the
@@ -57,3 +54,40 @@ class ExactHandle:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class ExactHandle(_OpenEngine):
+    """Exact simulation on one core. It computes the whole distribution and does not sample."""
+
+    def probabilities(self, parameters: FloatArray) -> FloatArray:
+        """See `SimulatorHandle.probabilities`."""
+        return self._open_engine.probabilities(parameters)
+
+    def gradient(self, observable: FloatArray) -> FloatArray:
+        """See `SimulatorHandle.gradient`."""
+        return self._open_engine.gradient(observable)
+
+
+class ExactSamplerHandle(_OpenEngine):
+    """The ideal quantum processor: independent samples of the exact distribution, without noise.
+
+    Nothing but samples leaves it, so that a training on it sees what it would see on hardware.
+    """
+
+    def sample(self, sets: FloatArray, shots: int, key: SampleKey) -> IntArray:
+        """See `SamplerHandle.sample`. The samples of each set are in ascending order."""
+        engine = self._open_engine
+        shape = self.ansatz.parameter_shape
+        if sets.ndim != 4 or sets.shape[1:] != shape:
+            raise InvalidValueError(
+                f"sets of angles must have the shape (M, depth, 2, N) = (M, {str(shape)[1:-1]}), "
+                f"but got {sets.shape}"
+            )
+        rng = key.rng()
+        samples = np.empty((len(sets), check_count("shots", shots)), dtype=np.int64)
+        for angles, drawn in zip(sets, samples, strict=True):
+            # `draw` goes through q once, so it takes its uniform numbers in ascending order.
+            draw(
+                readonly(engine.probabilities(angles)), readonly(np.sort(rng.random(shots))), drawn
+            )
+        return samples

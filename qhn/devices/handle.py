@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import FloatArray, IntArray
+from qhn.core.estimators.sampler import SampleKey
 from qhn.devices.capabilities import Capabilities
 
 
@@ -16,11 +17,8 @@ class DeviceHandle(Protocol):
 
     A handle serves one trial after another, and a trial may continue in another process. So a
     handle must not hold a random stream, because the state of that stream would depend on the
-    trials before. A method that draws takes a random stream with each call, which is made from the
-    trial's seed, the purpose and the step (see `qhn.core.seeds`). There is no handle yet that
-    samples. It shall follow a protocol ``SamplingHandle`` with the method ``samples(parameters,
-    shots, rng)``, which gives bit strings drawn from q_θ, shape ``(shots, N)``; ``rng`` is a
-    `numpy.random.Generator` that is made for this call.
+    trials before. A method that draws takes a `SampleKey` with each call, which says for which
+    trial and step it draws (see `SamplerHandle`).
 
     Attributes:
         name: the name of the device in a sweep file.
@@ -75,5 +73,38 @@ class SimulatorHandle(DeviceHandle, Protocol):
         Raises:
             InvalidValueError: if the handle was closed, or if `probabilities` was not called
                 before.
+        """
+        ...
+
+
+@runtime_checkable
+class SamplerHandle(DeviceHandle, Protocol):
+    """A handle of a device that draws bit strings from q_θ and knows nothing else about it.
+
+    A caller asks for all circuits of one training step in one call. Where the device takes fewer
+    circuits in one job (see `Capabilities.circuits_per_job`), the handle divides them itself.
+    """
+
+    def sample(self, sets: FloatArray, shots: int, key: SampleKey) -> IntArray:
+        """Run the circuit with each set of angles, and give what was measured.
+
+        What is random in a reproducible device comes from the seed and the step of ``key`` and from
+        nothing else. Neither the trial's id, nor the number of the attempt, nor the time may
+        change a sample: a step that is repeated after a crash must draw the same ones. A device
+        that is not reproducible uses the key to name its submission, so that work that was paid
+        for is found again.
+
+        Args:
+            sets: M sets of angles in radians, shape ``(M, depth, 2, N)``, all of them finite.
+            shots: how often each circuit is run, S >= 1.
+            key: for which trial and step the samples are drawn.
+
+        Returns:
+            A new array of basis-state indices, shape ``(M, S)``, int64. Qubit 0 is the highest bit.
+            The order of the S samples of one set means nothing; they may be sorted.
+
+        Raises:
+            InvalidValueError: if the handle was closed, if the angles have another shape, or if
+                ``shots`` is not a whole number from 1 on.
         """
         ...

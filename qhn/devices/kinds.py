@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from qhn.core.ansatz import Ansatz
+from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
+
+#: The largest number of samples of one circuit. More than that no provider takes in one job.
+MAX_SHOTS = 10**7
+#: Ways to estimate a gradient from samples, besides the parameter-shift rule.
+SampleEstimator = Literal["spsa"]
 
 
 class Device(Protocol):
@@ -26,6 +32,9 @@ class Device(Protocol):
 
     Attributes:
         kind: the name of the device in sweep files, a key of `DEVICES`.
+
+    A device may also have a class variable ``shorthand``. It names the option that may follow the
+    device's name after a colon, as in ``exact:1024``.
     """
 
     kind: ClassVar[str]
@@ -40,29 +49,54 @@ class Device(Protocol):
 
 @dataclass(frozen=True)
 class Exact:
-    """Exact simulation of all 2^N probabilities on one core."""
+    """Exact simulation of all 2^N probabilities on one core, or exact sampling from them.
 
-    # There are no options, since there is nothing to choose about an exact number.
+    Attributes:
+        shots: how many samples each circuit is run for. None gives the whole distribution instead,
+            without any sampling.
+        estimator: how gradients are had from samples. None is the parameter-shift rule, two
+            circuits for each angle; ``"spsa"`` takes two circuits in all.
+
+    Raises:
+        InvalidValueError: if ``shots`` is not a whole number from 1 to 10^7, or if there is an
+            estimator but no ``shots``.
+    """
+
     kind: ClassVar[str] = "exact"
+    shorthand: ClassVar[str] = "shots"
+    shots: int | None = None
+    estimator: SampleEstimator | None = None
+
+    def __post_init__(self) -> None:
+        if self.shots is None:
+            if self.estimator is not None:
+                raise InvalidValueError(
+                    f"an estimator needs samples, but got estimator={self.estimator!r} without "
+                    "shots; give shots too, or leave it out"
+                )
+        elif check_count("shots", self.shots) > MAX_SHOTS:
+            raise InvalidValueError(f"`shots <= {MAX_SHOTS}` must hold, but got shots={self.shots}")
 
     @property
     def capabilities(self) -> Capabilities:
-        """It gives the whole distribution. Interrupted work is computed again, at no cost."""
+        """The whole distribution, or samples. Interrupted work is computed again, at no cost."""
         return Capabilities(
-            distribution=True,
-            samples=False,
+            distribution=self.shots is None,
+            samples=self.shots is not None,
             log_q=False,
             reproducible=True,
             queued=False,
             submission="idempotent",
+            shots=self.shots,
         )
 
     def open(self, ansatz: Ansatz) -> DeviceHandle:
         """See `Device.open`."""
         # Compiled code is loaded where a device is opened, and never where a sweep is planned.
-        from qhn.devices.exact import ExactHandle
+        from qhn.devices.exact import ExactHandle, ExactSamplerHandle
 
-        return ExactHandle(ansatz, self.capabilities)
+        kind = ExactHandle if self.shots is None else ExactSamplerHandle
+        return kind(ansatz, self.capabilities)
 
 
 #: Every device by its name in sweep files.

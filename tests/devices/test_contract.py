@@ -8,10 +8,19 @@ import sys
 
 import numpy as np
 import pytest
+from oracles import circuit
 
 from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
-from qhn.devices import DEVICES, Capabilities, DeviceHandle, SimulatorHandle, make_device
+from qhn.core.estimators.sampler import SampleKey
+from qhn.devices import (
+    DEVICES,
+    Capabilities,
+    DeviceHandle,
+    SamplerHandle,
+    SimulatorHandle,
+    make_device,
+)
 
 ANSATZ = Ansatz.ring(n_qubits=3, depth=2)
 ANGLES = np.random.default_rng(1).uniform(0, 2 * np.pi, ANSATZ.parameter_shape)
@@ -42,11 +51,15 @@ class TestDevice:
             make_device(name, shoots=3)
 
 
-@pytest.fixture(params=DEVICES)
+#: Every device as it is by default, and those that sample only with options.
+MADE = [*map(make_device, DEVICES), make_device("exact", shots=300)]
+
+
+@pytest.fixture(params=MADE, ids=str)
 def device(request):
-    with make_device(request.param).open(ANSATZ) as handle:
-        assert handle.name == request.param
-        assert handle.capabilities == make_device(request.param).capabilities
+    with request.param.open(ANSATZ) as handle:
+        assert handle.name == request.param.kind
+        assert handle.capabilities == request.param.capabilities
         yield handle
 
 
@@ -57,7 +70,7 @@ class TestDeviceHandle:
 
     def test_gives_what_its_capabilities_say(self, device):
         assert isinstance(device, SimulatorHandle) == device.capabilities.distribution
-        assert hasattr(device, "samples") == device.capabilities.samples
+        assert isinstance(device, SamplerHandle) == device.capabilities.samples
 
     def test_closes_twice(self, device):
         device.close()
@@ -108,6 +121,71 @@ class TestSimulatorHandle:
             simulator.gradient(np.zeros(8))
 
 
+@pytest.fixture(params=[made for made in MADE if made.capabilities.samples], ids=str)
+def sampler(request):
+    with request.param.open(ANSATZ) as handle:
+        yield handle
+
+
+SETS = np.stack([ANGLES, ANGLES + 0.4, ANGLES])
+KEY = SampleKey("trial", 7, 3)
+
+
+class TestSamplerHandle:
+    def test_gives_outcomes_for_each_set_of_angles(self, sampler):
+        samples = sampler.sample(SETS, 50, KEY)
+        assert samples.shape == (3, 50)
+        assert samples.dtype == np.int64
+        assert (samples >= 0).all() and (samples < 8).all()
+
+    def test_outcomes_are_as_frequent_as_they_are_probable(self, sampler):
+        samples = sampler.sample(SETS, 20_000, KEY)
+        for angles, drawn in zip(SETS, samples, strict=True):
+            q = circuit.probabilities(ANSATZ, angles)
+            seen = np.bincount(drawn, minlength=8)
+            # A χ² with seven degrees of freedom: above 30 in one of ten thousand cases.
+            assert (np.square(seen - 20_000 * q) / (20_000 * q)).sum() < 30
+
+    def test_sets_are_independent_also_with_equal_angles(self, sampler):
+        samples = sampler.sample(SETS, 200, KEY)
+        assert not np.array_equal(np.sort(samples[0]), np.sort(samples[2]))
+
+    def test_seed_and_step_decide_the_samples_and_nothing_else_does(self, sampler):
+        assert sampler.capabilities.reproducible
+        first = sampler.sample(SETS, 200, KEY)
+        sampler.sample(SETS + 1, 10, SampleKey("other", 1, 0))
+        # A second attempt, and another trial with the same seed at the same step.
+        assert np.array_equal(sampler.sample(SETS, 200, KEY), first)
+        assert np.array_equal(sampler.sample(SETS, 200, SampleKey("other", 7, 3)), first)
+        for other in (SampleKey("trial", 7, 4), SampleKey("trial", 8, 3)):
+            assert not np.array_equal(sampler.sample(SETS, 200, other), first)
+
+    def test_what_it_cannot_run_is_refused(self, sampler):
+        for sets, shots in ((ANGLES, 5), (SETS[:, :1], 5), (SETS, 0)):
+            with pytest.raises(InvalidValueError, match="must"):
+                sampler.sample(sets, shots, KEY)
+
+    def test_closes_once_and_for_all(self, sampler):
+        sampler.close()
+        with pytest.raises(InvalidValueError, match="open"):
+            sampler.sample(SETS, 5, KEY)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shots": 0}, "`shots >= 1`"),
+        ({"shots": -4}, "`shots >= 1`"),
+        ({"shots": 10**7 + 1}, "`shots <= 10000000`"),
+        ({"shots": 2.5}, "whole number"),
+        ({"estimator": "spsa"}, "an estimator needs samples"),
+    ],
+)
+def test_exact_refuses_options_that_make_no_sense(options, message):
+    with pytest.raises(InvalidValueError, match=message):
+        make_device("exact", **options)
+
+
 def test_unknown_devices_are_named():
     with pytest.raises(InvalidValueError, match="one of exact, but got 'quantum'"):
         make_device("quantum")
@@ -123,7 +201,7 @@ NOTHING_SPECIAL = {
 }
 
 
-@pytest.mark.parametrize("changes", [{"samples": False}, {"circuits_per_job": 0}])
+@pytest.mark.parametrize("changes", [{"samples": False}, {"circuits_per_job": 0}, {"shots": 0}])
 def test_a_device_that_can_do_nothing_cannot_be_described(changes):
     assert Capabilities(**NOTHING_SPECIAL)
     with pytest.raises(InvalidValueError, match="but got"):

@@ -21,14 +21,20 @@ class Evaluation:
     Attributes:
         value: the value of the objective per datum, in nats.
         gradient: its derivatives by the angles (in radians), shape ``(depth, 2, N)``.
-        standard_errors: under ``"objective"`` the standard error of the value, and under
-            ``"gradient_norm"`` the largest one of any component of the gradient. None if the
-            numbers are exact.
+        standard_errors: under ``"objective"`` the standard error of the value, under
+            ``"gradient_norm"`` the largest one of any component of the gradient, and under
+            ``"gradient"`` the Euclidean norm of those of all components, which is how long the
+            gradient would be if it were noise alone. Further metrics of `Estimator.measure` may
+            have theirs under their own names. None if the numbers are exact, or if no report was
+            asked for.
+        gradient_errors: the standard error of each component of the gradient, in its shape; 0 where
+            a derivative is known to be 0. None where ``standard_errors`` is.
     """
 
     value: float
     gradient: FloatArray
     standard_errors: Mapping[str, float] | None
+    gradient_errors: FloatArray | None = None
 
 
 class TopString(NamedTuple):
@@ -81,13 +87,17 @@ class Estimator(Protocol):
     def limits(self) -> Limits:
         """The quantities that this trial's failure signatures are compared with."""
 
-    def evaluate(self, parameters: FloatArray, lambda_: float, step: int) -> Evaluation:
+    def evaluate(
+        self, parameters: FloatArray, lambda_: float, step: int, *, report: bool = True
+    ) -> Evaluation:
         """The value and the gradient of the objective.
 
         Args:
             parameters: angles in radians, shape ``(depth, 2, N)``.
             lambda_: λ at this step.
             step: the number of updates made so far, which selects the random draws.
+            report: whether `measure` will follow. If not, an estimator from samples saves what only
+                a report needs, such as standard errors. The gradient is the same in both cases.
         """
 
     def measure(self, step: int) -> Mapping[str, float]:
@@ -99,7 +109,7 @@ class Estimator(Protocol):
 
         Raises:
             InvalidValueError: if `evaluate` was not called since the last `top_strings` or
-                `restore`.
+                `restore`, or not with ``report``.
         """
 
     def top_strings(self, k: int) -> list[TopString]:

@@ -72,7 +72,9 @@ class ExactEstimator:
         # distribution.
         self._q: FloatArray | None = None
 
-    def evaluate(self, parameters: FloatArray, lambda_: float, step: int) -> Evaluation:
+    def evaluate(
+        self, parameters: FloatArray, lambda_: float, step: int, *, report: bool = True
+    ) -> Evaluation:
         """See `Estimator.evaluate`."""
         q = self._simulator.probabilities(parameters)
         count = self._objective.prior_samples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qhn.core.arrays import FloatArray, frozen, readonly
 from qhn.core.checks import check_count
@@ -44,9 +45,6 @@ class Evaluator:
         self._class_probabilities = None if kept is None else frozen(kept)
         self._weights = np.empty(len(problem.representatives))
         self._average = np.empty(problem.n_train + len(problem.dataset.y_test))
-        self._positive = (
-            np.concatenate([problem.dataset.y_train, problem.dataset.y_test]).astype(np.int8) == 1
-        )
 
     def accuracies(self, q: FloatArray, best_of: int, rng: np.random.Generator) -> dict[str, float]:
         """Training and test accuracy of a distribution, read in four ways.
@@ -78,7 +76,7 @@ class Evaluator:
             return {metric.name: math.nan for metric in ACCURACIES}
         mode = int(np.argmax(q))
         best = self.best_sample(q, best_of, rng)
-        right = (self.average(q) > 0.5 + _TIE_MARGIN) == self._positive
+        right = predicted_right(problem, self.average(q))
         n = problem.n_train
         return {
             "train_accuracy_expected": expected,
@@ -149,6 +147,18 @@ class Evaluator:
             weights, kept = readonly(self._weights[block]), frozen(likely.astype(np.float32))
             self._passes.weighted_rows(weights, kept, 0.0, part)
             self._average += part
+
+
+def predicted_right(problem: Problem, average: FloatArray) -> NDArray[np.bool_]:
+    """Whether an averaged prediction is right at each point, training points first.
+
+    Args:
+        problem: the problem.
+        average: P(y = 1 | x) at the training points and then the test points.
+    """
+    labels = np.concatenate([problem.dataset.y_train, problem.dataset.y_test])
+    right: NDArray[np.bool_] = (average > 0.5 + _TIE_MARGIN) == (labels.astype(np.int8) == 1)
+    return right
 
 
 def report_bytes(network: BinaryNetwork, train: int, test: int, best_of: int) -> int:

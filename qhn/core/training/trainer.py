@@ -157,9 +157,10 @@ class Trainer:
         if self.finished:
             return None
         lambda_ = 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
-        found = self._estimator.evaluate(self.parameters, lambda_, self.step)
+        due = self._due(self.step)
+        found = self._estimator.evaluate(self.parameters, lambda_, self.step, report=due)
         # The report comes before the update, because its numbers belong to the angles before it.
-        report = self._report(found, lambda_) if self._due(self.step) else None
+        report = self._report(found, lambda_) if due else None
         if self.step == self.steps:
             self.finished = True
         else:

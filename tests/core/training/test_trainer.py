@@ -135,8 +135,8 @@ class Sampled:
     def __init__(self, exact):
         self.exact, self.ansatz, self.limits = exact, exact.ansatz, exact.limits
 
-    def evaluate(self, parameters, lambda_, step):
-        found = self.exact.evaluate(parameters, lambda_, step)
+    def evaluate(self, parameters, lambda_, step, *, report):
+        found = self.exact.evaluate(parameters, lambda_, step, report=report)
         return Evaluation(found.value, found.gradient, {"objective": 0.25})
 
     def measure(self, step):

@@ -1,0 +1,242 @@
+"""What all estimators from samples have in common: reports, most frequent strings and state.
+
+Reports are made from samples that were drawn for the training anyway, and the device is never asked
+for them. KL divergence and entropy are absent: samples do not give them without bias.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from qhn.core.ansatz import Ansatz
+from qhn.core.arrays import ArrayState, FloatArray, IntArray
+from qhn.core.bits import bit_string
+from qhn.core.checks import check_count
+from qhn.core.errors import InvalidValueError
+from qhn.core.estimators.angles import initial_angles, restored_angles
+from qhn.core.estimators.estimator import Evaluation, TopString
+from qhn.core.estimators.exact import limits_of
+from qhn.core.estimators.sampler import SampleKey, Sampler
+from qhn.core.evaluation.drawn import accuracies_of_samples, error_of_mean, scorer
+from qhn.core.evaluation.problem import Problem
+from qhn.core.metrics import ACCURACIES
+from qhn.core.objectives.sampled import Drawn, SampledObjective
+from qhn.core.seeds import Purpose, stream
+
+#: How many of the most frequent strings a state keeps. All of them would be as many as there are
+#: shots, and a state is written every second.
+KEPT_STRINGS = 100
+_STATE_KEYS = ("reported_parameters", "reported_strings", "reported_counts")
+
+
+class Reading(NamedTuple):
+    """The objective as one sample gives it.
+
+    Attributes:
+        samples: the sample, shape ``(S,)``.
+        value: F, without bias, in nats.
+        influence: how much each string of the sample moves F, shape ``(S,)``. The standard error of
+            F is that of the mean of these numbers.
+        losses: nll of each string, shape ``(S,)``, in nats.
+        drawn: the sample compared with itself; None if the objective has no use for that.
+        prior: the strings of the prior, if SELBO compares with such strings.
+    """
+
+    samples: IntArray
+    value: float
+    influence: FloatArray
+    losses: FloatArray
+    drawn: Drawn | None
+    prior: Drawn | None
+
+
+class SampledEstimator:
+    """The common part of the estimators from samples; `ShiftEstimator` and `SpsaEstimator` use it.
+
+    Args:
+        problem: data and loss table.
+        ansatz: the circuit. It has as many qubits as the network has bits.
+        objective: the objective to minimise.
+        sampler: draws strings from q_θ for this ansatz.
+        shots: how often each circuit is run, S. MMD² needs at least two.
+        seed: the trial's seed, for everything that is drawn.
+        best_of: k of the metric ``best_of_k``.
+        trial: the trial's id, by which a device names its jobs; empty if it has none.
+
+    Raises:
+        InvalidValueError: if the sizes do not fit, if a count is not a whole number from 1 on, or
+            if there are too few shots for the objective.
+    """
+
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        ansatz: Ansatz,
+        objective: SampledObjective,
+        sampler: Sampler,
+        shots: int,
+        seed: int,
+        best_of: int,
+        trial: str = "",
+    ) -> None:
+        check_count("best_of", best_of)
+        check_count("shots", shots, least=2 if objective.name == "selbo" else 1)
+        if ansatz.n_qubits != problem.n_qubits:
+            raise InvalidValueError(
+                f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
+                f"qubits for {problem.n_qubits} bits"
+            )
+        self.ansatz = ansatz
+        self.limits = limits_of(problem, ansatz)
+        self._problem = problem
+        self._objective = objective
+        self._sampler = sampler
+        self._shots = shots
+        self._seed = seed
+        self._best_of = best_of
+        self._trial = trial
+        self._scorer = scorer(problem)
+        self._evaluated = initial_angles(ansatz, seed)
+        self._reported = self._evaluated.copy()
+        self._strings: IntArray = np.zeros(0, dtype=np.int64)
+        self._counts: IntArray = np.zeros(0, dtype=np.int64)
+        # The sample at the evaluated angles. It is None as long as there is none, and empty at
+        # angles that are not finite.
+        self._samples: IntArray | None = None
+
+    def _draw(self, sets: FloatArray, step: int) -> IntArray:
+        return self._sampler.sample(sets, self._shots, SampleKey(self._trial, self._seed, step))
+
+    def _diverged(self, parameters: FloatArray) -> Evaluation:
+        """The evaluation at angles that are not finite, for which no device must be paid."""
+        self._remember(parameters, np.zeros(0, dtype=np.int64))
+        return Evaluation(math.nan, np.full(parameters.shape, math.nan), None)
+
+    def _remember(self, parameters: FloatArray, samples: IntArray | None) -> None:
+        # A copy, since the trainer updates its angles in place, and the next report must remember
+        # these ones.
+        self._evaluated[...] = parameters
+        # Another copy: a row of the samples of all circuits would keep all of them in memory.
+        self._samples = None if samples is None else samples.copy()
+
+    def _read(self, samples: IntArray, lambda_: float, step: int) -> Reading:
+        """The objective as a sample of one circuit gives it."""
+        weight, losses = self._objective.weight(lambda_), self._scorer.nll(samples)
+        if weight == 0:
+            return Reading(samples, float(losses.mean()), losses, losses, None, None)
+        prior = self._objective.prior_mean(self._prior(step))
+        drawn = self._objective.drawn(samples)
+        mmd2, pull = self._objective.regulariser(drawn, prior)
+        influence = losses + 2.0 * weight * pull
+        value = float(losses.mean()) + weight * mmd2
+        return Reading(samples, value, influence, losses, drawn, prior)
+
+    def _prior(self, step: int) -> IntArray | None:
+        """The prior strings of a step, the same as in exact training with the same seed."""
+        count = self._objective.prior_samples
+        if count is None:
+            return None
+        rng = stream(self._seed, Purpose.PRIOR_SAMPLES, step)
+        return rng.integers(1 << self.ansatz.n_qubits, size=count, dtype=np.int64)
+
+    def _with_errors(
+        self, reading: Reading, gradient: FloatArray, gradient_errors: FloatArray
+    ) -> Evaluation:
+        """The evaluation for a report, with standard errors. One shot has none.
+
+        Args:
+            reading: the objective at the evaluated angles.
+            gradient: the gradient.
+            gradient_errors: the standard error of each of its components, in its shape.
+        """
+        if self._shots < 2:
+            return Evaluation(reading.value, gradient, None)
+        scores = self._scorer.scores(reading.samples)
+        drawn = reading.drawn or self._objective.drawn(reading.samples)
+        errors = {
+            "objective": error_of_mean(reading.influence),
+            "gradient_norm": float(gradient_errors.max()),
+            "gradient": float(np.sqrt(np.square(gradient_errors).sum())),
+            "nll": error_of_mean(reading.losses),
+            "mmd2": 2.0 * error_of_mean(drawn.to_others),
+            "train_accuracy_expected": error_of_mean(scores.train_accuracy),
+            "test_accuracy_expected": error_of_mean(scores.test_accuracy),
+        }
+        return Evaluation(reading.value, gradient, errors, gradient_errors)
+
+    def measure(self, step: int) -> dict[str, float]:
+        """See `Estimator.measure`. There is no ``kl`` and no ``entropy``.
+
+        ``mmd2`` is without bias, so it may be slightly negative; one shot does not give it.
+        """
+        samples = self._samples
+        if samples is None:
+            raise InvalidValueError(
+                "`evaluate` must be called before `measure`, with `report`: it draws the samples"
+            )
+        if len(samples):
+            objective = self._objective
+            metrics = {"nll": float(self._scorer.nll(samples).mean())}
+            if self._shots > 1:
+                metrics["mmd2"], _ = objective.regulariser(objective.drawn(samples), None)
+            rng = stream(self._seed, Purpose.BEST_OF_K, step)
+            metrics |= accuracies_of_samples(
+                self._problem, self._scorer, samples, self._best_of, rng
+            )
+        else:
+            names = ("nll", *(("mmd2",) if self._shots > 1 else ()), *(m.name for m in ACCURACIES))
+            metrics = dict.fromkeys(names, math.nan)
+        strings, counts = np.unique(samples, return_counts=True)
+        # Stable, so that of strings that are as frequent the lower index comes first.
+        order = np.argsort(-counts, kind="stable")[:KEPT_STRINGS]
+        self._strings, self._counts = strings[order], counts[order].astype(np.int64)
+        self._reported[:] = self._evaluated
+        return metrics
+
+    def top_strings(self, k: int) -> list[TopString]:
+        """See `Estimator.top_strings`: the most frequent strings, with their share of the sample.
+
+        There are at most `KEPT_STRINGS`, and none before the first report, because a sample would
+        have to be paid for.
+        """
+        check_count("k", k)
+        strings, counts = self._strings[:k], self._counts[:k]
+        scores = self._scorer.scores(strings)
+        return [
+            TopString(bit_string(int(index), self.ansatz.n_qubits), *map(float, numbers))
+            for index, *numbers in zip(strings, counts / self._shots, *scores, strict=True)
+        ]
+
+    def state(self) -> ArrayState:
+        """The angles of the last report, and its most frequent strings with their counts."""
+        arrays = (self._reported, self._strings, self._counts)
+        return {name: array.copy() for name, array in zip(_STATE_KEYS, arrays, strict=True)}
+
+    def restore(self, state: ArrayState) -> None:
+        """See `Estimator.restore`."""
+        if set(state) != set(_STATE_KEYS):
+            raise InvalidValueError(
+                f"the state of training from samples must hold {', '.join(_STATE_KEYS)}, "
+                f"but got {', '.join(sorted(state)) or 'nothing'}"
+            )
+        angles, strings, counts = (state[name] for name in _STATE_KEYS)
+        reported = restored_angles(_STATE_KEYS[0], angles, self.ansatz)
+        whole = all(array.dtype == np.int64 and array.ndim == 1 for array in (strings, counts))
+        if not whole or strings.shape != counts.shape or len(strings) > KEPT_STRINGS:
+            raise InvalidValueError(
+                f"reported_strings and reported_counts must be at most {KEPT_STRINGS} whole "
+                f"numbers each, but got {strings.shape} of {strings.dtype} and {counts.shape} "
+                f"of {counts.dtype}"
+            )
+        outside = (strings < 0) | (strings >> self.ansatz.n_qubits > 0) | (counts < 1)
+        if outside.any() or counts.sum() > self._shots:
+            raise InvalidValueError(
+                f"reported_strings must be outcomes of {self.ansatz.n_qubits} qubits that were "
+                f"counted {self._shots} times at most in all; the state is of another trial"
+            )
+        self._reported, self._strings, self._counts = reported, strings.copy(), counts.copy()
+        self._samples = None

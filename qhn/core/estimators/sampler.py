@@ -1,0 +1,41 @@
+"""What training from samples needs from a device, and how a request for samples is identified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from qhn.core.arrays import FloatArray, IntArray
+from qhn.core.seeds import Purpose, stream
+
+
+@dataclass(frozen=True)
+class SampleKey:
+    """For which trial and step samples are drawn.
+
+    Two requests with the same key are one request that was repeated, for example after a crash. So
+    there is no number of an attempt in it.
+
+    Attributes:
+        trial: the id of the trial, for names of jobs and for tags; empty if the trial has none. It
+            never decides a sample, so that trials with the same seed can be compared in pairs.
+        seed: the seed of the trial.
+        step: the number of parameter updates before the request.
+    """
+
+    trial: str
+    seed: int
+    step: int
+
+    def rng(self) -> np.random.Generator:
+        """A new random generator from which a simulator takes everything that it draws."""
+        return stream(self.seed, Purpose.DEVICE_SAMPLES, self.step)
+
+
+class Sampler(Protocol):
+    """A device that draws bit strings from q_θ; `qhn.devices.SamplerHandle` states the rules."""
+
+    def sample(self, sets: FloatArray, shots: int, key: SampleKey) -> IntArray:
+        """Indices of outcomes, shape ``(M, shots)``, for M sets of angles ``(M, depth, 2, N)``."""

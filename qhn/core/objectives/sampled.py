@@ -1,0 +1,169 @@
+"""The objectives MLE and SELBO from samples of q: values without bias, and what to differentiate.
+
+MMD² to the uniform distribution u is E k(σ, σ') − ((1 + c)/2)^N, where σ and σ' are independent
+draws from q and c is the kernel's value for strings that differ in one bit. The mean of k over all
+pairs of different samples (a U-statistic) estimates the first term without bias. The second one is
+exact, because the kernel is a product over bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, get_args
+
+import numpy as np
+
+from qhn.core.arrays import FloatArray, IntArray
+from qhn.core.checks import check_count
+from qhn.core.errors import InvalidValueError
+from qhn.core.objectives.kernels import correlation, kernel_apply
+from qhn.core.objectives.objective import Name
+
+if TYPE_CHECKING:
+    from qhn.core.evaluation.problem import Problem
+
+#: Up to so many qubits the kernel is applied to a vector of all 2^N outcomes, which takes a time of
+#: O(N·2^N). Beyond that, pairs of strings are compared.
+MAX_DENSE_QUBITS = 20
+_BLOCK_PAIRS = 2**18
+
+
+class KernelMean:
+    """The function m(σ) = Σ_j weights[j] · k(σ, strings[j]) on bit strings.
+
+    Args:
+        strings: indices of outcomes, shape ``(m,)``. They may repeat.
+        weights: one number for each of them, of either sign.
+        n_qubits: N.
+        bandwidth: h of the kernel.
+    """
+
+    def __init__(
+        self, strings: IntArray, weights: FloatArray, n_qubits: int, bandwidth: float
+    ) -> None:
+        self._table: FloatArray | None = None
+        if n_qubits <= MAX_DENSE_QUBITS:
+            spread: FloatArray = np.zeros(1 << n_qubits)
+            spread += np.bincount(strings, weights, minlength=1 << n_qubits)
+            self._table = kernel_apply(spread, bandwidth, spread)
+            return
+        self._strings, places = np.unique(strings, return_inverse=True)
+        self._weights = np.bincount(places, weights)
+        self._by_distance = correlation(bandwidth) ** np.arange(n_qubits + 1.0)
+
+    def at(self, strings: IntArray) -> FloatArray:
+        """m at given strings, in the shape of ``strings``."""
+        if self._table is not None:
+            return self._table[strings]
+        asked, places = np.unique(strings, return_inverse=True)
+        values = np.empty(len(asked))
+        rows = max(1, _BLOCK_PAIRS // len(self._strings))
+        for start in range(0, len(asked), rows):
+            block = slice(start, start + rows)
+            distances = np.bitwise_count(asked[block, None] ^ self._strings)
+            kernel = self._by_distance[distances]
+            # `einsum` and not a matrix product: BLAS adds in an order of its own.
+            values[block] = np.einsum("ij,j->i", kernel, self._weights)
+        return values[places].reshape(strings.shape)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a sample says of q, as far as the kernel is concerned.
+
+    Attributes:
+        samples: indices of outcomes, shape ``(S,)``.
+        similarity: the mean of k(σ, s_j) over the samples, as a function of σ.
+        to_others: for each sample, the mean of k to all *other* samples, shape ``(S,)``.
+    """
+
+    samples: IntArray
+    similarity: KernelMean
+    to_others: FloatArray
+
+
+class SampledObjective:
+    """One objective, for distributions of which only samples are known.
+
+    Args:
+        name: ``"mle"`` or ``"selbo"``. The KL divergence of ``"elbo"`` contains the entropy of q,
+            which samples do not give without bias.
+        n_qubits: N.
+        n_points: n, the number of training points.
+        bandwidth: h, a positive number; N/4 if it is not given.
+        prior_samples: m >= 2, if SELBO compares with m strings of the prior; see `Objective`.
+
+    Raises:
+        InvalidValueError: if a value is out of its range, or if the objective cannot be estimated.
+    """
+
+    def __init__(
+        self,
+        name: Name,
+        n_qubits: int,
+        n_points: int,
+        bandwidth: float | None = None,
+        prior_samples: int | None = None,
+    ) -> None:
+        if name not in get_args(Name) or name == "elbo":
+            raise InvalidValueError(
+                f"an objective that is estimated from samples must be mle or selbo, but got {name}"
+            )
+        check_count("n_points", n_points)
+        if prior_samples is not None:
+            check_count("prior_samples", prior_samples, least=2)
+        self.name: Name = name
+        self.n_qubits = check_count("n_qubits", n_qubits)
+        self.n_points = n_points
+        self.bandwidth = n_qubits / 4 if bandwidth is None else float(bandwidth)
+        self.prior_samples = prior_samples
+        # The mean of k over u in one or both arguments: a product of N means over one bit.
+        self.prior_similarity = ((1.0 + correlation(self.bandwidth)) / 2.0) ** n_qubits
+
+    @classmethod
+    def of(
+        cls,
+        name: Name,
+        problem: Problem,
+        bandwidth: float | None = None,
+        prior_samples: int | None = None,
+    ) -> Self:
+        """The objective for a problem, with its number of training points as n.
+
+        Raises:
+            InvalidValueError: as the constructor.
+        """
+        return cls(name, problem.n_qubits, problem.n_train, bandwidth, prior_samples)
+
+    def weight(self, lambda_: float) -> float:
+        """The factor λ/n of MMD²; 0 for MLE, which has no such term."""
+        return 0.0 if self.name == "mle" else lambda_ / self.n_points
+
+    def drawn(self, samples: IntArray) -> Drawn:
+        """Compare samples with each other.
+
+        Args:
+            samples: shape ``(S,)``. For S = 1 there are no pairs, and ``to_others`` is NaN.
+        """
+        count = len(samples)
+        similarity = self.kernel_mean(samples, np.full(count, 1.0 / count))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # Of the mean over all S samples, the sample itself (with k = 1) is taken away.
+            to_others = (count * similarity.at(samples) - 1.0) / np.float64(count - 1)
+        return Drawn(samples, similarity, to_others)
+
+    def kernel_mean(self, strings: IntArray, weights: FloatArray) -> KernelMean:
+        """The function Σ_j weights[j] · k(σ, strings[j]) for this objective's kernel."""
+        return KernelMean(strings, weights, self.n_qubits, self.bandwidth)
+
+    def prior_mean(self, prior: IntArray | None) -> Drawn | None:
+        """The strings of the prior, if this objective compares with such strings, and else None."""
+        return None if prior is None else self.drawn(prior)
+
+    def regulariser(self, drawn: Drawn, prior: Drawn | None) -> tuple[float, FloatArray]:
+        """MMD² without bias, and how much each sample moves it (half its derivative), ``(S,)``."""
+        if prior is None:
+            return float(drawn.to_others.mean()) - self.prior_similarity, drawn.to_others
+        across = prior.similarity.at(drawn.samples)
+        value = drawn.to_others.mean() - 2.0 * across.mean() + prior.to_others.mean()
+        return float(value), drawn.to_others - across
