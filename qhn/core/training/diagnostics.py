@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qhn.core.arrays import FloatArray
 from qhn.core.estimators.estimator import Limits
+from qhn.core.metrics import standard_error
 from qhn.core.training.history import History
 
 #: All signatures, in the order in which they are reported. Add new ones, but never rename any:
@@ -19,6 +21,7 @@ FLAGS = (
     "barren-plateau",
     "collapse-to-string",
     "diverged",
+    "lost-in-shot-noise",
 )
 
 PRIOR_ENTROPY_SHARE = 0.98
@@ -26,6 +29,7 @@ SPREAD_ENTROPY_SHARE = 0.5
 FLAT_GRADIENT_SHARE = 1e-3
 CHANCE_MARGIN = 0.05
 STRING_PROBABILITY = 0.99
+LOST_NOISE_RATIO = 2.0
 
 
 class Flag(NamedTuple):
@@ -63,10 +67,16 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
       probability of at least e^−0.056 = 0.945.
     * ``diverged``: the objective or the gradient of any report is not finite. No later report can
       be better, because angles that are not finite remain so.
+    * ``lost-in-shot-noise``: the training is at chance, and from the first report on its gradient
+      could not be told from the noise of the shots. That is, the squared norms of the gradients of
+      all reports so far add up to at most twice what noise alone would give. A training that has
+      found a minimum has such gradients too, but it had others before, and it is not at chance.
+      This needs the standard errors that only estimates from samples have. See `shots_to_lift`.
 
-    The second, third and fourth signature must be present at the latest report. Their step is the
-    first one of the unbroken series of reports that leads to it. A metric that the history does not
-    have shows nothing.
+    The second, third, fourth and last signature must be present at the latest report. Their step is
+    the first one of the unbroken series of reports that leads to it. A metric that the history does
+    not have shows nothing. Devices that only sample give no entropy, so a collapse to the prior or
+    to one string is not seen there.
     """
     if not len(history):
         return []
@@ -75,7 +85,8 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
     full = entropy >= PRIOR_ENTROPY_SHARE * limits.prior_entropy
     spread = entropy >= SPREAD_ENTROPY_SHARE * limits.prior_entropy
     flat = norm < FLAT_GRADIENT_SHARE * limits.gradient
-    idle = flat & (np.abs(accuracy - limits.chance) <= CHANCE_MARGIN)
+    at_chance = np.abs(accuracy - limits.chance) <= CHANCE_MARGIN
+    idle = flat & at_chance
     at_rest = idle & ~np.logical_and.accumulate(flat)
     # An absent metric reads as NaN. It must not be mistaken for a metric that is not finite.
     held = {name: name in history.names for name in ("gradient_norm", "objective")}
@@ -90,8 +101,48 @@ def diagnose(history: History, limits: Limits) -> list[Flag]:
         "barren-plateau": _stretch(np.logical_and.accumulate(idle) & ~full),
         "collapse-to-string": _stretch(entropy <= _string_entropy()),
         "diverged": _first(diverged),
+        "lost-in-shot-noise": _stretch(_lost(history) & at_chance),
     }
     return [Flag(name, history.steps[row]) for name in FLAGS if (row := starts[name]) is not None]
+
+
+def shots_to_lift(history: History, shots: int) -> int:
+    """The least number of shots at which a gradient that is lost could stand out from its noise.
+
+    The squared noise falls as one over the number of shots. At this number it is as large as the
+    squared gradient, of which the mean over all reports plus two of its standard deviations is
+    taken: the gradient may be smaller, and then more shots are needed.
+
+    Args:
+        history: the reports, of which the last ones may not be finite.
+        shots: the number of shots that the history was made with.
+    """
+    norm, noise = _squares(history)
+    known = np.isfinite(norm) & np.isfinite(noise)
+    norm, noise = norm[known], noise[known]
+    if not len(norm) or not noise.any():
+        return shots
+    signal = norm - noise
+    # One report does not show how far it may be off. Noise in a single direction has √2 times its
+    # own square as standard deviation, and noise in several directions less.
+    off = math.sqrt(2) * noise[0] if len(signal) < 2 else signal.std(ddof=1) / math.sqrt(len(norm))
+    largest = max(float(signal.mean()), 0.0) + 2.0 * float(off)
+    return max(shots, math.ceil(shots * float(noise.mean()) / largest)) if largest else shots
+
+
+def _squares(history: History) -> tuple[FloatArray, FloatArray]:
+    """The squared norm of each report's gradient, and what it would be on average without one."""
+    name = standard_error("gradient")
+    if name not in history.names:
+        return np.full(len(history), np.nan), np.full(len(history), np.nan)
+    return np.square(history.column("gradient_norm")), np.square(history.column(name))
+
+
+def _lost(history: History) -> NDArray[np.bool_]:
+    """Whether at each report no gradient so far could be told from noise."""
+    # Sums and not single reports: with few angles, noise alone often doubles its own square.
+    norm, noise = _squares(history)
+    return np.logical_and.accumulate(norm.cumsum() <= LOST_NOISE_RATIO * noise.cumsum())
 
 
 def _string_entropy() -> float:

@@ -15,7 +15,7 @@ from qhn.core.estimators.estimator import Limits
 from qhn.core.estimators.exact import limits_of
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.metrics import BY_NAME
-from qhn.core.training.diagnostics import FLAGS, Flag, diagnose
+from qhn.core.training.diagnostics import FLAGS, Flag, diagnose, shots_to_lift
 from qhn.core.training.history import History
 
 LIMITS = Limits(gradient=10.0, prior_entropy=14 * math.log(2), chance=0.5)
@@ -108,7 +108,7 @@ def test_an_entropy_below_the_bound_means_one_likely_string():
 def test_the_order_of_flags_is_fixed():
     assert FLAGS == (
         "exploding-gradient", "collapse-to-prior", "barren-plateau", "collapse-to-string",
-        "diverged",
+        "diverged", "lost-in-shot-noise",
     )  # fmt: skip
 
 
@@ -116,3 +116,45 @@ def test_metrics_that_a_history_does_not_hold_show_nothing():
     made = History()
     made.append(0, 0, {"nll": math.nan})
     assert diagnose(made, LIMITS) == []
+
+
+def sampled(*pairs, accuracy=0.5):
+    """A history of gradients and their noise, as a device that only samples gives it."""
+    made = History()
+    for place, (norm, noise) in enumerate(pairs):
+        metrics = {"gradient_norm": norm, "train_accuracy_expected": accuracy, "objective": 1.0}
+        made.append(10 * place, 0, {**metrics, "gradient_standard_error": noise})
+    return made
+
+
+def names_of(made):
+    return {flag.name: flag.step for flag in diagnose(made, LIMITS)}
+
+
+def test_a_gradient_that_is_noise_alone_at_chance_is_lost():
+    assert names_of(sampled((0.5, 0.5), (0.6, 0.5), (0.4, 0.5))) == {"lost-in-shot-noise": 0}
+    # One report whose noise is large by chance is outweighed by those before it.
+    assert "lost-in-shot-noise" in names_of(sampled((0.5, 0.5), (0.5, 0.5), (0.8, 0.5)))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        sampled((2.0, 0.5), (0.5, 0.5), (0.5, 0.5)),  # there was a gradient to follow
+        sampled((0.5, 0.5), (3.0, 0.5), (0.5, 0.5)),
+        sampled((0.5, 0.5), (0.5, 0.5), accuracy=0.9),  # it is at a minimum that is no failure
+        sampled((0.5, math.nan), (0.5, math.nan)),
+    ],
+)
+def test_a_gradient_that_was_seen_or_has_led_somewhere_is_not_lost(made):
+    assert names_of(made) == {}
+
+
+def test_the_shots_that_lift_a_gradient_out_are_those_at_which_its_noise_is_as_large():
+    # Norms of a gradient of 0.1 with a noise of 0.5 from 16 shots, as seen by many reports.
+    rng = np.random.default_rng(0)
+    noisy = np.linalg.norm(0.5 * rng.standard_normal((4000, 20)) / 20**0.5 + 0.1 / 20**0.5, axis=1)
+    found = shots_to_lift(sampled(*((norm, 0.5) for norm in noisy)), 16)
+    assert 0.6 * 400 < found < 400  # 16 · (0.5 / 0.1)², less what it may be off
+    assert shots_to_lift(sampled((0.5, 0.5)), 16) == 16
+    assert shots_to_lift(sampled((math.nan, math.nan)), 16) == 16
