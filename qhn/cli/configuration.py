@@ -23,6 +23,7 @@ _OPTIONS = {
     "training.steps": "--steps",
     "training.learning_rate": "--learning-rate",
     "training.report_every": "--report-every",
+    "devices[0]": "--device",
     "seeds": "--seed",
 }
 
@@ -52,6 +53,7 @@ def from_options(
     steps: int,
     learning_rate: float,
     report_every: int,
+    device: str,
     seed: int,
 ) -> TrialConfig:
     """The configuration of a trial with these settings. They are checked like a sweep file.
@@ -75,6 +77,7 @@ def from_options(
             "networks": [{"kind": "mlp", "hidden": hidden} if hidden else {"kind": "logistic"}],
             "ansatze": [{"entangler": entangler, "depth": depth}],
             "objectives": [goal],
+            "devices": [device],
             "seeds": [seed],
             "training": {
                 "steps": steps,

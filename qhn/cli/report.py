@@ -47,7 +47,7 @@ def print_report(
     if summary.finished + summary.skipped:
         console.print(f"results digest {summary.results_digest[:16]}")
     _print_failures(console, outcome, store)
-    print_list(console, [f"[yellow]set aside[/] {escape(note)}" for note in outcome.notes])
+    print_list(console, [f"[yellow]note[/] {escape(note)}" for note in outcome.notes])
     if summary.untracked:
         console.print(
             f"[yellow]MLflow lacks the newest state of {counted(summary.untracked, 'run')}[/] "

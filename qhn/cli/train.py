@@ -62,6 +62,10 @@ def train(
     steps: Annotated[int, typer.Option(help="Parameter updates.")] = 250,
     learning_rate: Annotated[float, typer.Option(help="Learning rate of Adam.")] = 0.1,
     report_every: Annotated[int, typer.Option(help="Updates between two lines.")] = 25,
+    device: Annotated[
+        str,
+        typer.Option(help="Where the circuit runs: exact, or exact:SHOTS to train from samples."),
+    ] = "exact",
     seed: Annotated[
         int,
         typer.Option(help="The seed of the initial angles and samples, not of the data."),
@@ -88,6 +92,7 @@ def train(
             steps=steps,
             learning_rate=learning_rate,
             report_every=report_every,
+            device=device,
             seed=seed,
         )
     console = Console(highlight=False, quiet=as_json, soft_wrap=True)
@@ -150,16 +155,24 @@ def _train(config: TrialConfig, console: Console) -> TrialResult:
     with _patience(console) as tell:
         problem = factory.problem(config, tell)
     places = console.width // _WIDTH - 1 if console.is_terminal else len(_COLUMNS)
-    shown = list(_COLUMNS.items())[: max(1, places)]
-    console.print("".join(f"{title:>{_WIDTH}}" for title in ("step", *dict(shown).values())))
+    shown: dict[str, str] = {}
     with config.device.open(factory.ansatz(config)) as device:
         session = TrialSession(config, problem, device, None)
         finished = False
         while not finished:
             progress = session.work(math.inf, until_report=True)
             finished = progress.finished
-            numbers = "".join(f"{progress.metrics[name]:>{_WIDTH}.3g}" for name, _ in shown)
+            if not shown:
+                # A device that only samples reports no entropy, for example. So the columns are
+                # known with the first report.
+                known = [(k, title) for k, title in _COLUMNS.items() if k in progress.metrics]
+                shown = dict(known[: max(1, places)])
+                titles = ("step", *shown.values())
+                console.print("".join(f"{title:>{_WIDTH}}" for title in titles))
+            numbers = "".join(f"{progress.metrics[name]:>{_WIDTH}.3g}" for name in shown)
             console.print(f"{progress.step:>{_WIDTH}}{numbers}")
+        for note in session.notes:
+            print_note(console, note)
         return result_of(config.trial_id, session.state(), "finished")
 
 

@@ -7,15 +7,18 @@ registered later, by a plugin or a test, can be configured like all others.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, TypeAlias, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     GetJsonSchemaHandler,
     SerializeAsAny,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -24,8 +27,30 @@ from pydantic_core import CoreSchema, PydanticKnownError
 from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
 from qhn.devices import DEVICES, Capabilities, Device, DeviceHandle, make_device
-from qhn.devices.kinds import Exact
+from qhn.devices.kinds import MAX_SHOTS, Exact, SampleEstimator
 from qhn.sweeps.config.part import Part, broken_rule, part_of
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_NULL = {"type": "null"}
+#: The types of options that are more than their dataclass says, by device.
+_TYPES_OF: dict[str, dict[str, Any]] = {
+    Exact.kind: {
+        # The device itself refuses other numbers. Its message names the option, which in
+        # `exact:0` has no place of its own. Editors need to know the range as well.
+        "shots": Annotated[
+            int | None,
+            WithJsonSchema(
+                {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_SHOTS}, _NULL]}
+            ),
+        ],
+        # The parameter-shift rule may be named, but it is what None means: the same training must
+        # not have two ids.
+        "estimator": Annotated[
+            Literal["shift", *get_args(SampleEstimator)] | None,
+            AfterValidator(lambda chosen: None if chosen == "shift" else chosen),
+        ],
+    }
+}
 
 
 def _known(name: Any) -> Any:
@@ -51,6 +76,22 @@ class DeviceConfig(Part):
         """What the device can do. It is not opened for this."""
         return self.build().capabilities
 
+    @property
+    def sample_estimator(self) -> str:
+        """How gradients are had from samples: ``shift`` or ``spsa``."""
+        return getattr(self.build(), "estimator", None) or "shift"
+
+    @property
+    def title(self) -> str:
+        """The device as people read it: its name, and its options that are not the default."""
+        device: Any = self.build()
+        parts = [self.name]
+        for field in dataclasses.fields(device):
+            value = getattr(device, field.name)
+            if value != field.default:
+                parts.append(f"{field.name}={value}")
+        return " ".join(parts)
+
     def open(self, ansatz: Ansatz) -> DeviceHandle:
         """Open the device for one circuit. The caller closes the handle."""
         return self.build().open(ansatz)
@@ -71,7 +112,9 @@ def _model(kind: str, described: type[Device]) -> type[DeviceConfig]:
     # The dataclass has its types as text (`from __future__ import annotations`); pydantic needs the
     # types themselves.
     hints = get_type_hints(device)
-    types = {field.name: hints[field.name] for field in dataclasses.fields(device)}
+    own = _TYPES_OF.get(kind, {})
+    names = [field.name for field in dataclasses.fields(device)]
+    types = {name: own.get(name, hints[name]) for name in names}
     validators = {"check_options": model_validator(mode="after")(_check_options)}
     return part_of(device, DeviceConfig, ("name", kind), types, validators)
 
@@ -91,6 +134,30 @@ def device_config(content: Mapping[str, Any]) -> DeviceConfig:
         # This raises the error for an unknown name in the same form as all errors of models.
         return DeviceConfig.model_validate(content)
     return _model(name, DEVICES[name]).model_validate(content)
+
+
+def device_from_word(word: str) -> dict[str, Any]:
+    """The mapping that a word stands for: ``exact``, or ``exact:1024`` with its option.
+
+    A device says itself which of its options may follow the colon. What cannot be understood is
+    left as a name, which no device has.
+
+    Example:
+        >>> device_from_word("exact:1024")
+        {'name': 'exact', 'shots': 1024}
+    """
+    name, colon, text = word.partition(":")
+    option = getattr(DEVICES.get(name), "shorthand", None)
+    if not colon or option is None:
+        return {"name": word}
+    # A whole number is read as such, as in YAML. Whether it may be one is checked with the option.
+    value = int(text) if _WHOLE_NUMBER.fullmatch(text) else text
+    return {"name": name, option: value}
+
+
+def short_forms() -> list[str]:
+    """The names of all devices that may have an option after a colon."""
+    return [name for name, device in DEVICES.items() if getattr(device, "shorthand", None)]
 
 
 class _OfRegistry:
@@ -120,9 +187,16 @@ def unsupported(objective: str, device: DeviceConfig) -> str | None:
     Samples alone cannot give it: with fewer shots than outcomes, most outcomes are seen once or
     never.
     """
-    if objective == "elbo" and not device.capabilities.tells_probabilities:
+    found = device.capabilities
+    if objective == "elbo" and not found.tells_probabilities:
+        which, way_out = device.name, "another device"
+        if device.name == Exact.kind:
+            which, way_out = f"{device.name} with shots", "leave out its shots"
         return (
-            f"elbo needs a device that gives probabilities, but {device.name} only samples; "
-            "use selbo, or another device"
+            f"elbo needs a device that gives probabilities, but {which} only samples; "
+            f"use selbo, or {way_out}"
         )
+    if objective == "selbo" and found.samples and found.shots == 1:
+        # The MMD² compares different samples of one circuit with each other.
+        return f"selbo needs at least 2 shots, but got {device.title}; use more shots, or mle"
     return None

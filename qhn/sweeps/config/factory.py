@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qhn.core.evaluation.problem import Problem
     from qhn.core.networks import BinaryNetwork
     from qhn.core.objectives.objective import Objective
+    from qhn.core.objectives.sampled import SampledObjective
     from qhn.core.objectives.schedules import Schedule
     from qhn.core.training.optimisers import Optimiser
     from qhn.devices import DeviceHandle
@@ -75,6 +76,14 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
     return Objective.of(part.name, problem, part.bandwidth, part.prior_samples)
 
 
+def sampled_objective(config: TrialConfig, problem: Problem) -> SampledObjective:
+    """The objective as it is estimated from samples."""
+    from qhn.core.objectives.sampled import SampledObjective
+
+    part = config.objective
+    return SampledObjective.of(part.name, problem, part.bandwidth, part.prior_samples)
+
+
 def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Estimator:
     """The estimator that computes value, gradient and metrics of the trial on its device.
 
@@ -82,19 +91,35 @@ def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Es
         InvalidValueError: if there is no estimator for such a device.
     """
     from qhn.core.estimators.exact import ExactEstimator
-    from qhn.devices import SimulatorHandle
+    from qhn.core.estimators.shift import ShiftEstimator
+    from qhn.core.estimators.spsa import SpsaEstimator
+    from qhn.devices import SamplerHandle, SimulatorHandle
 
-    if not isinstance(device, SimulatorHandle):
-        raise InvalidValueError(
-            f"a trial needs a device that gives the whole distribution, but got {device.name}"
+    if isinstance(device, SimulatorHandle):
+        return ExactEstimator(
+            problem=problem,
+            ansatz=device.ansatz,
+            objective=objective(config, problem),
+            simulator=device,
+            seed=config.seed,
+            best_of=config.training.best_of,
         )
-    return ExactEstimator(
+    shots = config.device.capabilities.shots
+    if not isinstance(device, SamplerHandle) or shots is None:
+        raise InvalidValueError(
+            "a trial needs a device that gives the whole distribution, or samples with a number of "
+            f"shots, but got {device.name}"
+        )
+    kind = SpsaEstimator if config.device.sample_estimator == "spsa" else ShiftEstimator
+    return kind(
         problem=problem,
         ansatz=device.ansatz,
-        objective=objective(config, problem),
-        simulator=device,
+        objective=sampled_objective(config, problem),
+        sampler=device,
+        shots=shots,
         seed=config.seed,
         best_of=config.training.best_of,
+        trial=config.trial_id,
     )
 
 

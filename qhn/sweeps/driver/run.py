@@ -63,7 +63,8 @@ class RunOutcome:
         summary: counts, times and the digest of the results.
         groups: the final metrics of each group over its seeds.
         failures: the trials that failed, with their messages.
-        notes: lines for people about files that could not be used.
+        notes: lines for people about files that could not be used, and advice on trials that have
+            finished badly.
     """
 
     summary: RunSummary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -9,13 +10,16 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
+from qhn.sweeps.config import factory as build
+from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, NetworkConfig
 from qhn.sweeps.config.trial import TrialConfig
-from qhn.sweeps.planning.memory import Memory, memory_of
+from qhn.sweeps.planning.memory import Memory, circuits, memory_of
 
 if TYPE_CHECKING:
     from qhn.core.evaluation.problem import Problem
     from qhn.core.training.trainer import Trainer
+    from qhn.devices import DeviceHandle
 
 #: How long all measurements together may take, in seconds.
 BUDGET_S = 2.0
@@ -27,6 +31,10 @@ _SLOW_S = 0.5
 #: least the number of layers below. A step then takes some tens of milliseconds.
 _TIMED_AMPLITUDES = 2**22
 _FEWEST_LAYERS = 2
+#: Of many shots only so many samples are timed in a step, over all of its circuits.
+_TIMED_SAMPLES = 2**18
+#: Drawing and scoring one sample takes about as long as so many amplitudes in one layer.
+_AMPLITUDES_PER_SAMPLE = 16
 
 
 class CostClass(NamedTuple):
@@ -42,6 +50,7 @@ class CostClass(NamedTuple):
     objective: str
     prior_samples: int | None
     best_of: int
+    device: DeviceConfig
 
     @property
     def n_qubits(self) -> int:
@@ -49,9 +58,14 @@ class CostClass(NamedTuple):
         return self.network.n_qubits(self.n_inputs)
 
     @property
-    def amplitudes(self) -> int:
-        """Layers times 2^N. The cost of similar classes is nearly proportional to this number."""
-        return self.ansatz.depth << self.n_qubits
+    def work(self) -> int:
+        """The cost of a step, in amplitudes of one layer; for similar classes a good measure.
+
+        It is layers times 2^N. A device that samples runs several circuits, each so many times.
+        """
+        samples = _AMPLITUDES_PER_SAMPLE * (self.device.capabilities.shots or 0)
+        runs = circuits(self.device, self.ansatz.depth, self.n_qubits)
+        return runs * ((self.ansatz.depth << self.n_qubits) + samples)
 
 
 class Rate(NamedTuple):
@@ -89,6 +103,7 @@ def cost_class(config: TrialConfig) -> CostClass:
         config.objective.name,
         config.objective.prior_samples,
         config.training.best_of,
+        config.device,
     )
 
 
@@ -146,7 +161,7 @@ def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[Cost
     rates: dict[CostClass, Rate] = {}
     deadline = time.perf_counter() + budget_s
     measured: CostClass | None = None
-    for number, of_class in enumerate(sorted(examples, key=lambda c: c.amplitudes)):
+    for number, of_class in enumerate(sorted(examples, key=lambda c: c.work)):
         now = time.perf_counter()
         if measured is None or now < deadline:
             # All classes that are left get the same share of the time that is left.
@@ -154,7 +169,7 @@ def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[Cost
             rates[of_class] = measure(examples[of_class], share)
             measured = of_class
         else:
-            scale = of_class.amplitudes / measured.amplitudes
+            scale = of_class.work / measured.work
             rates[of_class] = Rate(*(scale * seconds for seconds in rates[measured]))
     return rates
 
@@ -162,7 +177,8 @@ def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[Cost
 def measure(config: TrialConfig, budget_s: float) -> Rate:
     """Time training steps and a report, with made-up loss tables of the right shape.
 
-    For very deep circuits fewer layers are timed, and the time is scaled.
+    For very deep circuits fewer layers are timed, and for very many shots fewer samples. The time
+    is then scaled.
 
     Args:
         config: the configuration of any trial of the class.
@@ -175,10 +191,11 @@ def measure(config: TrialConfig, budget_s: float) -> Rate:
     # Loads the compiled code (on the first use of a machine, compiles it), which must not be timed.
     compile_all()
     start = time.perf_counter()
-    shallow = _shallow(config)
+    small = _small(config)
+    device = small.device.open(build.ansatz(small))
     # Training with made-up values may overflow. A warning about it would only confuse people.
-    with np.errstate(all="ignore"):
-        trainer = _trainer(shallow, _made_up_problem(shallow))
+    with device, np.errstate(all="ignore"):
+        trainer = _trainer(small, _made_up_problem(small), device)
         # The first step also reports. All later ones do not.
         report = _seconds(trainer)
         fewest = 1 if report > _SLOW_S else _FEWEST_STEPS
@@ -188,15 +205,24 @@ def measure(config: TrialConfig, budget_s: float) -> Rate:
         ):
             steps.append(_seconds(trainer))
     step = median(steps)
-    return Rate(step * config.ansatz.depth / shallow.ansatz.depth, max(report - step, 0.0))
+    scale = cost_class(config).work / cost_class(small).work
+    return Rate(scale * step, max(report - step, 0.0))
 
 
-def _shallow(config: TrialConfig) -> TrialConfig:
-    """The configuration with at most as many layers as are timed."""
-    layers = max(_FEWEST_LAYERS, _TIMED_AMPLITUDES >> config.n_qubits)
-    if config.ansatz.depth <= layers:
-        return config
-    return config.model_copy(update={"ansatz": config.ansatz.model_copy(update={"depth": layers})})
+def _small(config: TrialConfig) -> TrialConfig:
+    """The configuration with at most as many layers and shots as are timed."""
+    n_qubits, shots = config.n_qubits, config.device.capabilities.shots
+    layers = _TIMED_AMPLITUDES >> n_qubits
+    if circuits(config.device, 1, n_qubits) > 2:
+        # Each layer has two angles for each qubit, and each angle two circuits of all layers.
+        layers = math.isqrt(layers // (4 * n_qubits))
+    depth = min(config.ansatz.depth, max(_FEWEST_LAYERS, layers))
+    ansatz = config.ansatz.model_copy(update={"depth": depth})
+    device = config.device
+    if shots is not None:
+        fewer = max(2, _TIMED_SAMPLES // circuits(device, depth, n_qubits))
+        device = device.model_copy(update={"shots": min(shots, fewer)})
+    return config.model_copy(update={"ansatz": ansatz, "device": device})
 
 
 def _seconds(trainer: Trainer) -> float:
@@ -206,24 +232,17 @@ def _seconds(trainer: Trainer) -> float:
     return time.perf_counter() - start
 
 
-def _trainer(config: TrialConfig, problem: Problem) -> Trainer:
-    from qhn.core.engine.engine import Engine
+def _trainer(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Trainer:
     from qhn.core.training.trainer import Trainer
-    from qhn.sweeps.config import factory as build
 
-    circuit = build.ansatz(config)
     return Trainer(
-        problem=problem,
-        ansatz=circuit,
-        objective=build.objective(config, problem),
+        estimator=build.estimator(config, problem, device),
         schedule=build.schedule(config.objective.lambda_),
         optimiser=build.optimiser(config.training),
         seed=0,
         # So large that there is one report at the first step, and none while steps are timed.
         steps=10**6,
         report_every=10**6,
-        best_of=config.training.best_of,
-        distribution=Engine(circuit),
     )
 
 
@@ -233,7 +252,6 @@ def _made_up_problem(config: TrialConfig) -> Problem:
 
     from qhn.core.data.datasets import Dataset
     from qhn.core.evaluation.problem import MAX_KEPT_BYTES, Problem
-    from qhn.sweeps.config import factory as build
 
     data = config.dataset
     assert data.test is not None

@@ -179,7 +179,10 @@ def factors(config: TrialConfig, digits: int | None) -> tuple[Factor, ...]:
         add("objective", "prior samples", prior, f"prior={prior}", name)
     rate = number(training.learning_rate)
     add("training", "learning rate", rate, f"lr={rate}", name)
-    add("device", "device", config.device.name, config.device.name, config.device.name)
+    # The options belong to the device's one name: a column of shots would be empty for all devices
+    # that do not sample, and labels could not tell these from the others.
+    device = config.device.title
+    add("device", "device", device, device, config.device.name)
     # One sweep has one value of each of these, so that no label states them.
     for title, value in (
         ("steps", training.steps),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.config.trial import TrialConfig
 
@@ -20,6 +21,12 @@ _MIN_QUBITS = 7
 #: How many arrays in the shape of the angles are reserved: parameters, gradient and the optimiser's
 #: two moments, with room to spare.
 _ANGLE_ARRAYS = 8
+#: How many further arrays of 2^N doubles training from samples takes: frequencies, and kernel means
+#: of the sample, of the prior strings and of a pair of shifted samples.
+_SAMPLING_ARRAYS = 4
+#: The bytes for each sample of one circuit while it is drawn and reported: numbers to draw by, the
+#: sorted strings, their scores and temporaries.
+_SAMPLE_BYTES = 160
 #: For more qubits than this no sizes are computed, because the numbers become too large.
 MAX_QUBITS = 60
 #: The size that is used instead: 1,024 EiB, more than any machine has.
@@ -55,7 +62,7 @@ def memory_of(configs: Iterable[TrialConfig], alive: int = 1) -> Memory:
     ordered = list(configs)
     # Sizes are computed once for each different shape, because a sweep may have thousands of
     # trials.
-    shapes = {(c.dataset, c.network, c.ansatz, c.training.best_of) for c in ordered}
+    shapes = {(c.dataset, c.network, c.ansatz, c.training.best_of, c.device) for c in ordered}
     problems = [(c.dataset, c.network) for c in ordered]
     sizes = {problem: shared_bytes(*problem) for problem in set(problems)}
     return Memory(
@@ -97,12 +104,16 @@ def most_together(
 
 
 def training_bytes(
-    dataset: DatasetConfig, network: NetworkConfig, ansatz: AnsatzConfig, best_of: int
+    dataset: DatasetConfig,
+    network: NetworkConfig,
+    ansatz: AnsatzConfig,
+    best_of: int,
+    device: DeviceConfig,
 ) -> int:
     """The memory of one running trial without the shared tables, in bytes.
 
-    It consists of arrays of 2^N doubles, of tables and angles for each layer of the circuit, and of
-    the memory for a report.
+    It consists of arrays of 2^N doubles, of tables and angles for each layer of the circuit, of
+    the samples of a step if the device samples, and of the memory for a report.
     """
     from qhn.core.engine.engine import layer_bytes
     from qhn.core.evaluation.accuracy import report_bytes
@@ -116,7 +127,30 @@ def training_bytes(
     states = 8 * TRAINING_ARRAYS << max(n_qubits, _MIN_QUBITS)
     layer = layer_bytes(n_qubits) + 8 * _ANGLE_ARRAYS * 2 * n_qubits
     report = report_bytes(family, dataset.train, dataset.test, best_of)
-    return states + ansatz.depth * layer + report + _SMALL_OBJECTS
+    sampling = 0
+    if shots := device.capabilities.shots:
+        sets = circuits(device, ansatz.depth, n_qubits)
+        angles = 8 * 2 * ansatz.depth * n_qubits
+        sampling = (8 * _SAMPLING_ARRAYS << n_qubits) + sets * (8 * shots + 2 * angles)
+        sampling += _SAMPLE_BYTES * shots
+    return states + ansatz.depth * layer + report + sampling + _SMALL_OBJECTS
+
+
+def circuits(device: DeviceConfig, depth: int, n_qubits: int) -> int:
+    """How many circuits a training step runs; 1 on a device that gives the whole distribution.
+
+    Args:
+        device: the device.
+        depth: the number of layers.
+        n_qubits: N.
+    """
+    if device.capabilities.distribution:
+        return 1
+    if device.sample_estimator == "spsa":
+        return 2
+    # The circuit itself, and two for each angle but the last R_Z angles; see
+    # `qhn.core.estimators.shift`.
+    return 1 + 2 * (2 * depth - 1) * n_qubits
 
 
 def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from qhn.sweeps.config.devices import DeviceConfig, device_config
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.planning.arrangement import arrange
 from qhn.sweeps.planning.machine import Machine, size_text
@@ -56,12 +57,13 @@ def preflight(
 
 @dataclass(frozen=True)
 class _Need:
-    """The memory for one network on data of one shape, with the deepest circuit of its trials."""
+    """The memory for one network on data of one shape, with the largest of its trials."""
 
     dataset: DatasetConfig
     network: NetworkConfig
     ansatz: AnsatzConfig
     best_of: int
+    device: DeviceConfig
 
     @property
     def n_qubits(self) -> int:
@@ -92,6 +94,14 @@ class _Need:
         return self.trial - self._trial(self.dataset, one_layer)
 
     @property
+    def by_shots(self) -> int:
+        """How much of the memory is for samples."""
+        if self.device.capabilities.shots is None:
+            return 0
+        unsampled = device_config({})
+        return self.trial - self._trial(self.dataset, self.ansatz, unsampled)
+
+    @property
     def stored_by_points(self) -> int:
         """How much of the object store is for all points but one."""
         return self.stored - stored_bytes(self._one_point, self.network)
@@ -110,8 +120,10 @@ class _Need:
     def _one_point(self) -> DatasetConfig:
         return self.dataset.model_copy(update=_ONE_POINT)
 
-    def _trial(self, dataset: DatasetConfig, ansatz: AnsatzConfig) -> int:
-        return training_bytes(dataset, self.network, ansatz, self.best_of)
+    def _trial(
+        self, dataset: DatasetConfig, ansatz: AnsatzConfig, device: DeviceConfig | None = None
+    ) -> int:
+        return training_bytes(dataset, self.network, ansatz, self.best_of, device or self.device)
 
     @property
     def text(self) -> str:
@@ -128,27 +140,35 @@ def _needs(trials: Iterable[PlannedTrial]) -> Iterator[_Need]:
     """The needs of each network on each shape of data, in the order of their first trials."""
     # One need for each shape and not for each data set, so that a thousand seeds of moons give one
     # line on the screen.
-    deepest: dict[tuple[tuple[int, int, int | None], NetworkConfig], _Need] = {}
+    largest: dict[tuple[tuple[int, int, int | None], NetworkConfig], _Need] = {}
     for trial in trials:
         config = trial.config
         key = _shape(config.dataset), config.network
-        known = deepest.get(key)
-        # Circuits on the same number of qubits need different memory only if their depths differ.
-        if known is None or config.ansatz.depth > known.ansatz.depth:
-            dataset = config.dataset if known is None else known.dataset
-            best_of = config.training.best_of
-            deepest[key] = _Need(dataset, config.network, config.ansatz, best_of)
-    yield from deepest.values()
+        known = largest.get(key)
+        # Circuits on the same number of qubits need different memory only if their depths differ,
+        # or the devices that run them.
+        if known is not None and (known.ansatz.depth, known.device) == (
+            config.ansatz.depth,
+            config.device,
+        ):
+            continue
+        dataset = config.dataset if known is None else known.dataset
+        need = _Need(dataset, config.network, config.ansatz, config.training.best_of, config.device)
+        if known is None or need.trial > known.trial:
+            largest[key] = need
+    yield from largest.values()
 
 
 def _blame(need: _Need, machine: Machine) -> str:
-    """Which part needs most of the memory: ``network``, ``points`` or ``layers``."""
+    """Which part needs most of the memory: ``network``, ``points``, ``layers`` or ``shots``."""
     if need.n_qubits > MAX_QUBITS:
         return "network"
     if need.fits_in_memory(machine):
         return "points" if 2 * need.stored_by_points > need.stored else "network"
-    # Points or layers are named if they need more than all the rest, so that changing them helps.
-    # Otherwise it is the network.
+    # Shots, points or layers are named if they need more than all the rest, so that changing them
+    # helps. Otherwise it is the network.
+    if 2 * need.by_shots > need.shared + need.trial:
+        return "shots"
     by_points, by_depth = need.by_points, need.by_depth
     rest = need.shared + need.trial - by_points - by_depth
     if max(by_points, by_depth) <= rest:
@@ -166,6 +186,9 @@ def _place(need: _Need, spec: SweepSpec, machine: Machine) -> Place:
             return (*dataset, "train" if need.dataset.train >= need.dataset.test else "test")
         case "layers":
             return ("ansatze", spec.ansatze.index(need.ansatz), "depth")
+        case "shots":
+            # The message names the shots. A device that is given as one word has no place for them.
+            return ("devices", spec.devices.index(need.device))
         case _ if "networks" in spec.model_fields_set:
             return ("networks", spec.networks.index(need.network))
         case _:
@@ -181,7 +204,9 @@ def _message(need: _Need, machine: Machine) -> str:
         why = f", most of it for {data.train:,} training and {data.test:,} test points"
     elif blame == "layers":
         why = f", most of it for {need.ansatz.depth:,} layers"
-    way_out = {"points": "use fewer points", "layers": "use fewer layers"}.get(blame)
+    elif blame == "shots":
+        why = f", most of it for the samples of {need.device.title}"
+    way_out = f"use fewer {blame}" if blame != "network" else None
     way_out = way_out or _smaller_network(need)
     begin = f"{need.text} takes {need.n_qubits} qubits and "
     if need.fits_in_memory(machine):

@@ -16,7 +16,12 @@ from pydantic import (
     field_validator,
 )
 
-from qhn.sweeps.config.devices import AnyDevice, device_config
+from qhn.sweeps.config.devices import (
+    AnyDevice,
+    device_config,
+    device_from_word,
+    short_forms,
+)
 from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
@@ -72,6 +77,19 @@ def _word(key: str) -> tuple[BeforeValidator, Shorthand]:
         return [{"enum": found}]
 
     return BeforeValidator(as_mapping), Shorthand(words)
+
+
+def _device_word() -> tuple[BeforeValidator, BeforeValidator, Shorthand]:
+    """As `_word`, and an option may follow the word after a colon, as in ``exact:1024``."""
+    as_mapping, names = _word("name")
+
+    def words(schema: Any, resolve: Any) -> list[Any]:
+        pattern = f"^({'|'.join(map(re.escape, short_forms()))}):.+$"
+        return [*names.others(schema, resolve), {"type": "string", "pattern": pattern}]
+
+    # Of validators that come before the model, the last one is the first to run.
+    divide = BeforeValidator(lambda word: device_from_word(word) if isinstance(word, str) else word)
+    return as_mapping, divide, Shorthand(words)
 
 
 def _as_text(value: Any) -> Any:
@@ -197,7 +215,7 @@ def _count_as_range(value: Any) -> Any:
 DatasetEntry: TypeAlias = Annotated[DatasetConfig, *_word("name")]
 NetworkEntry: TypeAlias = Annotated[NetworkConfig, *_word("kind")]
 AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, *_word("entangler")]
-DeviceEntry: TypeAlias = Annotated[AnyDevice, *_word("name")]
+DeviceEntry: TypeAlias = Annotated[AnyDevice, *_device_word()]
 ObjectiveSpec: TypeAlias = MleSpec | ElboSpec | SelboSpec
 ObjectiveEntry: TypeAlias = Annotated[
     Annotated[ObjectiveSpec, Field(discriminator="name")], *_word("name")

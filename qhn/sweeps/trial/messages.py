@@ -24,7 +24,7 @@ class Answer:
             None if the sweep stops no trials, or if the report has a number that is not finite.
         error: why the trial has failed; None if it has not.
         store_error: why the store cannot be used; None if it can. This error ends the sweep.
-        notes: lines for people about files that were set aside.
+        notes: lines for people about files that were set aside, and advice.
     """
 
     trial_id: str

@@ -16,6 +16,7 @@ from qhn.core.errors import DamagedError, DivergedError, InvalidValueError
 from qhn.core.evaluation.problem import Problem
 from qhn.core.metrics import BY_NAME
 from qhn.core.simd.processor import processor_text
+from qhn.core.training.diagnostics import shots_to_lift
 from qhn.core.training.trainer import Trainer
 from qhn.devices import DeviceHandle
 from qhn.sweeps.config import factory
@@ -57,8 +58,8 @@ class TrialSession:
         store: the store that keeps the trial; None if the trial is not to be kept.
 
     Attributes:
-        notes: messages for people about files of this trial that could not be used and were set
-            aside.
+        notes: messages for people: about files of this trial that could not be used and were set
+            aside, and about shots if its gradient was lost in their noise.
 
     Raises:
         StoreError: from the constructor and from `work`, if the store cannot be used. The reason is
@@ -162,8 +163,20 @@ class TrialSession:
         last = _known(trainer.history.last())
         if trainer.diverged or (trainer.finished and not all(map(math.isfinite, last.values()))):
             raise DivergedError(_how_it_diverged(last, trainer.history.steps[-1]))
-        if store is not None and trainer.finished:
-            store.save_result(self.result("finished"))
+        if trainer.finished:
+            self._advise()
+            if store is not None:
+                store.save_result(self.result("finished"))
+
+    def _advise(self) -> None:
+        """A note on what would mend a training whose gradient was lost in shot noise."""
+        shots = self.config.device.capabilities.shots
+        if shots is not None and "lost-in-shot-noise" in self.flags():
+            needed = shots_to_lift(self.trainer.history, shots)
+            self.notes.append(
+                f"the gradient of trial {self.config.trial_id} was lost in the noise of "
+                f"{shots:,} shots; it takes at least {max(needed, shots + 1):,} to see it"
+            )
 
     def result(self, status: Literal["finished", "stopped"]) -> TrialResult:
         """The result of the trial if it ends with the piece of work that was saved last."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from qhn.core.errors import InvalidValueError
 from qhn.devices import DEVICES, Capabilities
-from qhn.sweeps.config.devices import DeviceConfig, device_config
+from qhn.sweeps.config.devices import DeviceConfig, device_config, device_from_word
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import InvalidSpecError, parse_spec
@@ -64,6 +64,78 @@ def test_exact_is_written_as_ever():
         assert config(content).content()["device"] == {"name": "exact"}
     assert config({"name": "exact"}) == config({})
     assert config({}).device.capabilities.distribution
+
+
+class TestShots:
+    def test_are_part_of_the_trial_and_left_out_where_there_are_none(self):
+        made = config({"name": "exact", "shots": 256})
+        assert made.content()["device"] == {"name": "exact", "shots": 256}
+        assert TrialConfig.from_json(made.to_json()) == made
+        assert not made.device.capabilities.distribution
+        assert (made.device.capabilities.shots, made.device.sample_estimator) == (256, "shift")
+        assert config({"name": "exact", "shots": None}).trial_id == config({}).trial_id
+
+    def test_the_estimator_is_part_of_the_trial_but_what_goes_without_saying_is_not(self):
+        plain = config({"name": "exact", "shots": 256})
+        named = config({"name": "exact", "shots": 256, "estimator": "shift"})
+        other = config({"name": "exact", "shots": 256, "estimator": "spsa"})
+        assert named == plain and named.trial_id == plain.trial_id
+        assert other.trial_id != plain.trial_id
+        assert other.device.sample_estimator == "spsa"
+
+    def test_a_word_may_hold_them(self):
+        assert device_from_word("exact:1024") == {"name": "exact", "shots": 1024}
+        assert device_from_word("exact") == {"name": "exact"}
+        assert device_from_word("exact:few") == {"name": "exact", "shots": "few"}
+        assert device_from_word("quantum:3") == {"name": "quantum:3"}
+
+    def test_labels_tell_devices_apart(self):
+        devices = "[exact, exact:64, {name: exact, shots: 64, estimator: spsa}]"
+        text = f"{{name: x, datasets: moons, objectives: mle, seeds: 1, devices: {devices}}}"
+        assert list(make_plan(parse_spec(text)).groups.values()) == [
+            "moons mle exact", "moons mle exact shots=64", "moons mle exact shots=64 estimator=spsa"
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("device", "line"),
+        [
+            ("exact:0", "device: `shots >= 1` must hold, but got shots=0"),
+            ("exact:-5", "device: `shots >= 1` must hold, but got shots=-5"),
+            ("exact:10000001", "device: `shots <= 10000000` must hold, but got shots=10000001"),
+            ("exact:many", "device: must be a whole number, but got 'many'"),
+            ("{name: exact, shots: 2.5}", "device.shots: must be a whole number, but got 2.5"),
+            ("{name: exact, estimator: spsa}", "device: an estimator needs samples, but got "
+             "estimator='spsa' without shots; give shots too, or leave it out"),
+            ("{name: exact, shots: 9, estimator: sps}", "device.estimator: must be one of shift, "
+             "spsa, but got 'sps'; did you mean spsa?"),
+            ("quantum:3", "device: must be exact, but got 'quantum:3'"),
+        ],
+    )  # fmt: skip
+    def test_mistakes_have_their_line(self, device, line):
+        text = f"name: x\ndatasets: moons\nobjectives: mle\nseeds: 1\ndevice: {device}"
+        with pytest.raises(InvalidSpecError) as caught:
+            parse_spec(text, "f.yaml")
+        assert str(caught.value).splitlines()[1:] == [f"  line 5: {line}"]
+
+    def test_objectives_that_samples_do_not_give_are_refused_when_planned(self):
+        text = """
+            name: x
+            datasets: moons
+            objectives: [mle, {name: elbo, lambda: 1}]
+            devices: [exact, 'exact:64']
+            seeds: 1
+        """
+        with pytest.raises(InvalidSpecError) as caught:
+            parse_spec(text, "f.yaml")
+        assert str(caught.value).splitlines()[1:] == [
+            "  line 4: objectives[1]: elbo needs a device that gives probabilities, but exact with "
+            "shots only samples; use selbo, or leave out its shots"
+        ]
+        with pytest.raises(ValidationError, match="selbo needs at least 2 shots"):
+            config(
+                {"name": "exact", "shots": 1},
+                {"name": "selbo", "lambda": CONSTANT, "bandwidth": 2.0},
+            )
 
 
 @pytest.mark.usefixtures("dice")

@@ -24,7 +24,7 @@ from qhn.sweeps.planning.memory import (
 )
 
 
-def trial(depth=2, hidden=3, best_of=64, train=100, **objective):
+def trial(depth=2, hidden=3, best_of=64, train=100, shots=None, estimator=None, **objective):
     return TrialConfig.model_validate(
         {
             "dataset": {"name": "moons", "train": train},
@@ -32,6 +32,7 @@ def trial(depth=2, hidden=3, best_of=64, train=100, **objective):
             "ansatz": {"depth": depth},
             "objective": objective or {"name": "mle"},
             "training": {"best_of": best_of, "steps": 2, "report_every": 1},
+            "device": {"name": "exact", "shots": shots, "estimator": estimator},
             "seed": 0,
         }
     )
@@ -42,39 +43,45 @@ SELBO = {"name": "selbo", "lambda": {"schedule": "constant", "value": 1.0}, "ban
 
 @pytest.mark.parametrize(
     "config",
-    [trial(), trial(depth=256, **SELBO), trial(best_of=2**18), trial(hidden=1), trial(hidden=4)],
-    ids=["default", "256 layers", "many samples", "few qubits", "more qubits"],
+    [
+        trial(),
+        trial(depth=256, **SELBO),
+        trial(best_of=2**18),
+        trial(hidden=1),
+        trial(hidden=4),
+        trial(shots=256, **SELBO),
+        trial(shots=2**16, **SELBO),
+        trial(shots=2**18, estimator="spsa"),
+    ],
+    ids=lambda config: f"{config.n_qubits}-{config.ansatz.depth}-{config.device.title}",
 )
 def test_a_trial_takes_no_more_memory_than_is_said(config):
     problem = build.problem(config)
-    said = training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
+    said = training_bytes(
+        config.dataset, config.network, config.ansatz, config.training.best_of, config.device
+    )
     measured(config, problem)  # what is imported and loaded once
     peak = measured(config, problem)
     assert 0.4 * said < peak < said
 
 
 def measured(config, problem):
-    from qhn.core.engine.engine import Engine
     from qhn.core.training.trainer import Trainer
 
     tracemalloc.start()
     try:
-        circuit = build.ansatz(config)
-        trainer = Trainer(
-            problem=problem,
-            ansatz=circuit,
-            objective=build.objective(config, problem),
-            schedule=build.schedule(config.objective.lambda_),
-            optimiser=build.optimiser(config.training),
-            seed=0,
-            steps=2,
-            report_every=1,
-            best_of=config.training.best_of,
-            distribution=Engine(circuit),
-        )
-        while not trainer.finished:
-            trainer.advance()
-        trainer.top_strings(10)
+        with config.device.open(build.ansatz(config)) as device:
+            trainer = Trainer(
+                estimator=build.estimator(config, problem, device),
+                schedule=build.schedule(config.objective.lambda_),
+                optimiser=build.optimiser(config.training),
+                seed=0,
+                steps=2,
+                report_every=1,
+            )
+            while not trainer.finished:
+                trainer.advance()
+            trainer.top_strings(10)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -87,7 +94,9 @@ def test_reports_without_kept_probabilities_are_counted(monkeypatch):
     monkeypatch.setattr(problem, "MAX_KEPT_BYTES", 1000)
     tables = build.problem(config)
     assert tables.class_probabilities is None
-    said = training_bytes(config.dataset, config.network, config.ansatz, config.training.best_of)
+    said = training_bytes(
+        config.dataset, config.network, config.ansatz, config.training.best_of, config.device
+    )
     assert 0.4 * said < measured(config, tables) < said
 
 
@@ -96,7 +105,7 @@ def test_each_problem_counts_once_and_the_largest_trial():
     ring = moons.model_copy(update={"dataset": DatasetConfig(name="ring")})
     found = memory_of([moons, moons.model_copy(update={"seed": 1}), ring, deeper])
     shared = sum(shared_bytes(c.dataset, c.network) for c in (moons, ring))
-    largest = training_bytes(deeper.dataset, deeper.network, deeper.ansatz, 64)
+    largest = training_bytes(deeper.dataset, deeper.network, deeper.ansatz, 64, deeper.device)
     assert found == Memory(largest, shared)
     # Where the ring's trial comes last, the table of moons is free by then.
     ordered = memory_of([moons, deeper, ring])

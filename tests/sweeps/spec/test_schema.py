@@ -173,7 +173,12 @@ def test_a_device_that_is_registered_later_is_known(monkeypatch):
         ("dice", False),
         ("{name: dice}", False),
         ("{name: dice, shots: many}", False),
-        ("{name: exact, shots: 100}", False),
+        ("{name: exact, mitigation: zne}", False),
+        ("{name: exact, shots: 100}", True),
+        ("[exact:100, {name: exact, shots: 100, estimator: spsa}]", True),
+        ("{name: exact, shots: 0}", False),
+        ("{name: exact, shots: 10000001}", False),
+        ("dice:100", False),
     ):
         text = f"{{devices: {devices}, {SHORT[1:]}"
         assert accepted_by_parser(text) == validator.is_valid(content(text)) == right, devices

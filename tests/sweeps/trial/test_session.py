@@ -201,3 +201,66 @@ def test_a_result_whose_checkpoint_is_lost_is_a_history_of_one_row(problem, tmp_
     history = read_record(store, CONFIG.trial_id).history
     assert (history.steps, history.timestamps) == ([60], [result.finished_ms])
     assert history.last() == result.metrics
+
+
+def sampled(device, **training):
+    part = {"steps": 30, "report_every": 7, **training}
+    changed = {**CONFIG.content(), "device": device, "training": part}
+    return TrialConfig.model_validate(changed)
+
+
+def train_in_pieces(config, problem, store, pieces):
+    """Train with a new session after each so many steps, as after a crash, and then to the end."""
+    for steps in (*pieces, None):
+        with config.device.open(factory.ansatz(config)) as device:
+            current = TrialSession(config, problem, device, store)
+            for _ in range(steps or 0):
+                current.work(0.0)  # one step, and a checkpoint
+            while steps is None and not current.work(math.inf).finished:
+                pass
+    return store.result(config.trial_id), store.checkpoint(config.trial_id), current
+
+
+@pytest.mark.parametrize("estimator", [None, "spsa"])
+def test_training_from_samples_goes_on_with_the_same_samples(problem, tmp_path, estimator):
+    config = sampled({"name": "exact", "shots": 64, "estimator": estimator})
+    whole, end, _ = train_in_pieces(config, problem, open_store(str(tmp_path / "whole")), [])
+    for number, pieces in enumerate([[1], [3, 8, 2], [14]]):
+        store = open_store(str(tmp_path / str(number)))
+        pieced, state, _ = train_in_pieces(config, problem, store, pieces)
+        assert np.array_equal(state["parameters"], end["parameters"])
+        assert results_digest([pieced]) == results_digest([whole])
+        assert pieced.top_strings == whole.top_strings
+        same = [c for c in range(state["history"].shape[1]) if c != 1]  # all but the time
+        assert np.array_equal(state["history"][:, same], end["history"][:, same])
+
+
+def test_what_samples_do_not_give_is_absent_and_their_errors_are_kept(problem, tmp_path):
+    store = open_store(str(tmp_path))
+    config = sampled({"name": "exact", "shots": 64}, steps=3)
+    result, _, current = train_in_pieces(config, problem, store, [])
+    assert not {"kl", "entropy"} & set(result.metrics)
+    assert {"nll", "mmd2", "test_accuracy_expected"} <= set(result.metrics)
+    history = read_record(store, config.trial_id).history
+    assert "nll_standard_error" in history.names and "kl" not in history.names
+    assert (history.column("objective_standard_error") > 0).all()
+    assert sum(top["probability"] * 64 for top in result.top_strings) <= 64
+    assert current.notes == []
+
+
+def test_a_gradient_lost_in_shot_noise_is_told_with_the_shots_that_it_takes(tmp_path):
+    content = {**CONFIG.content(), "objective": {"name": "mle"}}
+    content["device"] = {"name": "exact", "shots": 2}
+    # Where nothing is learned, some of the seeds stay at chance.
+    content["training"] = {"steps": 4, "report_every": 1, "learning_rate": 1e-9}
+    found = []
+    for seed in range(12):
+        config = TrialConfig.model_validate({**content, "seed": seed})
+        store = open_store(str(tmp_path / str(seed)))
+        result, _, current = train_in_pieces(config, factory.problem(config), store, [])
+        lost = "lost-in-shot-noise" in result.flags
+        assert lost == bool(current.notes)
+        found += current.notes
+    assert found
+    for note in found:
+        assert "was lost in the noise of 2 shots; it takes at least" in note
