@@ -141,7 +141,9 @@ def _metrics(rows: Sequence[GroupSummary], by: str) -> list[Column]:
         Column("95% interval\nof the mean", intervals, "95% interval"),
     ]
     for name in SHOWN:
-        if name != by:
+        # What no trial reports, such as the entropy on a device that only samples, has no column.
+        known = any(not math.isnan(group.intervals[name].mean) for group in rows)
+        if name != by and known:
             cells = [_spread(group.intervals[name]) for group in rows]
             columns.append(Column(_title(name), cells, name))
     return columns
@@ -156,6 +158,8 @@ def _title(metric: str) -> str:
 
 
 def _spread(value: MeanInterval) -> str:
+    if math.isnan(value.mean):
+        return "–"
     return spread(value.mean, value.deviation)
 
 

@@ -110,8 +110,8 @@ def shots_to_lift(history: History, shots: int) -> int:
     """The least number of shots at which a gradient that is lost could stand out from its noise.
 
     The squared noise falls as one over the number of shots. At this number it is as large as the
-    squared gradient, of which the mean over all reports plus two of its standard deviations is
-    taken: the gradient may be smaller, and then more shots are needed.
+    squared gradient, of which the mean over all reports is taken, or how far that may be off if
+    this is more: the gradient may be smaller, and then more shots are needed.
 
     Args:
         history: the reports, of which the last ones may not be finite.
@@ -126,7 +126,7 @@ def shots_to_lift(history: History, shots: int) -> int:
     # One report does not show how far it may be off. Noise in a single direction has √2 times its
     # own square as standard deviation, and noise in several directions less.
     off = math.sqrt(2) * noise[0] if len(signal) < 2 else signal.std(ddof=1) / math.sqrt(len(norm))
-    largest = max(float(signal.mean()), 0.0) + 2.0 * float(off)
+    largest = max(float(signal.mean()), float(off))
     return max(shots, math.ceil(shots * float(noise.mean()) / largest)) if largest else shots
 
 

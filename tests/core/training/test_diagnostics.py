@@ -155,6 +155,6 @@ def test_the_shots_that_lift_a_gradient_out_are_those_at_which_its_noise_is_as_l
     rng = np.random.default_rng(0)
     noisy = np.linalg.norm(0.5 * rng.standard_normal((4000, 20)) / 20**0.5 + 0.1 / 20**0.5, axis=1)
     found = shots_to_lift(sampled(*((norm, 0.5) for norm in noisy)), 16)
-    assert 0.6 * 400 < found < 400  # 16 · (0.5 / 0.1)², less what it may be off
+    assert found == pytest.approx(16 * (0.5 / 0.1) ** 2, rel=0.4)
     assert shots_to_lift(sampled((0.5, 0.5)), 16) == 16
     assert shots_to_lift(sampled((math.nan, math.nan)), 16) == 16

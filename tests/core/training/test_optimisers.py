@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from qhn.core.errors import InvalidValueError
-from qhn.core.training.optimisers import OPTIMISERS, SGD, Adam
+from qhn.core.training.optimisers import OPTIMISERS, SGD, Adam, FallingSGD
 
 MAKERS = {
     "adam": lambda: Adam(0.1),
     "sgd": lambda: SGD(0.05),
     "momentum": lambda: SGD(0.05, momentum=0.9),
+    "spsa": lambda: FallingSGD(1.0),
 }
 
 
@@ -41,6 +42,15 @@ def test_momentum_follows_its_equations():
         theta -= 0.1 * u
         sgd.update(parameters, np.array([g]))
     assert parameters[0] == pytest.approx(theta, rel=1e-14)
+
+
+def test_the_rate_of_spsa_falls_as_its_gains():
+    parameters = np.zeros(1)
+    falling = FallingSGD(16.0)
+    for t in range(3):
+        before = parameters.copy()
+        falling.update(parameters, np.ones(1))
+        assert (before - parameters)[0] == pytest.approx(16.0 / (50 + t + 1) ** 0.602)
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
@@ -123,6 +133,7 @@ def test_a_refused_state_changes_nothing(change, message):
         lambda: Adam(epsilon=0.0),
         lambda: SGD(-1.0),
         lambda: SGD(momentum=1.0),
+        lambda: FallingSGD(0.0),
     ],
 )
 def test_broken_rules_are_refused(make):
@@ -132,5 +143,5 @@ def test_broken_rules_are_refused(make):
 
 def test_every_optimiser_is_made_by_its_name_from_a_learning_rate():
     made = {name: optimiser(0.25) for name, optimiser in OPTIMISERS.items()}
-    assert list(made) == ["adam", "sgd"]
+    assert list(made) == ["adam", "sgd", "spsa"]
     assert all(optimiser.learning_rate == 0.25 for optimiser in made.values())

@@ -202,7 +202,7 @@ def test_mistakes_can_be_read_by_programs():
         ),
         (
             {"training": "{optimiser: adm}"},
-            "must be one of adam, sgd, but got 'adm'; did you mean adam?",
+            "must be one of adam, sgd, spsa, but got 'adm'; did you mean adam?",
         ),
         ({"training": "fast"}, "training: must be a mapping, but got 'fast'"),
         ({"device": "qpu"}, "line 5: device: must be exact, but got 'qpu'"),
