@@ -73,3 +73,35 @@ def test_while_it_runs_it_says_how_to_follow(qhn):
 
 def test_a_sweep_that_nobody_knows(qhn):
     assert "no sweep named 'made'" in qhn("sweep", "show", "made", code=2)
+
+
+def test_what_samples_do_not_give_is_a_dash_and_where_nobody_gives_it_no_column(qhn):
+    text = """
+        name: both
+        datasets: {name: moons, test: 50}
+        networks: {kind: mlp, hidden: 1}
+        objectives: mle
+        devices: [exact, exact:32]
+        seeds: 2
+        training: {steps: 2}
+    """
+    qhn.train(qhn.write(text))
+    lines = qhn("sweep", "show", "both", "--by", "kl").splitlines()
+    [dashed] = [line for line in lines if "–" in line]
+    assert "exact shots=32" in dashed
+    assert sum("nan" in line for line in lines) == 0
+    assert ",kl," in qhn("sweep", "export", "both", "--curves").splitlines()[0]
+    qhn.train(qhn.write(text.replace("[exact, exact:32]", "exact:32").replace("both", "alone")))
+    with_all = qhn("sweep", "show", "alone")
+    assert "MMD" in with_all or "mmd2" in with_all
+    assert "entropy" not in with_all
+
+
+def test_a_command_trains_from_samples_and_shows_what_they_give(qhn):
+    arguments = ("--hidden", 1, "--steps", 2, "--report-every", 1)
+    output = qhn("train", *arguments, "--device", "exact:32")
+    assert '"device":{"name":"exact","shots":32}' in output
+    assert "MMD²" in output and "entropy" not in output
+    refused = qhn("train", *arguments, "--objective", "elbo", "--device", "exact:32", code=2)
+    assert "--objective: elbo needs a device that gives probabilities" in refused
+    assert "--device: `shots >= 1`" in qhn("train", *arguments, "--device", "exact:0", code=2)

@@ -11,6 +11,7 @@ the shifted ones are independent.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.estimators.estimator import Evaluation
 from qhn.core.estimators.sampled import Reading, SampledEstimator
+
+# At how many samples the observable is computed at a time: half a MiB of numbers.
+_BLOCK_SAMPLES = 2**16
 
 
 def shifted_places(ansatz: Ansatz) -> IntArray:
@@ -62,36 +66,38 @@ class ShiftEstimator(SampledEstimator):
         with np.errstate(over="ignore", invalid="ignore"):
             reading = self._read(unshifted, lambda_, step)
             weight = self._objective.weight(lambda_)
-            means, variances = self._observed(samples[1:], reading, weight)
+            means: list[float] = []
+            variances: list[float] = []
+            for observed in self._observed(samples[1:], reading, weight):
+                means.extend(observed.mean(axis=1).tolist())
+                if report and self._shots > 1:
+                    variances.extend(observed.var(axis=1, ddof=1).tolist())
             places = shifted_places(self.ansatz)
             gradient: FloatArray = np.zeros(parameters.shape)
-            gradient.flat[places] = (means[0] - means[1]) / 2.0
+            up, down = np.reshape(means, (2, -1))
+            gradient.flat[places] = (up - down) / 2.0
             self._remember(parameters, unshifted)
-            if not report:
+            if not variances:
                 return Evaluation(reading.value, gradient, None)
-            spread = variances.sum(axis=0) / 4.0
+            spread = np.reshape(variances, (2, -1)).sum(axis=0) / 4.0
             if weight:
                 spread += self._shared(unshifted, plus, minus, weight)
             errors: FloatArray = np.zeros(parameters.shape)
             errors.flat[places] = np.sqrt(spread / self._shots)
             return self._with_errors(reading, gradient, errors)
 
-    def _observed(
-        self, samples: IntArray, reading: Reading, weight: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of the observable O over each sample; first all of +π/2, ``(2, D)``."""
-        means, variances = np.empty(len(samples)), np.zeros(len(samples))
-        for place, drawn in enumerate(samples):
+    def _observed(self, samples: IntArray, reading: Reading, weight: float) -> Iterator[FloatArray]:
+        """The observable O at the samples of one circuit after the other, some at a time."""
+        rows = max(1, _BLOCK_SAMPLES // self._shots)
+        for start in range(0, len(samples), rows):
+            drawn = samples[start : start + rows]
             observed = self._scorer.nll(drawn)
             if reading.drawn is not None:
                 pull = reading.drawn.similarity.at(drawn)
                 if reading.prior is not None:
                     pull = pull - reading.prior.similarity.at(drawn)
                 observed = observed + 2.0 * weight * pull
-            means[place] = observed.mean()
-            if self._shots > 1:
-                variances[place] = observed.var(ddof=1)
-        return means.reshape(2, -1), variances.reshape(2, -1)
+            yield observed
 
     def _shared(
         self, unshifted: IntArray, plus: IntArray, minus: IntArray, weight: float

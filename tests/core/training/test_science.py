@@ -12,11 +12,14 @@ from qhn.core import networks
 from qhn.core.ansatz import Ansatz
 from qhn.core.data.datasets import make_dataset
 from qhn.core.engine.engine import Engine
+from qhn.core.estimators.shift import ShiftEstimator
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.objectives.objective import Objective
+from qhn.core.objectives.sampled import SampledObjective
 from qhn.core.objectives.schedules import Constant, Exponential
 from qhn.core.training.optimisers import Adam
 from qhn.core.training.trainer import Trainer
+from qhn.devices import make_device
 
 SEEDS = range(8)
 
@@ -27,6 +30,38 @@ def problems():
         name: build_problem(make_dataset(name, train=100, test=1000), networks.mlp(2, 3))
         for name in ("gaussian", "moons")
     }
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_selbo_trains_from_samples_as_it_does_on_the_whole_distribution(seed):
+    # Over eight seeds the objective falls from 0.77 to 0.99 at the start to 0.514 to 0.529 within
+    # 40 steps, and on the whole distribution to 0.512 to 0.560.
+    problem = build_problem(make_dataset("moons", train=100, test=1000), networks.mlp(2, 1))
+    ansatz = Ansatz.brickwork(n_qubits=6, depth=2)
+    with make_device("exact", shots=256).open(ansatz) as device:
+        estimator = ShiftEstimator(
+            problem=problem,
+            ansatz=ansatz,
+            objective=SampledObjective.of("selbo", problem),
+            sampler=device,
+            shots=256,
+            seed=seed,
+            best_of=64,
+        )
+        made = Trainer(
+            estimator=estimator,
+            schedule=Constant(10.0),
+            optimiser=Adam(0.1),
+            seed=seed,
+            steps=40,
+            report_every=40,
+        )
+        while not made.finished:
+            made.advance()
+    first, last = made.history.column("objective")
+    assert first > 0.75
+    assert last < 0.56
+    assert made.flags() == []
 
 
 def trainer(problem, name="mle", schedule=None, seed=0, depth=2, distribution=None, **changes):

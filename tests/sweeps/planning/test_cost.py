@@ -66,6 +66,37 @@ def test_deep_circuits_are_scaled_from_some_of_their_layers(monkeypatch):
     assert (rate.step_s, rate.report_s) == (pytest.approx(10000), 0)
 
 
+def test_circuits_and_samples_count_as_work():
+    devices = "[exact, exact:100, {name: exact, shots: 100, estimator: spsa}, exact:1000]"
+    exact, shift, spsa, more = (cost_class(c) for c in configs(devices=devices, seeds="1"))
+    assert exact.work == 2 << 14
+    assert exact.work < spsa.work < shift.work < more.work
+    assert shift.work / spsa.work == 85 / 2
+
+
+def test_of_many_shots_and_layers_some_are_timed_and_scaled(monkeypatch):
+    timed = []
+
+    def a_second_for_each_circuit(trainer):
+        timed.append(trainer.ansatz.depth)
+        return 1.0
+
+    monkeypatch.setattr("qhn.sweeps.planning.cost._seconds", a_second_for_each_circuit)
+    [trial] = configs(ansatze="{depth: 100}", devices="[exact:10000000]", seeds="1")
+    rate = measure(trial, budget_s=0.0)
+    assert set(timed) == {2}
+    # 5,573 circuits instead of 85, each with 100 layers instead of 2 and 10^7 shots, not 3,084.
+    work = (5573 * ((100 << 14) + 16 * 10**7)) / (85 * ((2 << 14) + 16 * 3084))
+    assert rate.step_s == pytest.approx(work)
+
+
+def test_a_device_that_samples_is_timed_as_it_trains():
+    [trial] = configs(devices="[exact:64]", networks="[{hidden: 1}]", seeds="1")
+    # 37 circuits take longer than one pass and its reverse.
+    [plain] = configs(networks="[{hidden: 1}]", seeds="1")
+    assert measure(trial, budget_s=0.1).step_s > measure(plain, budget_s=0.1).step_s
+
+
 def test_values_that_overflow_are_not_the_reader_s_business(recwarn):
     [trial] = configs(
         objectives="[{name: elbo, lambda: 1.0e+308}]",

@@ -107,6 +107,16 @@ def test_rays_object_store_is_a_limit_of_its_own():
     assert points.endswith("use fewer points")
 
 
+def test_shots_that_do_not_fit_are_named_with_their_device():
+    devices = "[exact, {name: exact, shots: 100}, exact:10000000]"
+    line = refusal(memory_bytes=4 * GIB, devices=devices)
+    assert line.startswith("line 5: devices[2]: mlp with hidden=3 on moons takes 14 qubits and ")
+    assert "most of it for the samples of exact shots=10000000, but 4 GiB are available" in line
+    assert line.endswith("; use fewer shots")
+    # Two circuits a step take less memory than 85.
+    assert check(4 * GIB, devices="[{name: exact, shots: 10000000, estimator: spsa}]")
+
+
 MANY = f"[{', '.join(f'{{name: moons, seed: {seed}}}' for seed in range(12))}]"
 
 
