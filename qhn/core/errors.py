@@ -11,6 +11,7 @@
     ├── TrackingError                    the MLflow store cannot be used
     ├── DivergedError                    a training has reached numbers that are not finite
     ├── RayError                         Ray, which runs the trials, cannot be started
+    ├── FencedError                      another broker has taken a lane over
     └── NotFoundError                    no sweep or trial has this name
 
 Each message states the rule, then the value that was found, then what the reader can do.
@@ -76,6 +77,10 @@ class RayError(QhnError):
 
     If Ray stops later, it ends the driver's process as well, and `qhn.cli.supervisor` says so.
     """
+
+
+class FencedError(QhnError):
+    """Another broker has taken over a lane, so that this one may write and grant nothing more."""
 
 
 class NotFoundError(QhnError):
