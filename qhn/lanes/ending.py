@@ -34,12 +34,17 @@ def settle(state: State, lease: Lease, outcome: Outcome, used: Usage | None, why
         accounts[sweep] = replace(account, spent=account.spent + part)
         trials[sweep, trial] = trials.get((sweep, trial), Usage()) + part
     # Whoever asked for one of these steps meanwhile need not wait for a lease any more.
-    late = [e for e in (*state.waiting.values(), *state.parked.values()) if _is_in(lease, e.key)]
+    steps = {member.request.submission for member in lease.members}
+    late = [
+        entry
+        for entries in (state.waiting, state.parked)
+        for (submission, _), entry in entries.items()
+        if submission in steps
+    ]
     told = [m for m in lease.members if m.request.holder not in lease.gone | {lease.holder}]
     instructions += [Over(entry.request, outcome, lease.job_id) for entry in (*told, *late)]
     keys = [entry.key for entry in late]
-    state = replace(
-        drop(state, lease),
+    state = drop(state, lease)._replace(
         accounts=accounts,
         trials=trials,
         waiting=without(state.waiting, *keys) if keys else state.waiting,
@@ -62,10 +67,10 @@ def lapse(state: State) -> Step:
         state = bereave(state, lease)
         instructions.append(Lost(lease))
     for entry in [e for e in state.waiting.values() if e.expires_at <= now]:
-        state = replace(state, waiting=without(state.waiting, entry.key))
+        state = state._replace(waiting=without(state.waiting, entry.key))
         instructions.append(Refuse(entry.request, "lapsed"))
     for entry in [e for e in state.parked.values() if e.expires_at <= now]:
-        state = replace(state, parked=without(state.parked, entry.key))
+        state = state._replace(parked=without(state.parked, entry.key))
         instructions.append(Refuse(entry.request, "lapsed"))
     return state, instructions
 
@@ -74,8 +79,7 @@ def forget(state: State, holder: str) -> State:
     """Take away all that a holder has or waits for, since it is no more."""
     waiting = [key for key in state.waiting if key[1] == holder]
     parked = [key for key in state.parked if key[1] == holder]
-    state = replace(
-        state,
+    state = state._replace(
         waiting=without(state.waiting, *waiting),
         parked=without(state.parked, *parked),
         leases={token: _less(lease, holder) for token, lease in state.leases.items()},
@@ -100,7 +104,7 @@ def bereave(state: State, lease: Lease) -> State:
         state, lease = stamp(state, lease)
     # It is due at once, so that it is looked after in the same step.
     orphan = replace(lease, expires_at=state.clock.now)
-    return replace(drop(state, lease), orphans={**state.orphans, orphan.token: orphan})
+    return drop(state, lease)._replace(orphans={**state.orphans, orphan.token: orphan})
 
 
 def stamp(state: State, lease: Lease) -> tuple[State, Lease]:
@@ -110,23 +114,18 @@ def stamp(state: State, lease: Lease) -> tuple[State, Lease]:
     """
     now = state.clock.now
     recent = [stamp for stamp in lease.stamps if state.is_recent(stamp)]
-    return replace(state, stamps=(*state.stamps, now)), replace(lease, stamps=(*recent, now))
+    return state._replace(stamps=(*state.stamps, now)), replace(lease, stamps=(*recent, now))
 
 
 def drop(state: State, lease: Lease) -> State:
     """Free the place of a lease or an orphan."""
-    return replace(
-        state,
-        leases={token: other for token, other in state.leases.items() if token != lease.token},
-        orphans={token: other for token, other in state.orphans.items() if token != lease.token},
-    )
+    leases, orphans = dict(state.leases), dict(state.orphans)
+    leases.pop(lease.token, None)
+    orphans.pop(lease.token, None)
+    return state._replace(leases=leases, orphans=orphans)
 
 
 def _less(lease: Lease, holder: str) -> Lease:
     if any(member.request.holder == holder for member in lease.members):
         return replace(lease, gone=lease.gone | {holder})
     return lease
-
-
-def _is_in(lease: Lease, key: tuple[str, str]) -> bool:
-    return lease.has(key[0])

@@ -38,8 +38,7 @@ def _grant(state: State, first: Entry) -> tuple[State, Lease]:
     sweep = first.request.sweep
     # Whoever is served has had the least, so this is where a newcomer starts.
     floor = max(state.floor, seconds_had(state, [sweep])[sweep])
-    state = replace(
-        state,
+    state = state._replace(
         next_token=state.next_token + 1,
         floor=floor,
         leases={**state.leases, lease.token: lease},
@@ -51,8 +50,7 @@ def _grant(state: State, first: Entry) -> tuple[State, Lease]:
         if further is None:
             break
         lease = replace(lease, members=(*lease.members, further))
-        state = replace(
-            state,
+        state = state._replace(
             leases={**state.leases, lease.token: lease},
             waiting=without(state.waiting, further.key),
         )
@@ -76,8 +74,7 @@ def _look_after(state: State, orphan: Lease) -> Step:
             expires_at=now + term,
             gone=orphan.gone - {heir.request.holder},
         )
-        state = replace(
-            state,
+        state = state._replace(
             next_token=state.next_token + 1,
             orphans={t: other for t, other in state.orphans.items() if t != orphan.token},
             leases={**state.leases, lease.token: lease},
@@ -87,7 +84,7 @@ def _look_after(state: State, orphan: Lease) -> Step:
     if orphan.expires_at > now:
         return state, []
     later = replace(orphan, expires_at=now + term)
-    state = replace(state, orphans={**state.orphans, later.token: later})
+    state = state._replace(orphans={**state.orphans, later.token: later})
     return state, [Orphaned(later)] if heir is None else []
 
 

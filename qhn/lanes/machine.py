@@ -59,15 +59,17 @@ def step(state: State, event: Event, time: float) -> tuple[State, tuple[Instruct
     Raises:
         InvalidValueError: if the time is not finite.
     """
-    state = replace(state, clock=state.clock.at(time))
-    if state.stamps and not state.is_recent(state.stamps[0]):
-        state = replace(state, stamps=tuple(s for s in state.stamps if state.is_recent(s)))
+    now = state.clock.at(time)
+    stamps = state.stamps
+    if stamps and stamps[0] + WINDOW_S <= now.now:
+        stamps = tuple(stamp for stamp in stamps if stamp + WINDOW_S > now.now)
+    state = state._replace(clock=now, stamps=stamps)
     # The event comes first: whoever asks again or renews is evidently there, even if its term has
     # just ended. Only `Admit` looks at the term itself, and lets nobody submit who is late.
     state, followed = _follow(state, event)
     state, ended = lapse(state)
     state, granted = grant_all(state)
-    state = replace(state, due=_next_expiry(state))
+    state = state._replace(due=_next_expiry(state))
     wake = _next_change(state)
     instructions = (*followed, *ended, *granted)
     if math.isfinite(wake):
@@ -99,12 +101,12 @@ def _follow(state: State, event: Event) -> Step:
         case Gone(holder):
             return forget(state, holder), []
         case SetLimits(limits):
-            return replace(state, limits=limits), []
+            return state._replace(limits=limits), []
         case SetBudget(sweep, budget):
             budgets = {name: other for name, other in state.budgets.items() if name != sweep}
             if budget is not None:
                 budgets[sweep] = budget
-            return reconsider(replace(state, budgets=budgets), sweep)
+            return reconsider(state._replace(budgets=budgets), sweep)
         case Tick():
             return state, []
 
@@ -116,7 +118,7 @@ def _admit(state: State, token: int) -> Step:
     if lease.admitted:
         return state, [Admitted(lease)]
     lease = replace(lease, admitted=True, expires_at=state.clock.now + state.limits.term_s)
-    state = replace(state, leases={**state.leases, token: lease})
+    state = state._replace(leases={**state.leases, token: lease})
     return state, [Write(record_of(state, lease)), Admitted(lease)]
 
 
@@ -127,7 +129,7 @@ def _submitted(state: State, token: int, job_id: str) -> Step:
     if lease.job_id == job_id:
         return state, []
     state, lease = stamp(state, replace(lease, admitted=True, job_id=job_id))
-    state = replace(state, leases={**state.leases, token: lease})
+    state = state._replace(leases={**state.leases, token: lease})
     return state, [Write(record_of(state, lease))]
 
 
@@ -166,7 +168,7 @@ def _held(state: State, token: int) -> tuple[State, Lease | None]:
         gone=lease.gone - {lease.holder},
     )
     others = drop(state, lease)
-    return replace(others, leases={**others.leases, token: renewed}), renewed
+    return others._replace(leases={**others.leases, token: renewed}), renewed
 
 
 def _next_expiry(state: State) -> float:

@@ -19,17 +19,17 @@ def acquire(state: State, request: Request) -> Step:
             if member.key == (request.submission, request.holder):
                 if lease.holder == request.holder:
                     lease = replace(lease, expires_at=state.clock.now + state.limits.term_s)
-                    state = replace(state, leases={**state.leases, token: lease})
+                    state = state._replace(leases={**state.leases, token: lease})
                 return state, [Grant(member.request, lease)]
     entry = Entry(request, state.next_arrival, state.clock.now + state.limits.term_s)
     if (before := state.waiting.get(entry.key)) is not None:
         entry = replace(before, expires_at=entry.expires_at)
-        return replace(state, waiting={**state.waiting, entry.key: entry}), []
+        return state._replace(waiting={**state.waiting, entry.key: entry}), []
     if (before := state.parked.get(entry.key)) is not None:
         entry = replace(before, expires_at=entry.expires_at)
-        state = replace(state, parked={**state.parked, entry.key: entry})
+        state = state._replace(parked={**state.parked, entry.key: entry})
         return state, [Refuse(before.request, "budget", waits=True)]
-    return enter(replace(state, next_arrival=state.next_arrival + 1), entry)
+    return enter(state._replace(next_arrival=state.next_arrival + 1), entry)
 
 
 def enter(state: State, entry: Entry) -> Step:
@@ -37,7 +37,7 @@ def enter(state: State, entry: Entry) -> Step:
     if not _has_room(state, entry.request):
         return _refuse(state, entry)
     state = _join(state, entry.request.sweep)
-    return replace(state, waiting=_in_order(state.waiting, entry)), []
+    return state._replace(waiting=_in_order(state.waiting, entry)), []
 
 
 def come_back(state: State, entries: list[Entry]) -> State:
@@ -46,7 +46,7 @@ def come_back(state: State, entries: list[Entry]) -> State:
     for entry in entries:
         fresh = replace(entry, expires_at=state.clock.now + state.limits.term_s)
         waiting = _in_order(waiting, fresh)
-    return replace(state, waiting=waiting)
+    return state._replace(waiting=waiting)
 
 
 def reconsider(state: State, sweep: str) -> Step:
@@ -54,10 +54,10 @@ def reconsider(state: State, sweep: str) -> Step:
     instructions: list[Instruction] = []
     for entry in [e for e in state.waiting.values() if e.request.sweep == sweep]:
         if not _has_room(state, entry.request):
-            state, more = _refuse(replace(state, waiting=without(state.waiting, entry.key)), entry)
+            state, more = _refuse(state._replace(waiting=without(state.waiting, entry.key)), entry)
             instructions += more
     for entry in [e for e in state.parked.values() if e.request.sweep == sweep]:
-        state = replace(state, parked=without(state.parked, entry.key))
+        state = state._replace(parked=without(state.parked, entry.key))
         state, more = enter(state, entry)
         # Who waits for a budget has been told so, and is told only what is new.
         instructions += [refusal for refusal in more if entry.key not in state.parked]
@@ -82,7 +82,7 @@ def _has_room(state: State, request: Request) -> bool:
 def _refuse(state: State, entry: Entry) -> Step:
     waits = state.budgets[entry.request.sweep].when_spent == "wait"
     if waits:
-        state = replace(state, parked={**state.parked, entry.key: entry})
+        state = state._replace(parked={**state.parked, entry.key: entry})
     return state, [Refuse(entry.request, "budget", waits)]
 
 
@@ -97,7 +97,7 @@ def _join(state: State, sweep: str) -> State:
     # made up for all that the others have used meanwhile.
     account = state.accounts.get(sweep, Account())
     account = replace(account, head_start=account.head_start + behind)
-    return replace(state, accounts={**state.accounts, sweep: account})
+    return state._replace(accounts={**state.accounts, sweep: account})
 
 
 def _in_order(entries: Mapping[Key, Entry], entry: Entry) -> dict[Key, Entry]:

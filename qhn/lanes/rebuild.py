@@ -59,9 +59,8 @@ def rebuild(
         lease = _lease(record, arrival, time + limits.term_s, time)
         arrival += len(lease.members)
         leases[lease.token] = lease
-    state = replace(state, leases=leases, trials=trials, next_arrival=arrival)
-    return replace(
-        state,
+    state = state._replace(leases=leases, trials=trials, next_arrival=arrival)
+    return state._replace(
         accounts=_level(accounts),
         floor=max((account.spent.qpu_seconds for account in accounts.values()), default=0.0),
         stamps=tuple(sorted(stamp for stamp in stamps if state.is_recent(stamp))),
