@@ -63,24 +63,26 @@ def _look_after(state: State, orphan: Lease) -> Step:
     heir = _heir(state, orphan)
     # Without a job id the heir may have to submit again, which counts as a submission.
     if heir is not None and (orphan.job_id is not None or state.window_is_open):
+        holder = heir.request.holder
+        members = tuple(_passed_on(member, heir) for member in orphan.members)
         lease = replace(
             orphan,
             token=state.next_token,
-            holder=heir.request.holder,
-            members=tuple(
-                heir if heir.request.submission == member.request.submission else member
-                for member in orphan.members
-            ),
+            holder=holder,
+            members=members,
             expires_at=now + term,
-            gone=orphan.gone - {heir.request.holder},
+            gone=orphan.gone - {holder},
         )
+        orphans = dict(state.orphans)
+        del orphans[orphan.token]
         state = state._replace(
             next_token=state.next_token + 1,
-            orphans={t: other for t, other in state.orphans.items() if t != orphan.token},
+            orphans=orphans,
             leases={**state.leases, lease.token: lease},
             waiting=without(state.waiting, heir.key),
         )
-        return state, [Write(record_of(state, lease)), Grant(heir.request, lease)]
+        told = [Grant(m.request, lease) for m in members if m.request.holder == holder]
+        return state, [Write(record_of(state, lease)), *told]
     if orphan.expires_at > now:
         return state, []
     later = replace(orphan, expires_at=now + term)
@@ -94,3 +96,12 @@ def _heir(state: State, orphan: Lease) -> Entry | None:
         if member.request.holder not in orphan.gone:
             return member
     return next((e for e in state.waiting.values() if orphan.has(e.request.submission)), None)
+
+
+def _passed_on(member: Entry, heir: Entry) -> Entry:
+    """A member as it is once the heir has taken its place, if the heir is after the same step."""
+    if member.request.submission != heir.request.submission:
+        return member
+    # Only the holder changes. Whose account it is on, and what is reserved, was settled when the
+    # job went out, even if the heir belongs to another sweep or would want more.
+    return replace(member, request=replace(member.request, holder=heir.request.holder))

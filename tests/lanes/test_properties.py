@@ -43,6 +43,7 @@ from qhn.lanes.sharing import room_for
 from qhn.lanes.state import WINDOW_S, Request, State
 
 TERM = 60.0
+EXAMPLES = 150
 SWEEPS = ("a", "b", "c")
 TRIALS = {f"{sweep}{number}": sweep for sweep in SWEEPS for number in range(3)}
 LIMITS = st.builds(
@@ -388,5 +389,5 @@ class Lane(RuleBasedStateMachine):
 
 def test_the_machine_holds_whatever_happens():
     run_state_machine_as_test(
-        Lane, settings=settings(max_examples=150, stateful_step_count=60, deadline=None)
+        Lane, settings=settings(max_examples=EXAMPLES, stateful_step_count=60, deadline=None)
     )
