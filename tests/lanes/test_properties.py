@@ -98,6 +98,17 @@ class Lane(RuleBasedStateMachine):
         self.pending.add((request.submission, request.holder))
         self.tell(Acquire(request))
 
+    @rule(trial=st.sampled_from(sorted(TRIALS)), known=st.booleans())
+    def start_a_job(self, trial, known):
+        """What a trial does when nothing goes wrong, so that walks come far."""
+        self.acquire(trial, 1.0)
+        for lease in list(self.state.leases.values()):
+            if lease.holder == f"{trial}.{self.lives[trial]}":
+                self.tell(Admit(lease.token))
+                if known and lease.job_id is None:
+                    self.jobs += 1
+                    self.tell(Submitted(lease.token, f"job {self.jobs}"))
+
     @rule(data=st.data())
     @precondition(lambda self: self.tokens)
     def admit(self, data):
@@ -345,6 +356,19 @@ class Lane(RuleBasedStateMachine):
             assert self.wake is not None
             assert self.wake <= math.nextafter(min(ends) - self.state.clock.ahead, math.inf) + 1e-6
             assert min(ends) > self.state.clock.now
+
+    @invariant()
+    def the_ledger_and_the_machine_know_the_same_jobs(self):
+        if not hasattr(self, "state"):
+            return
+        open_jobs = {r.submission: r for r in self.place.records.values() if not r.is_over}
+        places = {p.submission: p for p in self.state.places() if p.admitted}
+        assert open_jobs.keys() == places.keys()
+        for submission, record in open_jobs.items():
+            place = places[submission]
+            assert (record.token, record.job_id) == (place.token, place.job_id)
+        spent = sum(r.used.shots for r in self.place.records.values())
+        assert spent == sum(account.spent.shots for account in self.state.accounts.values())
 
     @invariant()
     def nobody_is_forgotten(self):
