@@ -101,7 +101,9 @@ def _join(state: State, sweep: str) -> State:
 
 
 def _in_order(entries: Mapping[Key, Entry], entry: Entry) -> dict[Key, Entry]:
-    grown = {**entries, entry.key: entry}
-    if any(other.arrival > entry.arrival for other in entries.values()):
+    grown = dict(entries)
+    last = next(reversed(grown.values()), None)
+    grown[entry.key] = entry
+    if last is not None and last.arrival > entry.arrival:
         return dict(sorted(grown.items(), key=lambda item: item[1].arrival))
     return grown
