@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from shell import ONE, Shell, request
 
 from qhn.core.errors import InvalidValueError
 from qhn.lanes.amounts import Usage
@@ -16,10 +17,8 @@ from qhn.lanes.events import (
     Lost,
     Orphaned,
     Over,
-    Refuse,
     Release,
     Renew,
-    SetBudget,
     SetLimits,
     Settle,
     Submitted,
@@ -28,61 +27,11 @@ from qhn.lanes.events import (
     Write,
 )
 from qhn.lanes.ledger import first_token
-from qhn.lanes.limits import Budget, Limits
+from qhn.lanes.limits import Limits
 from qhn.lanes.machine import admits, step
 from qhn.lanes.rebuild import rebuild
 from qhn.lanes.recovery import Action, action_for
-from qhn.lanes.state import Request, State
-
-ONE = Limits(jobs_in_flight=1)
-
-
-def request(trial, step_number=0, *, life=0, sweep=None, seconds=2.0):
-    return Request(
-        f"{trial}-{step_number}",
-        f"{trial}.{life}",
-        sweep or trial.rstrip("0123456789"),
-        trial,
-        Usage(10, seconds, 1.0),
-    )
-
-
-class Shell:
-    """The machine with its last instructions, by kind."""
-
-    def __init__(self, limits=ONE, **fields):
-        self.state = State(limits=limits, **fields)
-        self.time = 1000.0
-        self.records = {}
-
-    def tell(self, event):
-        self.state, self.told = step(self.state, event, self.time)
-        for write in self.all(Write):
-            self.records[write.record.submission] = write.record
-        return self.told
-
-    def all(self, kind):
-        return [instruction for instruction in self.told if isinstance(instruction, kind)]
-
-    def ask(self, *args, **kwargs):
-        """Ask for a lease; its token, or None."""
-        wanted = request(*args, **kwargs)
-        self.tell(Acquire(wanted))
-        mine = [g.lease.token for g in self.all(Grant) if g.request == wanted and g.leads]
-        return mine[0] if mine else None
-
-    def start(self, *args, job_id=None, **kwargs):
-        """Ask, be admitted, and submit where a job id is given; the token."""
-        token = self.ask(*args, **kwargs)
-        self.tell(Admit(token))
-        assert self.all(Admitted)
-        if job_id is not None:
-            self.tell(Submitted(token, job_id))
-        return token
-
-    def let_go_by(self, seconds):
-        self.time += seconds
-        return self.tell(Tick())
+from qhn.lanes.state import State
 
 
 def test_a_job_from_asking_to_settling():
@@ -307,95 +256,6 @@ def test_a_second_job_id_for_one_lease_is_not_believed():
     token = shell.start("a1", job_id="job 1")
     assert shell.tell(Submitted(token, "job 2"))[0] == Denied(token)
     assert shell.records["a1-0"].job_id == "job 1"
-
-
-class TestBudgets:
-    def test_a_job_that_does_not_fit_ends_the_trial_or_lets_it_wait(self):
-        for when_spent, waits in (("finish", False), ("wait", True)):
-            budget = Budget(qpu_seconds=3.0, when_spent=when_spent)
-            shell = Shell(Limits(jobs_in_flight=5), budgets={"a": budget})
-            token = shell.start("a1")
-            shell.ask("a2")  # fits only if the first turns out cheaper
-            assert not shell.all(Refuse)
-            shell.tell(Release(token, "done"))
-            assert shell.all(Refuse) == [Refuse(request("a2"), "budget", waits)]
-            assert bool(shell.state.parked) == waits
-            shell.tell(SetBudget("a", Budget(qpu_seconds=4.0)))
-            assert [g.request.trial for g in shell.all(Grant)] == ["a2"] * waits
-
-    def test_what_turns_out_cheaper_leaves_room(self):
-        shell = Shell(Limits(jobs_in_flight=5), budgets={"a": Budget(qpu_seconds=3.0)})
-        token = shell.start("a1")
-        assert shell.ask("a2") is None
-        shell.tell(Release(token, "done", Usage(10, 1.0, 1.0)))
-        assert [g.request.trial for g in shell.all(Grant)] == ["a2"]
-
-    def test_it_holds_no_other_sweep_or_trial_back(self):
-        budget = Budget(shots=15, per="trial")
-        shell = Shell(Limits(jobs_in_flight=5), budgets={"a": budget})
-        token = shell.start("a1")
-        shell.tell(Release(token, "done"))
-        assert shell.ask("a1", 1) is None
-        assert shell.all(Refuse)
-        assert shell.ask("a2") is not None
-        assert shell.ask("b1") is not None
-
-    def test_a_new_rule_reaches_those_who_wait_for_a_budget(self):
-        budget = Budget(shots=5, when_spent="wait")
-        shell = Shell(budgets={"a": budget})
-        shell.ask("a1")
-        shell.tell(SetBudget("a", replace(budget, when_spent="finish")))
-        assert shell.all(Refuse) == [Refuse(request("a1"), "budget", waits=False)]
-        assert not shell.state.parked
-
-
-class TestOneJobForSeveralSteps:
-    limits = Limits(jobs_in_flight=1, requests_per_job=3)
-
-    def grouped(self):
-        """A lane in which b1 leads a job for b1, b2 and b3."""
-        shell = Shell(self.limits)
-        token = shell.ask("a1")
-        for n in (1, 2, 3, 4):
-            shell.ask(f"b{n}")
-        shell.tell(Release(token, "unused"))
-        grants = shell.all(Grant)
-        assert [(g.request.trial, g.leads) for g in grants] == [
-            ("b1", True),
-            ("b2", False),
-            ("b3", False),
-        ]
-        return shell, grants[0].lease.token
-
-    def test_all_members_are_in_the_ledger_and_are_told_the_end(self):
-        shell, token = self.grouped()
-        shell.tell(Admit(token))
-        shares = shell.records["b1-0"].members
-        assert [share.submission for share in shares] == ["b1-0", "b2-0", "b3-0"]
-        shell.tell(Submitted(token, "job 1"))
-        shell.tell(Release(token, "done", Usage(30, 3.0, 1.5)))
-        assert [(o.request.trial, o.job_id) for o in shell.all(Over)] == [
-            ("b2", "job 1"),
-            ("b3", "job 1"),
-        ]
-        assert [share.used for share in shell.records["b1-0"].members] == [Usage(10, 1.0, 0.5)] * 3
-
-    def test_if_the_leader_dies_before_submitting_the_others_wait_in_their_old_places(self):
-        shell, _ = self.grouped()
-        shell.tell(Gone("b1.0"))
-        assert [g.request.trial for g in shell.all(Grant)] == ["b2", "b3", "b4"]
-
-    def test_if_the_leader_dies_afterwards_another_member_takes_the_job_up(self):
-        shell, token = self.grouped()
-        shell.tell(Admit(token))
-        shell.tell(Submitted(token, "job 1"))
-        shell.tell(Gone("b1.0"))
-        (grant,) = shell.all(Grant)
-        assert (grant.request.trial, grant.leads, grant.lease.job_id) == ("b2", True, "job 1")
-        shell.tell(Gone("b2.0"))
-        shell.tell(Gone("b3.0"))
-        assert shell.all(Orphaned)
-        assert shell.ask("b3", life=1) is not None  # whoever comes back first
 
 
 class TestClock:

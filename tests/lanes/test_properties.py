@@ -278,7 +278,7 @@ class Lane(RuleBasedStateMachine):
                     assert place == len(told) - 1
                     assert at >= self.time
                     self.wake = at
-        self.after(event, before)
+        self.go_on()
         return told
 
     def check_grant(self, before, lease):
@@ -292,7 +292,6 @@ class Lane(RuleBasedStateMachine):
         if not lease.admitted:
             assert state.in_flight <= limits.jobs_in_flight
             assert 1 <= len(lease.members) <= limits.requests_per_job
-            assert not state.accounts.keys() - set(SWEEPS)
         if limits.submissions_per_minute is not None and lease.job_id is None:
             under_way = sum(other.job_id is None for other in state.leases.values())
             assert under_way + len(state.stamps) <= limits.submissions_per_minute
@@ -317,22 +316,18 @@ class Lane(RuleBasedStateMachine):
                     used += other.wanted
         return used
 
-    def after(self, event, before):
-        # A trial whose job is done goes on to its next step, as it would with the samples.
+    def go_on(self):
+        # A trial whose job is over goes on to its next step, as it would with the samples.
+        records = [record for record in self.place.records.values() if record.is_over]
+        over = {share.submission for record in records for share in record.members}
         for trial, number in self.steps.items():
-            record = self.place.records.get(f"{trial}-{number}")
-            shares = (r for r in self.place.records.values() if r.is_over)
-            over = record is not None and record.is_over
-            if over or any(s.submission == f"{trial}-{number}" for r in shares for s in r.members):
-                self.steps[trial] += 1
-                self.pending = {k for k in self.pending if k[0] != f"{trial}-{number}"}
+            self.steps[trial] += f"{trial}-{number}" in over
+        self.pending = {key for key in self.pending if key[0] not in over}
 
     # What always holds.
 
     @invariant()
     def nobody_waits_who_could_be_served(self):
-        if not hasattr(self, "state"):
-            return
         state: State = self.state
         places = list(state.places())
         busy = {m.request.submission for p in places for m in p.members}
@@ -347,8 +342,6 @@ class Lane(RuleBasedStateMachine):
 
     @invariant()
     def whatever_ends_by_time_has_a_wake(self):
-        if not hasattr(self, "state"):
-            return
         ends = [p.expires_at for p in self.state.places()]
         ends += [e.expires_at for e in self.state.waiting.values()]
         ends += [e.expires_at for e in self.state.parked.values()]
@@ -359,8 +352,6 @@ class Lane(RuleBasedStateMachine):
 
     @invariant()
     def the_ledger_and_the_machine_know_the_same_jobs(self):
-        if not hasattr(self, "state"):
-            return
         open_jobs = {r.submission: r for r in self.place.records.values() if not r.is_over}
         places = {p.submission: p for p in self.state.places() if p.admitted}
         assert open_jobs.keys() == places.keys()
@@ -372,16 +363,12 @@ class Lane(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_forgotten(self):
-        if not hasattr(self, "state"):
-            return
         known = {*self.state.waiting, *self.state.parked}
         known |= {m.key for p in self.state.places() for m in p.members}
         assert self.pending <= known
 
     @invariant()
     def nothing_is_negative(self):
-        if not hasattr(self, "state"):
-            return
         assert all(account.head_start >= 0 for account in self.state.accounts.values())
         assert self.state.floor >= 0
         assert self.state.clock.ahead >= 0
