@@ -23,12 +23,12 @@ class Purpose(IntEnum):
     PRIOR_SAMPLES = 3
     BEST_OF_K = 4
     RANDOM_SEARCH = 5
-    #: What a device samples for one step of one trial.
-    DEVICE_SAMPLES = 6
-    #: The directions in which SPSA moves all angles at once.
-    PERTURBATIONS = 7
     #: The errors that happen in noisy circuits.
-    NOISE = 8
+    NOISE = 6
+    #: What a device samples for one step of one trial.
+    DEVICE_SAMPLES = 7
+    #: The directions in which SPSA moves all angles at once.
+    PERTURBATIONS = 8
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
