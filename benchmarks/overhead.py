@@ -111,7 +111,8 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="a sweep file, for the share that trains")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        file, parts = options.file, PARTS[:2]
+        # The parts are measured in other processes, which have a working directory of their own.
+        file, parts = options.file and options.file.absolute(), PARTS[:2]
         if file is None:
             file, parts = Path(folder, "overhead.yaml"), PARTS
             file.write_text(SWEEP.format(seeds=options.trials // 2, steps=options.steps))
