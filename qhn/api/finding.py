@@ -36,7 +36,9 @@ def find_trial(store: Store, trial_id: str) -> TrialConfig:
         )
     unreadable: QhnError | None = None
     found: dict[str, TrialConfig] = {}
-    for folder in store.trial_ids(trial_id):
+    # Only the beginning of an id needs a list of all trials, of which there may be thousands.
+    whole = len(trial_id) == ID_LENGTH
+    for folder in [trial_id] if whole else store.trial_ids(trial_id):
         try:
             # The folder may have a former id of the trial. The present one follows from the
             # configuration.

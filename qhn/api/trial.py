@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from qhn.api.finding import find_trial
 from qhn.core.arrays import FloatArray
-from qhn.core.errors import DamagedError, InvalidValueError, NotFoundError
+from qhn.core.errors import InvalidValueError, NotFoundError
 from qhn.core.estimators.angles import restored_angles
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.results.table import Status, table_of
-from qhn.sweeps.store import Checkpoint, Store, TrialResult, open_store, read_history, read_record
+from qhn.sweeps.store import Store, TrialResult, open_store, read_history, read_record
 from qhn.sweeps.store.opening import default_store
+from qhn.sweeps.store.record import add_result
 from qhn.sweeps.store.stops import furthest_stop
 
 if TYPE_CHECKING:
@@ -63,12 +64,11 @@ class Trial:
         self.error: str | None = None if record.error is None else record.error.message
         self._error_flags = {} if record.error is None else record.error.flags
         self._history = record.history
-        self._checkpoint: Checkpoint | None = None
-        self._why_no_checkpoint = "it is not there"
-        try:
-            self._checkpoint = store.checkpoint(self.trial_id)
-        except DamagedError as damage:
-            self._why_no_checkpoint = damage.why
+        # Read together with the history. If the trial is running, a checkpoint that was read a
+        # moment later could have other angles than those of the last report.
+        self._checkpoint = record.checkpoint
+        damage = record.damage
+        self._why_no_checkpoint = "it is not there" if damage is None else damage.why
         self._result = record.result
         if record.result is None and record.error is None:
             self._result = self._stop(store)
@@ -79,7 +79,7 @@ class Trial:
         if stop is None or (len(self._history) and self._history.steps[-1] != stop.steps):
             return None
         if not len(self._history):
-            self._history = read_record(store, self.trial_id, stop=stop).history
+            add_result(self._history, stop)
         return stop
 
     def __repr__(self) -> str:

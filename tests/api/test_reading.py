@@ -12,9 +12,10 @@ import pytest
 import qhn as api
 from qhn.core.errors import InvalidValueError, NotFoundError, StoreError
 from qhn.core.metrics import METRICS
+from qhn.core.training.history import History
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
-from qhn.sweeps.store import TrialError
+from qhn.sweeps.store import Store, TrialError
 
 SWEEP = """
 name: read
@@ -151,6 +152,42 @@ def test_a_lost_checkpoint_takes_the_angles_and_leaves_the_result(store, qhn):
         assert trial.history["step"].tolist() == [20]
         with pytest.raises(NotFoundError, match=r"checkpoint\.npz, which cannot be used"):
             trial.angles  # noqa: B018
+
+
+def test_history_and_angles_are_of_one_moment(store, monkeypatch):
+    read = Store.checkpoint
+
+    def read_and_go_on(self, trial_id):
+        found = read(self, trial_id)
+        # As if the trial were running, and wrote its next report at this moment.
+        later = {"step": np.array(30), "reported_parameters": np.zeros(3)}
+        self.save_checkpoint(trial_id, later | History().state())
+        return found
+
+    monkeypatch.setattr(Store, "checkpoint", read_and_go_on)
+    trial = api.load_trial(PLAN.trials[0].trial_id)
+    assert trial.history["step"].tolist() == [0, 10, 20]
+    assert trial.angles.shape == (2, 2, PLAN.trials[0].config.n_qubits)
+
+
+def test_a_stop_whose_checkpoint_was_lost_is_the_one_row_of_its_history(store):
+    trial_id = PLAN.trials[0].trial_id
+    stop = replace(store.result(trial_id), status="stopped", steps=10)
+    for name in ("result.json", "checkpoint.npz"):
+        store.backend.delete(f"{trial_id}/{name}")
+    store.sweep("read").save_stop({"kind": "asha"}, stop)
+    trial = api.load_trial(trial_id)
+    assert (trial.status, trial.history["step"].tolist()) == ("stopped", [10])
+
+
+def test_a_whole_id_needs_no_list_of_the_store(store, monkeypatch):
+    def refuse(self, folder=""):
+        raise AssertionError("the store was listed")
+
+    monkeypatch.setattr(type(store.backend), "folders", refuse)
+    assert api.load_trial(PLAN.trials[0].trial_id).status == "finished"
+    # One that has no folder yet is found in the sweeps' files.
+    assert api.load_trial(PLAN.trials[2].trial_id).status == "waiting"
 
 
 def test_a_trial_that_a_sweep_stopped_is_one_until_another_trains_it_on(store):

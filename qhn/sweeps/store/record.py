@@ -8,17 +8,29 @@ from dataclasses import dataclass
 from qhn.core.arrays import ArrayState
 from qhn.core.errors import DamagedError, InvalidValueError
 from qhn.core.training.history import History
+from qhn.sweeps.store.checkpoints import Checkpoint
 from qhn.sweeps.store.results import TrialError, TrialResult
 from qhn.sweeps.store.store import Store
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial as the store has it: its history so far, and its result or error if it is over."""
+    """A trial as the store has it.
+
+    Attributes:
+        history: the reports so far.
+        result: the result, if the trial is over.
+        error: the error, if the trial has failed.
+        checkpoint: the checkpoint from which the history was read; None if there is none that can
+            be read.
+        damage: why the checkpoint cannot be read, if one is there.
+    """
 
     history: History
     result: TrialResult | None
     error: TrialError | None
+    checkpoint: Checkpoint | None = None
+    damage: DamagedError | None = None
 
 
 def read_record(store: Store, trial_id: str, *, stop: TrialResult | None = None) -> TrialRecord:
@@ -42,19 +54,27 @@ def read_record(store: Store, trial_id: str, *, stop: TrialResult | None = None)
     outcomes = store.outcomes([trial_id])
     result = stop or outcomes.results.get(trial_id)
     error = outcomes.errors.get(trial_id) if stop is None else None
+    checkpoint, damage, history = None, None, History()
     try:
-        state = store.checkpoint(trial_id)
-        history = History() if state is None else read_history(state)
-    except (DamagedError, InvalidValueError):
-        history = History()
+        checkpoint = store.checkpoint(trial_id)
+    except DamagedError as found:
+        damage = found
+    with suppress(InvalidValueError):
+        history = History() if checkpoint is None else read_history(checkpoint)
     if stop is not None:
         history = history_until(history, stop.steps)
-    if result is not None and (not len(history) or history.steps[-1] < result.steps):
+    if result is not None:
+        add_result(history, result)
+    return TrialRecord(history, result, error, checkpoint, damage)
+
+
+def add_result(history: History, result: TrialResult) -> None:
+    """Add a result as the last row of a history that ends before it."""
+    if not len(history) or history.steps[-1] < result.steps:
         # If the result has other metrics than the history, another version wrote one of them, and
         # the result cannot become a row of this history.
         with suppress(InvalidValueError):
             history.append(result.steps, result.finished_ms, result.metrics)
-    return TrialRecord(history, result, error)
 
 
 def read_history(state: ArrayState) -> History:
