@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from qhn.core.arrays import FloatArray
 from qhn.core.metrics import METRICS
-from qhn.sweeps.results.table import Row, table_of
+from qhn.sweeps.results.table import Row
 from qhn.sweeps.store import Store, read_record
 
 if TYPE_CHECKING:
@@ -28,22 +32,40 @@ def curves_frame(rows: Iterable[Row], store: Store) -> DataFrame:
     Raises:
         StoreError: if the store cannot be read.
     """
-    found: list[dict[str, Any]] = []
+    import pandas as pd
+
+    trials: list[tuple[str, str, int]] = []
+    columns: list[tuple[str, ...]] = []
+    reports: list[FloatArray] = []
     for row in rows:
+        trial = row.trial
         stop = row.result if row.status == "stopped" else None
-        record = read_record(store, row.trial.trial_id, stop=stop)
-        for step, _, metrics in record.history.items():
-            found.append(
-                {
-                    "trial_id": row.trial.trial_id,
-                    "group_id": row.trial.group_id,
-                    "seed": row.trial.config.seed,
-                    "step": step,
-                    **metrics,
-                }
-            )
-    names = dict.fromkeys(("trial_id", "group_id", "seed", "step"))
-    names |= dict.fromkeys(metric.name for metric in METRICS)
+        history = read_record(store, trial.trial_id, stop=stop).history
+        trials.append((trial.trial_id, trial.group_id, trial.config.seed))
+        columns.append(history.columns)
+        reports.append(history.to_array())
+    lengths = np.array([len(array) for array in reports], dtype=np.intp)
+
+    def repeated(values: list[Any], kind: type) -> NDArray[Any]:
+        return np.repeat(np.array(values, dtype=kind), lengths)
+
+    def joined(name: str) -> FloatArray:
+        parts = [
+            array[:, found.index(name)] if name in found else np.full(len(array), np.nan)
+            for found, array in zip(columns, reports, strict=True)
+        ]
+        return np.concatenate([np.empty(0), *parts])
+
+    names = dict.fromkeys(metric.name for metric in METRICS)
     # A trial that another version of qhn has trained may have metrics that this one does not know.
-    names |= dict.fromkeys(name for report in found for name in report)
-    return table_of(found, names)
+    # The first two columns of a history are the step and the time.
+    names |= dict.fromkeys(name for found in columns for name in found[2:])
+    return pd.DataFrame(
+        {
+            "trial_id": repeated([trial_id for trial_id, _, _ in trials], object),
+            "group_id": repeated([group_id for _, group_id, _ in trials], object),
+            "seed": repeated([seed for _, _, seed in trials], np.int64),
+            "step": joined("step").astype(np.int64),
+            **{name: joined(name) for name in names},
+        }
+    )
