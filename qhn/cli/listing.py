@@ -134,9 +134,10 @@ def count(store: Store, plan: Plan) -> Counts:
 def _sweep(store: Store, name: str, location: TrackingLocation | None) -> _Sweep:
     found = _Sweep(name)
     logs = log_files(store, name)
-    if logs:
-        written = logs[-1].stat().st_mtime
-        found.last_run = datetime.fromtimestamp(written).astimezone()
+    # The sweep may be deleted at this moment.
+    with suppress(FileNotFoundError):
+        if logs:
+            found.last_run = datetime.fromtimestamp(logs[-1].stat().st_mtime).astimezone()
     folders: list[str] = []
     try:
         plan = stored_plan(store.sweep(name))

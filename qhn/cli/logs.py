@@ -80,7 +80,8 @@ def _texts(store: Store, name: str, path: Path, start: int, follow: bool) -> Ite
             # lines of a driver that ends in between would be missed.
             over = not follow or lock.holder() is None
             yield from texts
-            newest = log_files(store, name)[-1]
+            # If the sweep is deleted meanwhile, there are none any more.
+            newest = (log_files(store, name) or [path])[-1]
             if follow and newest != path:
                 last.close()
                 path, texts = newest, last.enter_context(_opened(newest, 0))

@@ -10,17 +10,20 @@ import sys
 
 import pytest
 
+from qhn.cli import logs
+
 SWEEP = "{name: held, datasets: moons, objectives: mle, seeds: 3}"
 # What a driver does as far as these commands can see: it holds the lock until Ctrl-C.
 HOLDER = """
-import signal, sys
+import signal, sys, time
 from qhn.sweeps.store import open_store
 if sys.argv[2] == "deaf":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 try:
     with open_store(sys.argv[1]).sweep("held").lock:
         print("holding", flush=True)
-        signal.pause()
+        while True:  # a signal that came just before `signal.pause` would be lost
+            time.sleep(0.05)
 except KeyboardInterrupt:
     print("stopped", flush=True)
 """
@@ -171,6 +174,13 @@ def test_following_goes_on_into_a_later_log_and_ends_with_the_driver(qhn, log, h
     rest, _ = follower.communicate(timeout=60)
     assert rest == "held is not running any more.\n"
     assert follower.returncode == 0
+
+
+def test_a_sweep_that_is_deleted_while_its_log_is_printed(qhn, log, monkeypatch):
+    log("all of it\n")
+    found = iter([logs.log_files(qhn.store, "held")])
+    monkeypatch.setattr(logs, "log_files", lambda store, name: next(found, []))
+    assert qhn("sweep", "logs", "held") == "all of it\n"
 
 
 def test_a_reader_that_goes_away_is_no_traceback(qhn, log):
