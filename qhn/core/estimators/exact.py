@@ -53,11 +53,6 @@ class ExactEstimator:
         best_of: int,
     ) -> None:
         check_count("best_of", best_of)
-        if ansatz.n_qubits != problem.n_qubits:
-            raise InvalidValueError(
-                f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
-                f"qubits for {problem.n_qubits} bits"
-            )
         self.ansatz = ansatz
         self.limits = limits_of(problem, ansatz)
         self._problem = problem
@@ -159,7 +154,16 @@ class ExactEstimator:
 
 
 def limits_of(problem: Problem, ansatz: Ansatz) -> Limits:
-    """The limits for a problem and a circuit, computed from the tables of the problem."""
+    """The limits for a problem and a circuit, computed from the tables of the problem.
+
+    Raises:
+        InvalidValueError: if the circuit does not have one qubit for each bit of the network.
+    """
+    if ansatz.n_qubits != problem.n_qubits:
+        raise InvalidValueError(
+            f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
+            f"qubits for {problem.n_qubits} bits"
+        )
     spread = float(problem.nll.max() - problem.nll.min())
     largest = float(np.abs(problem.nll).max())
     return Limits(

@@ -85,11 +85,6 @@ class SampledEstimator:
     ) -> None:
         check_count("best_of", best_of)
         check_count("shots", shots, least=2 if objective.name == "selbo" else 1)
-        if ansatz.n_qubits != problem.n_qubits:
-            raise InvalidValueError(
-                f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
-                f"qubits for {problem.n_qubits} bits"
-            )
         self.ansatz = ansatz
         self.limits = limits_of(problem, ansatz)
         self._problem = problem
