@@ -32,24 +32,21 @@ from qhn.sweeps.config.part import Part, broken_rule, part_of
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _NULL = {"type": "null"}
-#: The types of options that are more than their dataclass says, by device.
-_TYPES_OF: dict[str, dict[str, Any]] = {
-    Exact.kind: {
-        # The device itself refuses other numbers. Its message names the option, which in
-        # `exact:0` has no place of its own. Editors need to know the range as well.
-        "shots": Annotated[
-            int | None,
-            WithJsonSchema(
-                {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_SHOTS}, _NULL]}
-            ),
-        ],
-        # The parameter-shift rule may be named, but it is what None means: the same training must
-        # not have two ids.
-        "estimator": Annotated[
-            Literal["shift", *get_args(SampleEstimator)] | None,
-            AfterValidator(lambda chosen: None if chosen == "shift" else chosen),
-        ],
-    }
+#: The types of options that are more than their dataclass says, by the name of the option. Options
+#: of the same name mean the same on all devices.
+_TYPES: dict[str, Any] = {
+    # The device itself refuses other numbers. Its message names the option, which in `exact:0` has
+    # no place of its own. Editors need to know the range as well.
+    "shots": Annotated[
+        int | None,
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_SHOTS}, _NULL]}),
+    ],
+    # The parameter-shift rule may be named, but it is what None means: the same training must not
+    # have two ids.
+    "estimator": Annotated[
+        Literal["shift", *get_args(SampleEstimator)] | None,
+        AfterValidator(lambda chosen: None if chosen == "shift" else chosen),
+    ],
 }
 
 
@@ -112,9 +109,8 @@ def _model(kind: str, described: type[Device]) -> type[DeviceConfig]:
     # The dataclass has its types as text (`from __future__ import annotations`); pydantic needs the
     # types themselves.
     hints = get_type_hints(device)
-    own = _TYPES_OF.get(kind, {})
     names = [field.name for field in dataclasses.fields(device)]
-    types = {name: own.get(name, hints[name]) for name in names}
+    types = {name: _TYPES.get(name, hints[name]) for name in names}
     validators = {"check_options": model_validator(mode="after")(_check_options)}
     return part_of(device, DeviceConfig, ("name", kind), types, validators)
 

@@ -1,0 +1,36 @@
+"""What every kind of device has in common before it is opened."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from qhn.core.ansatz import Ansatz
+from qhn.devices.capabilities import Capabilities
+from qhn.devices.handle import DeviceHandle
+
+
+class Device(Protocol):
+    """A device as a configuration describes it: a frozen dataclass whose fields are its options.
+
+    Options are part of a trial's identity. So an option that is added later must default to None,
+    and None must mean what was done before. Settings that only decide where, when and at what price
+    circuits run must not be options.
+
+    Options that several devices have are in `qhn.devices.kinds.options`, and have the same name and
+    the same meaning everywhere.
+
+    Attributes:
+        kind: the name of the device in sweep files, a key of `qhn.devices.DEVICES`.
+
+    A device may also have a class variable ``shorthand``. It names the option that may follow the
+    device's name after a colon, as in ``exact:1024``.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the device can do with these options."""
+
+    def open(self, ansatz: Ansatz) -> DeviceHandle:
+        """Open the device for one circuit. The caller closes the handle."""
