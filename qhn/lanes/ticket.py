@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 from qhn.lanes.amounts import Usage
 from qhn.lanes.limits import Budget, Limits, Prices
@@ -42,3 +43,17 @@ class Ticket:
         """What a job with so many executions of circuits is expected to use."""
         seconds = self.job_s + self.execution_s * executions
         return Usage(executions, seconds, self.prices.of(executions, seconds))
+
+    def to_json(self) -> str:
+        """The ticket as one JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` made."""
+        values = json.loads(text)
+        budget = values["budget"]
+        values["limits"] = Limits(**values["limits"])
+        values["budget"] = None if budget is None else Budget(**budget)
+        values["prices"] = Prices(**values["prices"])
+        return cls(**values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from qhn.sweeps.store import TrialError
 
@@ -25,6 +25,10 @@ class Answer:
         error: why the trial has failed; None if it has not.
         store_error: why the store cannot be used; None if it can. This error ends the sweep.
         notes: lines for people about files that were set aside, and advice.
+        lane: where a trial on a queued device is, and what it has used so far, as
+            `qhn.sweeps.trial.lane_use.LaneUse.content` gives it; None for any other trial.
+        paused: why the trial does not go on for now, although it has neither finished nor failed:
+            its budget is spent. The same sweep with a greater one continues it. Empty otherwise.
     """
 
     trial_id: str
@@ -36,11 +40,14 @@ class Answer:
     error: TrialError | None = None
     store_error: str | None = None
     notes: tuple[str, ...] = ()
+    lane: Mapping[str, Any] | None = None
+    paused: str = ""
 
     @property
     def is_over(self) -> bool:
         """Whether the actor will do no further work for this trial."""
-        return self.finished or self.error is not None or self.store_error is not None
+        failed = self.error is not None or self.store_error is not None
+        return self.finished or failed or bool(self.paused)
 
     def to_json(self) -> str:
         """The answer as one JSON text.
