@@ -15,6 +15,7 @@ from typing import Literal, Protocol, runtime_checkable
 from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.estimators.sampler import SampleKey
+from qhn.devices.capabilities import Submission
 from qhn.devices.handle import DeviceHandle
 
 #: Where a job is: it waits at the provider, it executes, or it has ended.
@@ -52,8 +53,8 @@ class JobReport:
         why: the provider's words if the job has failed.
         shots: executions that were billed; None while that is not known.
         qpu_seconds: seconds of the processor that were billed; None while that is not known.
-        queued_s: seconds for which the job waited, or None.
-        executing_s: seconds for which it executed, or None.
+        queued_s: seconds of our clock for which the job waited, or None.
+        executing_s: seconds of our clock for which it executed, or None.
         calibrated: when the backend was calibrated before the job, as ISO 8601 text, or None.
     """
 
@@ -129,6 +130,10 @@ class Provider:
         price_second: the price of each second of the processor.
         price_minimum: the least that a job costs.
         currency: of all prices.
+        submission: what becomes of a job whose id was lost, as its handle's capabilities say.
+        speedup: how many seconds of the provider pass in one second of ours. It is above 1 only
+            where a provider is rehearsed. All times above, and what is billed, are in seconds of
+            the provider, so that prices are the real ones.
     """
 
     queue_s: float = 0.0
@@ -143,10 +148,22 @@ class Provider:
     price_second: float = 0.0
     price_minimum: float = 0.0
     currency: str = "USD"
+    submission: Submission = "neither"
+    speedup: float = 1.0
+
+    @property
+    def minute_s(self) -> float:
+        """Seconds of ours in which there may be no more than ``submissions_per_minute``."""
+        return 60.0 / self.speedup
 
     def qpu_seconds(self, executions: int) -> float:
         """The seconds of the processor that a job with so many executions is expected to take."""
         return self.job_s + self.execution_s * executions
+
+    def cost(self, executions: int, qpu_seconds: float) -> float:
+        """The price of one job with so many executions and seconds, in ``currency``."""
+        price = self.price_job + self.price_shot * executions + self.price_second * qpu_seconds
+        return float(max(self.price_minimum, price))
 
 
 class Access(Protocol):

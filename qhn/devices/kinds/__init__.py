@@ -14,11 +14,20 @@ from qhn.core.errors import InvalidValueError
 from qhn.devices.kinds.device import Device
 from qhn.devices.kinds.exact import Exact
 from qhn.devices.kinds.options import MAX_SHOTS, SampleEstimator
+from qhn.devices.kinds.rehearsal import Rehearsal
 
-__all__ = ["DEVICES", "MAX_SHOTS", "Device", "Exact", "SampleEstimator", "make_device"]
+__all__ = [
+    "DEVICES",
+    "MAX_SHOTS",
+    "Device",
+    "Exact",
+    "Rehearsal",
+    "SampleEstimator",
+    "make_device",
+]
 
 #: Every device by its name in sweep files.
-DEVICES: dict[str, type[Device]] = {Exact.kind: Exact}
+DEVICES: dict[str, type[Device]] = {Exact.kind: Exact, Rehearsal.kind: Rehearsal}
 
 
 def make_device(name: str, **options: Any) -> Device:

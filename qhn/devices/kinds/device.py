@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol
 from qhn.core.ansatz import Ansatz
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
+from qhn.devices.queued import Access
 
 
 class Device(Protocol):
@@ -23,7 +24,8 @@ class Device(Protocol):
         kind: the name of the device in sweep files, a key of `qhn.devices.DEVICES`.
 
     A device may also have a class variable ``shorthand``. It names the option that may follow the
-    device's name after a colon, as in ``exact:1024``.
+    device's name after a colon, as in ``exact:1024``. A device with a queue has a class variable
+    ``access``, the dataclass of the settings that are not options; see `qhn.devices.queued.Access`.
     """
 
     kind: ClassVar[str]
@@ -32,5 +34,11 @@ class Device(Protocol):
     def capabilities(self) -> Capabilities:
         """What the device can do with these options."""
 
-    def open(self, ansatz: Ansatz) -> DeviceHandle:
-        """Open the device for one circuit. The caller closes the handle."""
+    def open(self, ansatz: Ansatz, access: Access | None = None) -> DeviceHandle:
+        """Open the device for one circuit. The caller closes the handle.
+
+        Args:
+            ansatz: the circuit.
+            access: how a device with a queue is reached; None is the default of its kind. Other
+                devices take no notice of it.
+        """

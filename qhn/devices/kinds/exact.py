@@ -10,6 +10,7 @@ from qhn.core.errors import InvalidValueError
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
 from qhn.devices.kinds.options import SampleEstimator, check_shots
+from qhn.devices.queued import Access
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Exact:
             shots=self.shots,
         )
 
-    def open(self, ansatz: Ansatz) -> DeviceHandle:
+    def open(self, ansatz: Ansatz, access: Access | None = None) -> DeviceHandle:
         """See `Device.open`."""
         # Compiled code is loaded where a device is opened, and never where a sweep is planned.
         from qhn.devices.exact import ExactHandle, ExactSamplerHandle

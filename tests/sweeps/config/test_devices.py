@@ -108,7 +108,7 @@ class TestShots:
              "estimator='spsa' without shots; give shots too, or leave it out"),
             ("{name: exact, shots: 9, estimator: sps}", "device.estimator: must be one of shift, "
              "spsa, but got 'sps'; did you mean spsa?"),
-            ("quantum:3", "device: must be exact, but got 'quantum:3'"),
+            ("quantum:3", f"device: must be one of {', '.join(DEVICES)}, but got 'quantum:3'"),
         ],
     )  # fmt: skip
     def test_mistakes_have_their_line(self, device, line):

@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from qhn.core.errors import SpecError
+from qhn.devices import DEVICES
 from qhn.sweeps.spec import InvalidSpecError, load_spec, parse_spec
 from qhn.sweeps.spec.mistakes import MAX_SHOWN
 
@@ -205,7 +206,10 @@ def test_mistakes_can_be_read_by_programs():
             "must be one of adam, sgd, spsa, but got 'adm'; did you mean adam?",
         ),
         ({"training": "fast"}, "training: must be a mapping, but got 'fast'"),
-        ({"device": "qpu"}, "line 5: device: must be exact, but got 'qpu'"),
+        (
+            {"device": "qpu"},
+            f"line 5: device: must be one of {', '.join(DEVICES)}, but got 'qpu'",
+        ),
         ({"device": "exact", "devices": "[exact]"}, "device: give device or devices, not both"),
         ({"search": "random"}, "search.draws: missing: a whole number"),
         ({"search": "{kind: grid, draws: 3}"}, "search.draws: grid takes no draws, leave it out"),

@@ -1,0 +1,77 @@
+"""The device ``rehearsal`` before it is opened."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+from qhn.core.ansatz import Ansatz
+from qhn.core.errors import InvalidValueError
+from qhn.devices.capabilities import Capabilities
+from qhn.devices.handle import DeviceHandle
+from qhn.devices.kinds.options import SampleEstimator, check_shots
+from qhn.devices.queued import Access
+from qhn.devices.rehearsal.access import RehearsalAccess
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A quantum processor to practise on, free: the samples of ``exact`` behind a provider's queue.
+
+    With the same shots, the numbers are those of ``exact``, bit for bit. How the provider behaves
+    is said by `RehearsalAccess`, and decides no number.
+
+    Attributes:
+        shots: how many samples each circuit is run for.
+        estimator: how gradients are had from samples. None is the parameter-shift rule, two
+            circuits for each angle; ``"spsa"`` takes two circuits in all.
+
+    Raises:
+        InvalidValueError: if ``shots`` is not a whole number from 1 to 10^7.
+    """
+
+    kind: ClassVar[str] = "rehearsal"
+    shorthand: ClassVar[str] = "shots"
+    access: ClassVar[type[RehearsalAccess]] = RehearsalAccess
+    shots: int = 1024
+    estimator: SampleEstimator | None = None
+
+    def __post_init__(self) -> None:
+        check_shots(self.shots)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Samples, which wait in a queue.
+
+        ``submission`` is that of the default preset; the capabilities of a handle, and
+        `qhn.devices.queued.Provider`, have that of the chosen one.
+        """
+        return Capabilities(
+            distribution=False,
+            samples=True,
+            log_q=False,
+            reproducible=True,
+            queued=True,
+            submission=RehearsalAccess().behaviour.submission,
+            shots=self.shots,
+        )
+
+    def open(self, ansatz: Ansatz, access: Access | None = None) -> DeviceHandle:
+        """See `Device.open`.
+
+        Raises:
+            InvalidValueError: if the access is that of another device.
+            StoreError: if the provider's file cannot be used.
+        """
+        settings = RehearsalAccess() if access is None else access
+        if not isinstance(settings, RehearsalAccess):
+            raise InvalidValueError(
+                "the rehearsal device must be opened with a RehearsalAccess, "
+                f"but got {type(settings).__name__}"
+            )
+        # Compiled code is loaded where a device is opened, and never where a sweep is planned.
+        from qhn.devices.rehearsal.handle import RehearsalHandle
+
+        promised = dataclasses.replace(self.capabilities, submission=settings.behaviour.submission)
+        return RehearsalHandle(ansatz, promised, settings)
