@@ -50,7 +50,8 @@ _TYPES: dict[str, Any] = {
 }
 
 
-def _known(name: Any) -> Any:
+def known_device(name: Any) -> Any:
+    """The name of a device of the registry as it is. For any other, pydantic's error for words."""
     if isinstance(name, str) and name in DEVICES:
         return name
     expected = " or ".join(repr(known) for known in DEVICES)
@@ -62,7 +63,7 @@ def _known(name: Any) -> Any:
 class DeviceConfig(Part):
     """The device that runs the circuits. The model of each device adds its own options."""
 
-    name: Annotated[str, BeforeValidator(_known)]
+    name: Annotated[str, BeforeValidator(known_device)]
 
     def build(self) -> Device:
         """Make the device, without opening it."""
@@ -156,6 +157,11 @@ def short_forms() -> list[str]:
     return [name for name, device in DEVICES.items() if getattr(device, "shorthand", None)]
 
 
+def device_models() -> dict[str, type[DeviceConfig]]:
+    """The model of each device of the registry, by the name of the device."""
+    return {kind: _model(kind, described) for kind, described in DEVICES.items()}
+
+
 class _OfRegistry:
     """Tells the JSON schema of a device which there are, each with its own options."""
 
@@ -163,7 +169,7 @@ class _OfRegistry:
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """A schema for each device of the registry; pydantic calls this."""
-        models = [_model(kind, described) for kind, described in DEVICES.items()]
+        models = device_models().values()
         return {"anyOf": [handler(model.__pydantic_core_schema__) for model in models]}
 
 

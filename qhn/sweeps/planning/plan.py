@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from qhn.core.errors import InvalidValueError
 from qhn.core.objectives.bandwidth import bandwidth
 from qhn.core.seeds import Purpose, stream
 from qhn.sweeps.config.devices import DeviceConfig
@@ -20,6 +22,8 @@ from qhn.sweeps.config.sections import (
 )
 from qhn.sweeps.config.trial import TrialConfig, digest
 from qhn.sweeps.planning.labels import labels
+from qhn.sweeps.planning.lanes import PlannedLane, plan_lanes
+from qhn.sweeps.spec.lanes import LaneOfFile, lane_by_device, lanes_of_file
 from qhn.sweeps.spec.models import ElboSpec, MleSpec, RandomSearch, SelboSpec, SweepSpec
 from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, number_as_constant, pick
 
@@ -46,6 +50,9 @@ class PlannedTrial:
     group: str
     group_id: str
     former_id: str | None = None
+    lane: str | None = None
+    device_label: str | None = None
+    parent: str | None = None
 
     @property
     def label(self) -> str:
@@ -66,6 +73,7 @@ class Plan:
         early_stopping: the rule by which the sweep stops trials early; None if it stops none.
         description: a text for people; None if the file has none.
         tags: names and values by which people find the sweep.
+        lanes: the lanes of queued devices, in the order of the file.
     """
 
     name: str
@@ -75,6 +83,21 @@ class Plan:
     early_stopping: AshaConfig | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    lanes: tuple[PlannedLane, ...] = ()
+
+    def lane(self, name: str) -> PlannedLane:
+        """The lane with a name, which one of the trials has.
+
+        Raises:
+            InvalidValueError: if there is none.
+        """
+        for lane in self.lanes:
+            if lane.name == name:
+                return lane
+        raise InvalidValueError(
+            f"a lane must be one of {', '.join(lane.name for lane in self.lanes) or 'none'}, "
+            f"but got {name!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -107,14 +130,17 @@ def make_plan(spec: SweepSpec) -> Plan:
     # A configuration must have a seed. The other seeds are put in when the trials are listed.
     first_seed = spec.seed_values[0]
     for dataset, setting, device in product(spec.datasets, settings, spec.devices):
-        config = _config(spec, dataset, setting, device, first_seed)
+        config = _config(spec, dataset, setting, device.config, first_seed)
         groups.setdefault(config.group_id(rule), config)
         n_planned += 1
     names = labels(groups)
     # The id of a trial is the digest of its group's content with its seed put in. This takes a
     # tenth of the time of computing the content of every configuration.
     contents = {group_id: config.content() for group_id, config in groups.items()}
+    lanes = lanes_of_file(spec.devices, spec.lanes)
+    lane_of = lane_by_device(spec.devices, lanes)
     former = {group_id: config.former_content(rule) for group_id, config in groups.items()}
+    places = {g: lane_of.get(config.device, (None, None)) for g, config in groups.items()}
     trials = tuple(
         PlannedTrial(
             trial_id=digest({**contents[group_id], "seed": seed}),
@@ -122,13 +148,36 @@ def make_plan(spec: SweepSpec) -> Plan:
             group=names[group_id],
             group_id=group_id,
             former_id=None if rule is None else digest({**former[group_id], "seed": seed}),
+            lane=places[group_id][0],
+            device_label=places[group_id][1],
         )
         for seed in spec.seed_values
         for group_id, config in groups.items()
     )
     n_seeds = len(spec.seeds) if isinstance(spec.seeds, tuple) else spec.seeds.count
     duplicates = n_planned * n_seeds - len(trials)
-    return Plan(spec.name, trials, names, duplicates, rule, spec.description, spec.tags)
+    return Plan(
+        name=spec.name,
+        trials=trials,
+        groups=names,
+        duplicates=duplicates,
+        early_stopping=rule,
+        description=spec.description,
+        tags=spec.tags,
+        lanes=_lanes(lanes, groups, places),
+    )
+
+
+def _lanes(
+    lanes: tuple[LaneOfFile, ...],
+    groups: Mapping[str, TrialConfig],
+    places: Mapping[str, tuple[str | None, str | None]],
+) -> tuple[PlannedLane, ...]:
+    trials_of: dict[str, list[TrialConfig]] = defaultdict(list)
+    for group_id, config in groups.items():
+        if (name := places[group_id][0]) is not None:
+            trials_of[name].append(config)
+    return plan_lanes(lanes, trials_of)
 
 
 def _grid(spec: SweepSpec) -> Iterator[_Setting]:

@@ -15,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from qhn.sweeps.config.devices import unsupported
 from qhn.sweeps.config.sections import AshaConfig
+from qhn.sweeps.spec.lane_rules import check_lanes
+from qhn.sweeps.spec.lanes import LaneName, LaneSpec
 from qhn.sweeps.spec.mistakes import Finding, Place
 from qhn.sweeps.spec.models import (
     MAX_TRIALS,
@@ -43,6 +45,8 @@ _SEEDS: TypeAdapter[Any] = TypeAdapter(Seeds)
 _SEARCH: TypeAdapter[Any] = TypeAdapter(Search)
 _TRAINING: TypeAdapter[Any] = TypeAdapter(TrainingSpec)
 _STOPPING: TypeAdapter[Any] = TypeAdapter(AshaConfig)
+_LANE_NAME: TypeAdapter[Any] = TypeAdapter(LaneName)
+_LANE: TypeAdapter[Any] = TypeAdapter(LaneSpec)
 
 
 @dataclass
@@ -54,6 +58,8 @@ class _Valid:
     search: Any
     training: TrainingSpec | None
     early_stopping: AshaConfig | None
+    lanes: dict[str, LaneSpec]
+    labels: list[str]
 
 
 def check(content: Mapping[str, Any]) -> Iterator[Finding]:
@@ -65,6 +71,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
     valid = _salvage(content)
     yield from _distributions(valid)
     yield from _devices(valid)
+    yield from check_lanes(valid.lists["devices"], valid.lanes, valid.labels)
     yield from _grace(valid)
     yield from _trial_count(valid)
 
@@ -74,9 +81,7 @@ def _salvage(content: Mapping[str, Any]) -> _Valid:
     # without all of its entries.
     lists = {}
     for section, adapter in _SECTIONS.items():
-        field = SweepSpec.model_fields[section]
-        default = () if field.is_required() else field.get_default()
-        raw = as_items(content[section]) if section in content else default
+        raw = _raw(content, section)
         items = ((place, _valid(adapter, item)) for place, item in enumerate(raw))
         lists[section] = {place: item for place, item in items if item is not None}
     return _Valid(
@@ -85,7 +90,37 @@ def _salvage(content: Mapping[str, Any]) -> _Valid:
         search=_valid(_SEARCH, content.get("search", "grid")),
         training=_valid(_TRAINING, content.get("training", {})),
         early_stopping=_valid(_STOPPING, _as_asha(content.get("early_stopping"))),
+        lanes=_lanes(content.get("lanes")),
+        labels=[label for item in _raw(content, "devices") if (label := _label(item)) is not None],
     )
+
+
+def _raw(content: Mapping[str, Any], section: str) -> Any:
+    """The entries of a section as they stand in the file, or its default."""
+    field = SweepSpec.model_fields[section]
+    default = () if field.is_required() else field.get_default()
+    return as_items(content[section]) if section in content else default
+
+
+def _lanes(raw: Any) -> dict[str, LaneSpec]:
+    if not isinstance(raw, dict):
+        return {}
+    found = {name: _valid(_LANE, lane) for name, lane in raw.items()}
+    return {
+        name: lane
+        for name, lane in found.items()
+        if lane is not None and _valid(_LANE_NAME, name) is not None
+    }
+
+
+def _label(device: Any) -> str | None:
+    """What lanes call a device, also if something else about it is wrong."""
+    if isinstance(device, str):
+        return device.partition(":")[0]
+    if isinstance(device, dict):
+        label = device.get("label", device.get("name"))
+        return label if isinstance(label, str) else None
+    return getattr(device, "key", None)
 
 
 def _as_asha(value: Any) -> Any:
@@ -127,7 +162,7 @@ def _devices(valid: _Valid) -> Iterator[Finding]:
     # Every objective is trained on every device.
     for place, objective in valid.lists["objectives"].items():
         for device in valid.lists["devices"].values():
-            if reason := unsupported(objective.name, device):
+            if reason := unsupported(objective.name, device.config):
                 yield ("objectives", place), reason
 
 

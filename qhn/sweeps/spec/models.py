@@ -16,12 +16,8 @@ from pydantic import (
     field_validator,
 )
 
-from qhn.sweeps.config.devices import (
-    AnyDevice,
-    device_config,
-    device_from_word,
-    short_forms,
-)
+from qhn.devices.kinds import Exact
+from qhn.sweeps.config.devices import device_from_word, short_forms
 from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
@@ -30,6 +26,8 @@ from qhn.sweeps.config.sections import (
     NetworkConfig,
     TrainingBase,
 )
+from qhn.sweeps.spec.devices import AnyDeviceSpec, device_spec
+from qhn.sweeps.spec.lanes import LaneName, LaneSpec
 from qhn.sweeps.spec.mistakes import value_text
 from qhn.sweeps.spec.values import (
     CLOSED_FORM,
@@ -215,7 +213,7 @@ def _count_as_range(value: Any) -> Any:
 DatasetEntry: TypeAlias = Annotated[DatasetConfig, *_word("name")]
 NetworkEntry: TypeAlias = Annotated[NetworkConfig, *_word("kind")]
 AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, *_word("entangler")]
-DeviceEntry: TypeAlias = Annotated[AnyDevice, *_device_word()]
+DeviceEntry: TypeAlias = Annotated[AnyDeviceSpec, *_device_word()]
 ObjectiveSpec: TypeAlias = MleSpec | ElboSpec | SelboSpec
 ObjectiveEntry: TypeAlias = Annotated[
     Annotated[ObjectiveSpec, Field(discriminator="name")], *_word("name")
@@ -253,7 +251,8 @@ class SweepSpec(Part):
     objectives: Items[ObjectiveEntry] = Field(description="a list of objectives")
     seeds: Seeds = Field(description="a whole number or a list")
     training: TrainingSpec = TrainingSpec()
-    devices: Items[DeviceEntry] = (device_config({}),)
+    devices: Items[DeviceEntry] = (device_spec({"name": Exact.kind}),)
+    lanes: dict[LaneName, LaneSpec] = Field({}, description="lanes of queued devices by name")
     search: Search = GridSearch()
     early_stopping: Annotated[AshaConfig, *_word("kind")] | None = None
 
