@@ -159,11 +159,14 @@ def _print_head(console: Console, request: Request, launch: Launch, share: Share
             f"[yellow]cores[/]     other sweeps run on this machine: {names}; this one takes "
             f"{counted(share.cores, 'core')} of {available_cpus()} (--cpus N takes N all the same)"
         )
-    if share.slots < share.cores:
-        console.print(
-            f"[yellow]memory[/]    {size_text(share.trial_bytes)} for each trial: "
-            f"{share.slots} at once"
-        )
+    live = share.live
+    for lane, number in live.trials.items():
+        if number < live.wanted[lane]:
+            where = "" if lane is None else f" of lane {escape(lane)}"
+            console.print(
+                f"[yellow]memory[/]    {size_text(live.trial_bytes[lane])} for each trial{where}: "
+                f"{number} at once"
+            )
 
 
 def _how_to_resume(name: str, store: Store, tracking_uri: str | None) -> str:

@@ -13,6 +13,8 @@ from ray.tune import Callback
 from qhn.core.errors import DamagedError, StoreError
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.emission import Emission
+from qhn.sweeps.driver.families import Families, fails_with
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, TrialError, TrialResult
 from qhn.sweeps.store.results import read_result
@@ -44,8 +46,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
             still be stopped early. It is kept up to date.
         writer: the process that writes to MLflow.
         board: the progress that people see.
-        again: is called with a trial that has to be started again.
+        emission: gets back trials that have to be started again, and loses those that fail before
+            they were started.
         over: is called with each trial that has ended.
+        families: which trials start from the results of others.
     """
 
     def __init__(
@@ -58,8 +62,9 @@ class DriverCallback(Callback):  # type: ignore[misc]
         heard: dict[str, int],
         writer: WriterProcess,
         board: Board,
-        again: Callable[[PlannedTrial], None],
+        emission: Emission,
         over: Callable[[PlannedTrial], None],
+        families: Families,
     ) -> None:
         self._trials = {trial.trial_id: trial for trial in trials}
         self._store = store
@@ -68,7 +73,8 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._stops = stops
         self._writer = writer
         self._board = board
-        self._again = again
+        self._emission = emission
+        self._families = families
         self._tell_over = over
         self._deaths: Counter[str] = Counter()
         self._heard = heard
@@ -138,7 +144,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._deaths[trial_id] += 1
         if self._deaths[trial_id] <= RESTARTS:
             self._board.move(trial_id, "waiting")
-            self._again(self._trials[trial_id])
+            self._emission.again(self._trials[trial_id])
             return
         error = getattr(trial, "get_error", lambda: None)()
         message = f"the trial's process died: {error}" if error else "the trial's process died"
@@ -176,12 +182,17 @@ class DriverCallback(Callback):  # type: ignore[misc]
 
     def _end(self, trial_id: str, metrics: Mapping[str, float]) -> None:
         self._board.move(trial_id, "finished", metrics[HEADLINE])
+        self._families.has_finished(trial_id)
         self._over(trial_id)
 
     def _fail(self, trial_id: str, error: TrialError) -> None:
         self._store.save_error(trial_id, error)
         self._board.move(trial_id, "failed")
         self._over(trial_id)
+        for child in self._families.children(trial_id):
+            self._emission.drop(child)
+            parent = f"{trial_id} ({self._trials[trial_id].label})"
+            self._fail(child.trial_id, fails_with(parent, error.message))
 
     def _over(self, trial_id: str) -> None:
         self._told.pop(trial_id, None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from ray.tune.schedulers import AsyncHyperBandScheduler
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from qhn.core.metrics import BY_NAME
 from qhn.sweeps.config.sections import AshaConfig
@@ -91,8 +91,10 @@ class GroupedAsha(PatientScheduler):
 
         The result may repeat the last report of the trial, because a piece of work can also end
         when its time is over. That changes nothing: a race notes each trial only once at each of
-        its milestones.
+        its milestones. A trial whose results have no score is never stopped.
         """
+        if "qhn_score" not in result:
+            return str(TrialScheduler.CONTINUE)
         return str(self._of(trial).on_trial_result(tune_controller, _entry(trial), result))
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:

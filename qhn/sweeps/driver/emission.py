@@ -9,7 +9,8 @@ over alone, as JSON text.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -22,11 +23,14 @@ class Emission(Searcher):  # type: ignore[misc]
     """Hands trials to Tune in the order of the plan, at most `Lane.most_alive` of each lane.
 
     Args:
-        trials: the trials that are left. Each lane keeps their order.
+        trials: the trials that are left. Each lane keeps their order, but a trial that may not
+            begin yet lets others pass.
         lane_of: returns the lane of a trial.
-        score: the metric by which the sweep stops trials early; None if it does not.
+        config_of: returns what else Tune's configuration of a trial has, as JSON values.
+        may_begin: returns whether a trial may begin: whether it has no parent, or its parent has
+            finished.
         may_come: returns whether there is memory for the loss table of a trial now. If there is
-            none for the first trial of a lane, the whole lane waits, so that it keeps its order.
+            none for the trial of a lane whose turn it is, the whole lane waits.
         coming: is called with each trial just before it is handed over.
     """
 
@@ -34,13 +38,16 @@ class Emission(Searcher):  # type: ignore[misc]
         self,
         trials: Iterable[PlannedTrial],
         lane_of: LaneOf,
-        score: str | None = None,
+        config_of: Callable[[PlannedTrial], Mapping[str, Any]] = lambda trial: {},
+        *,
+        may_begin: Callable[[PlannedTrial], bool] = lambda trial: True,
         may_come: Callable[[PlannedTrial], bool] = lambda trial: True,
         coming: Callable[[PlannedTrial], None] = lambda trial: None,
     ) -> None:
         super().__init__()
         self._lane_of = lane_of
-        self._score = score
+        self._config_of = config_of
+        self._may_begin = may_begin
         self._may_come = may_come
         self._coming = coming
         self._lanes: dict[str, Lane] = {}
@@ -61,19 +68,22 @@ class Emission(Searcher):  # type: ignore[misc]
             The configuration; None if no trial can be handed over now; or ``Searcher.FINISHED``
             if none will come any more.
         """
-        open_lanes = [lane for lane in self._lanes.values() if self._has_room(lane)]
-        if not open_lanes:
+        next_of = {lane.name: self._next(lane) for lane in self._lanes.values()}
+        able = [lane for lane in self._lanes.values() if next_of[lane.name] is not None]
+        if not able:
             return str(Searcher.FINISHED) if self.is_over else None
         # Take the lane that is filled least, so that no lane waits until another one is full.
-        lane = min(open_lanes, key=lambda lane: len(self._alive[lane.name]) / lane.most_alive)
-        trial = self._waiting[lane.name].popleft()
+        lane = min(able, key=lambda lane: len(self._alive[lane.name]) / lane.most_alive)
+        trial = next_of[lane.name]
+        assert trial is not None
+        self._waiting[lane.name].remove(trial)
         self._alive[lane.name].add(trial_id)
         self._coming(trial)
         return {
             "id": trial.trial_id,
             "trial": trial.config.to_json(),
             "lane": lane.name,
-            "score": self._score,
+            **self._config_of(trial),
         }
 
     @property
@@ -85,11 +95,13 @@ class Emission(Searcher):  # type: ignore[misc]
         """
         return not any(self._waiting.values()) and not any(self._alive.values())
 
-    def _has_room(self, lane: Lane) -> bool:
-        waiting = self._waiting[lane.name]
-        if not waiting or len(self._alive[lane.name]) >= lane.most_alive:
-            return False
-        return self._may_come(waiting[0])
+    def _next(self, lane: Lane) -> PlannedTrial | None:
+        """The trial of a lane that can be handed over now, or None."""
+        if len(self._alive[lane.name]) >= lane.most_alive:
+            return None
+        # Most lanes have no children, and then the first trial is the one, however many wait.
+        ready = next(filter(self._may_begin, self._waiting[lane.name]), None)
+        return ready if ready is not None and self._may_come(ready) else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -101,6 +113,11 @@ class Emission(Searcher):  # type: ignore[misc]
     def again(self, trial: PlannedTrial) -> None:
         """Hand a trial whose process died over once more, before all others of its lane."""
         self._waiting[self._lane_of(trial).name].appendleft(trial)
+
+    def drop(self, trial: PlannedTrial) -> None:
+        """Never hand over a trial that waits here. Its parent has failed."""
+        with suppress(ValueError):  # it does not wait here
+            self._waiting[self._lane_of(trial).name].remove(trial)
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: what is left to do follows from the plan and the store."""

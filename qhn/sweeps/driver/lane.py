@@ -1,14 +1,14 @@
 """Lanes: queues of trials that wait for the same resource, and how many of them run at once.
 
-The trials of one lane never hold back those of another. There is one lane today: trials that are
-simulated, which wait for cores. The code that hands out, schedules and counts trials knows nothing
-but their lanes. So a lane for a quantum processor needs only one more `Lane`, and a choice in
-`lanes_of`.
+The trials of one lane never hold back those of another. Trials that are simulated are one lane,
+which waits for cores. The trials of each queue of quantum processors are another one: they hold no
+core, because they mostly wait. What they wait for, the right to submit a job, is not given by Ray
+but by the lane's broker (see `qhn.lanes`). Ray only bounds how many of them are alive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from qhn.sweeps.planning.plan import PlannedTrial
@@ -22,11 +22,14 @@ class Lane:
         name: its name in Tune's configuration of a trial.
         slots: how many of its trials run at once.
         resources: the resources that Ray reserves for each of its trials, by Ray's names.
+        bounded: whether Ray has no more than `slots` of these resources, so that further trials
+            wait in Ray.
     """
 
     name: str
     slots: int
     resources: Mapping[str, float] = field(default_factory=lambda: {"CPU": 1.0})
+    bounded: bool = True
 
     @property
     def most_alive(self) -> int:
@@ -35,25 +38,58 @@ class Lane:
         These are one running trial for each slot; one waiting trial for each slot whose process
         may still be starting (see `PatientScheduler`); and one more. Without that one, a process
         whose trial has ended would be ended by Tune, because no trial waits for it.
+
+        If Ray does not bound the lane, all of them would run. So there are only as many as slots.
         """
-        return 2 * self.slots + 1
+        return 2 * self.slots + 1 if self.bounded else self.slots
 
 
 #: A function that returns the lane of a trial.
 LaneOf = Callable[[PlannedTrial], Lane]
 
 
+def resource_of(name: str) -> str:
+    """Ray's name for the resource that bounds how many trials of a queued lane are alive.
+
+    Args:
+        name: the name of the lane in the sweep file.
+    """
+    return f"lane:{name}"
+
+
 def simulator_lane(slots: int) -> Lane:
-    """The lane of trials that are simulated on this machine, one core each."""
+    """The lane of trials that are simulated, one core each."""
     return Lane("simulator", slots)
 
 
-def lanes_of(slots: int) -> tuple[tuple[Lane, ...], LaneOf]:
+def queued_lane(name: str, slots: int, unbounded_bytes: int | None = None) -> Lane:
+    """The lane of trials that wait for a queue of quantum processors.
+
+    Args:
+        name: its name in the sweep file.
+        slots: how many of its trials are alive at once.
+        unbounded_bytes: None if Ray has the lane's own resource. If it has not, the memory that a
+            trial needs, in bytes, by which Ray then places the trial.
+    """
+    # A lane may be called "simulator" in a file, so Tune knows it by the name of its resource.
+    resource = resource_of(name)
+    if unbounded_bytes is None:
+        return Lane(resource, slots, {"CPU": 0, resource: 1.0})
+    # Ray wants at least one resource for a process, and each of its machines has memory. A part of
+    # a CPU would not do: it would keep a simulated trial from the rest of that CPU.
+    return Lane(resource, slots, {"CPU": 0, "memory": float(unbounded_bytes)}, bounded=False)
+
+
+def lanes_of(simulated: int, queued: Iterable[tuple[str, Lane]] = ()) -> tuple[list[Lane], LaneOf]:
     """The lanes of a run, and a function that returns the lane of a trial.
 
     Args:
-        slots: how many simulated trials run at once.
+        simulated: how many simulated trials run at once.
+        queued: the lanes of queued devices, each with its name in the sweep file.
     """
-    # All devices so far are simulators.
-    simulators = simulator_lane(slots)
-    return (simulators,), lambda trial: simulators
+    simulators, by_name = simulator_lane(simulated), dict(queued)
+
+    def lane_of(trial: PlannedTrial) -> Lane:
+        return simulators if trial.lane is None else by_name[trial.lane]
+
+    return [simulators, *by_name.values()], lane_of

@@ -18,12 +18,12 @@ from typing import TextIO
 from qhn.core.errors import QhnError, RayError, StoreError
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
+from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.driver.log_capture import output_to
 from qhn.sweeps.driver.neighbours import Neighbour, clear_leftovers, placed
 from qhn.sweeps.driver.run import RunOptions, RunOutcome, run_sweep
 from qhn.sweeps.planning.machine import Machine, this_machine
-from qhn.sweeps.planning.memory import memory_of
 from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.planning.preflight import preflight
 from qhn.sweeps.results.stored_plan import stored_plan
@@ -67,17 +67,15 @@ class Share:
     """The part of the machine that a run may use.
 
     Attributes:
-        slots: how many trials run at once.
-        cores: how many cores it may use. There are fewer slots than cores if memory is not enough
-            for a trial on each core.
-        trial_bytes: the memory that one trial needs, beside the tables that all trials share.
+        live: how many trials of each lane run at once. There are fewer simulated trials than cores
+            if memory is not enough for a trial on each core.
+        cores: how many cores it may use.
         others: the sweeps that were running on this machine before, and keep their cores.
         ray_folder: the folder for Ray's files.
     """
 
-    slots: int
+    live: Live
     cores: int
-    trial_bytes: int
     others: tuple[Neighbour, ...]
     ray_folder: Path
 
@@ -130,9 +128,8 @@ def taken(launch: Launch, cpus: int | None = None) -> Iterator[Share]:
         launch.store.sweep(plan.name).lock,
         placed(plan.name, available_cpus(), cpus) as place,
     ):
-        memory = memory_of(trial.config for trial in plan.trials)
-        slots = min(place.cores, memory.trials_at_once(launch.machine.memory_bytes))
-        yield Share(slots, place.cores, memory.trial, place.others, place.ray_folder)
+        live = live_trials(plan.trials, wanted_live(plan, place.cores), launch.machine)
+        yield Share(live, place.cores, place.others, place.ray_folder)
 
 
 def run(
@@ -163,7 +160,7 @@ def run(
     leave_a_deleted_folder(launch.log.parent)
     with output_to(launch.log) as terminal:
         options = RunOptions(
-            share.slots, launch.machine, retry_failed, started, shield, share.ray_folder
+            share.cores, launch.machine, retry_failed, started, shield, share.ray_folder
         )
         return run_sweep(
             launch.plan,

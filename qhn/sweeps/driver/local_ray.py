@@ -8,7 +8,7 @@ import math
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -59,12 +59,13 @@ def available_cpus() -> int:
 
 @contextmanager
 def local_ray(
-    slots: int, most_alive: int, machine: Machine, folder: Path, shield: Shield
+    resources: Mapping[str, int], most_alive: int, machine: Machine, folder: Path, shield: Shield
 ) -> Iterator[None]:
     """Start Ray on this machine, and stop it at the end.
 
     Args:
-        slots: how many trials run at once; each of them is one CPU for Ray.
+        resources: how much Ray has of each resource, by Ray's names. ``CPU`` is the number of
+            simulated trials that run at once; the others bound the trials of other lanes.
         most_alive: how many trials Tune may have that have not ended.
         machine: the memory against which the plan was checked, and the size of Ray's object store.
         folder: the folder for Ray's logs and sockets. Only this user may be able to read its
@@ -90,7 +91,8 @@ def local_ray(
             try:
                 ray.init(
                     address="local",
-                    num_cpus=slots,
+                    num_cpus=resources["CPU"],
+                    resources={name: n for name, n in resources.items() if name != "CPU"},
                     object_store_memory=machine.object_store_bytes,
                     include_dashboard=False,
                     log_to_driver=False,

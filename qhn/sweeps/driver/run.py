@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,9 @@ from pathlib import Path
 from qhn.core.errors import TrackingError
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.families import fails_with, orphans
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
+from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.summary import RunSummary
 from qhn.sweeps.driver.tune_run import Spent, Work, train
 from qhn.sweeps.planning.arrangement import arrange
@@ -37,7 +39,7 @@ class RunOptions:
     """How a sweep is run.
 
     Attributes:
-        slots: how many trials run at once, at most.
+        slots: how many simulated trials run at once, at most.
         machine: the memory against which the plan was checked. Ray is started with exactly its
             ``object_store_bytes``.
         retry_failed: whether trials that failed before are tried again.
@@ -103,7 +105,7 @@ def run_sweep(
     store.sweep(plan.name).save_file(text)
     ids = [trial.trial_id for trial in plan.trials]
     notes: list[str] = []
-    done = _mended_outcomes(plan, store, notes)
+    done = _without_stopped_parents(plan, _mended_outcomes(plan, store, notes))
     failed = store.failed(ids) - done.keys()
     todo = [
         trial
@@ -111,13 +113,17 @@ def run_sweep(
         if trial.trial_id not in done and (options.retry_failed or trial.trial_id not in failed)
     ]
     # The preflight has arranged the trials already. A caller who has left it out needs it here:
-    # loss tables that do not fit into memory together must take turns.
+    # loss tables that do not fit into memory together must take turns. Lanes differ in speed, so
+    # that more tables may be needed at once than by one trial after the other; `TableUse` sees to
+    # that.
     todo = list(arrange(todo, options.machine))
-    slots = max(1, min(options.slots, len(todo)))
+    _fail_orphans(todo, plan, store, done.keys(), failed)
+    live = live_trials(todo, wanted_live(plan, options.slots), options.machine)
+    left = {trial.trial_id for trial in todo}
     board = Board(
         plan.trials,
         {i: _accuracy(result) for i, result in done.items()},
-        set() if options.retry_failed else failed,
+        set(ids) - done.keys() - left,
     )
     board.notes += notes
     stops = _stops(done)
@@ -138,7 +144,7 @@ def run_sweep(
                     plan,
                     todo,
                     done,
-                    slots,
+                    live,
                     options.machine,
                     store,
                     writer,
@@ -166,7 +172,7 @@ def run_sweep(
             board.unwritten = lambda: writer.waiting
             ended = [trial for trial in plan.trials if trial.trial_id in over]
             untracked = writer.finish(ended, _PATIENCE_S)
-            outcome = _outcome(plan, store, results, set(done), spent, started, slots, untracked)
+            outcome = _outcome(plan, store, results, set(done), spent, started, live, untracked)
             outcome = replace(outcome, notes=board.notes)
             note = sweep_note(plan, outcome.groups, resume_command(plan.name, store, location))
             if not _close_sweep(writer, text, outcome, note) and not untracked:
@@ -195,6 +201,35 @@ def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, Tr
     return outcomes(plan, store)
 
 
+def _without_stopped_parents(plan: Plan, results: dict[str, TrialResult]) -> dict[str, TrialResult]:
+    """The results without trials that were stopped early and from which others start by now.
+
+    Such a trial has to be trained to its end.
+    """
+    parents = {trial.parent for trial in plan.trials}
+    return {i: r for i, r in results.items() if r.status != "stopped" or i not in parents}
+
+
+def _fail_orphans(
+    todo: list[PlannedTrial],
+    plan: Plan,
+    store: Store,
+    finished: Collection[str],
+    failed: set[str],
+) -> None:
+    """Take trials whose parents failed in an earlier run out of what is left, and fail them too."""
+    planned = {trial.trial_id: trial for trial in plan.trials}
+    errors = store.outcomes(failed).errors
+    for trial in orphans(todo, finished):
+        todo.remove(trial)
+        assert trial.parent is not None
+        parent = planned.get(trial.parent)
+        told = f"{trial.parent} ({parent.label})" if parent else trial.parent
+        reason = errors[trial.parent].message if trial.parent in errors else "it is not planned"
+        errors[trial.trial_id] = fails_with(told, reason)
+        store.save_error(trial.trial_id, errors[trial.trial_id])
+
+
 def _stops(results: Mapping[str, TrialResult]) -> dict[str, TrialResult]:
     """The results of the trials that the sweep has stopped early."""
     return {i: result for i, result in results.items() if result.status == "stopped"}
@@ -211,7 +246,7 @@ def _outcome(
     done: set[str],
     spent: Spent,
     started: float,
-    slots: int,
+    live: Live,
     untracked: int,
 ) -> RunOutcome:
     ids = [trial.trial_id for trial in plan.trials]
@@ -219,7 +254,10 @@ def _outcome(
     failures = [(t, e.message) for t in plan.trials if (e := errors.get(t.trial_id)) is not None]
     wall, ended = time.monotonic() - started, len(results) - len(done)
     remaining = len(ids) - len(results) - len(failures)
-    overhead = (wall - spent.training / slots) / ended * 1000 if ended else None
+    slots = max(1, live.simulated)
+    # A trial in a queue mostly waits for others, which is neither training nor overhead.
+    comparable = ended and not live.queued()
+    overhead = (wall - spent.training / slots) / ended * 1000 if comparable else None
     summary = RunSummary(
         sweep=plan.name,
         trials=len(ids),

@@ -22,9 +22,10 @@ class RunSummary:
         training_seconds: time spent training in this run, summed over its trials.
         wall_seconds: time from the start of the command to its end.
         ray_start_seconds: the part of the wall time in which Ray started; 0 if no trial was left.
-        slots: how many trials ran at once.
+        slots: how many simulated trials ran at once.
         overhead_ms_per_trial: milliseconds beyond training for each trial of this run, which are
-            ``(wall − training / slots) / finished · 1000``; None if no trial finished.
+            ``(wall − training / slots) / finished · 1000``; None if no trial finished, or if trials
+            waited for a queue.
         results_digest: a digest of all final numbers of the plan's trials; see
             `qhn.sweeps.store.results_digest`.
         untracked: how many MLflow runs do not have the newest state of their trials.

@@ -13,8 +13,11 @@ from qhn.sweeps.planning.plan import PlannedTrial
 class TableUse:
     """Has each loss table made before its first trial, and freed after its last one.
 
+    If there is not room for all tables, they come in the order of their first trials. Lanes differ
+    in speed, and without an order two of them could wait for each other's tables forever.
+
     Args:
-        trials: the trials that are left.
+        trials: the trials that are left, in the order of the plan.
         tables: the handle of the Ray actor that keeps the tables (`qhn.sweeps.trial.tables`).
         room: how many bytes all tables together may take; None for no limit.
     """
@@ -24,14 +27,27 @@ class TableUse:
         self._room = room
         # The sizes in bytes of the tables that exist now, by problem.
         self._living: dict[str, int] = {}
-        self._left = Counter(trial.config.problem_key for trial in trials)
+        self._left: Counter[str] = Counter()
         self._over: set[str] = set()
+        # The problems whose tables were not made yet, in the order of their first trials.
+        self._coming: dict[str, None] = {}
+        total = 0
+        for trial in trials:
+            key = trial.config.problem_key
+            total += 0 if key in self._coming else self._size(trial)
+            self._coming[key] = None
+            self._left[key] += 1
+        self._in_turns = room is not None and total > room
 
     def may_come(self, trial: PlannedTrial) -> bool:
-        """Whether there is room for the table of a trial. If no table exists, there always is."""
-        if self._room is None or not self._living or trial.config.problem_key in self._living:
+        """Whether there is room for the table of a trial, and no other table must come before."""
+        key = trial.config.problem_key
+        if not self._in_turns or key in self._living:
             return True
-        return sum(self._living.values()) + self._size(trial) <= self._room
+        if key in self._coming and key != next(iter(self._coming)):
+            return False
+        assert self._room is not None
+        return not self._living or sum(self._living.values()) + self._size(trial) <= self._room
 
     @staticmethod
     def _size(trial: PlannedTrial) -> int:
@@ -45,6 +61,7 @@ class TableUse:
         # Nothing waits for the table here, because the trial asks for it as well. If the Ray actor
         # with the tables dies and is started again, it makes the table at that request.
         self._living[key] = self._size(trial)
+        self._coming.pop(key, None)
         self._tables.prepare.remote(key, trial.config.to_json())
 
     def over(self, trial: PlannedTrial) -> None:
@@ -58,5 +75,7 @@ class TableUse:
         key = trial.config.problem_key
         self._left[key] -= 1
         if self._left[key] == 0:
-            self._living.pop(key, None)
-            self._tables.release.remote(key)
+            self._coming.pop(key, None)
+            # If all its trials have failed with their parents, the table was never made.
+            if self._living.pop(key, None) is not None:
+                self._tables.release.remote(key)

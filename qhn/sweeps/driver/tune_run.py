@@ -13,10 +13,13 @@ from typing import Any
 
 from qhn.core.errors import QhnError
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.families import Families
 from qhn.sweeps.driver.handlers import Shield
-from qhn.sweeps.driver.lane import lanes_of
+from qhn.sweeps.driver.lane import lanes_of, queued_lane, resource_of
+from qhn.sweeps.driver.live import Live
 from qhn.sweeps.driver.local_ray import local_ray, tune_without_mlflow
 from qhn.sweeps.driver.neighbours import placed
+from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store, TrialResult
@@ -31,7 +34,7 @@ class Work:
         plan: the plan of the whole sweep.
         todo: the trials that are left, in the order in which they run.
         over: the results of the trials that ended before, by trial id.
-        slots: how many trials run at once.
+        live: how many trials of each lane run at once.
         machine: the memory of the machine.
         store: where trials are kept.
         writer: the process that writes to MLflow.
@@ -48,7 +51,7 @@ class Work:
     plan: Plan
     todo: list[PlannedTrial]
     over: Mapping[str, TrialResult]
-    slots: int
+    live: Live
     machine: Machine
     store: Store
     writer: WriterProcess
@@ -84,7 +87,14 @@ def train(work: Work) -> Spent:
         TrackingError: if the tracking store cannot be used.
         RayError: if Ray cannot be started.
     """
-    lanes, lane_of = lanes_of(work.slots)
+    queued = {name: queued_lane(name, number) for name, number in work.live.queued().items()}
+    # A sweep without simulated trials needs a CPU nevertheless: Ray does not start without one.
+    simulated = max(1, work.live.simulated)
+    lanes, lane_of = lanes_of(simulated, queued.items())
+    resources = {"CPU": simulated}
+    resources |= {resource_of(name): lane.slots for name, lane in queued.items()}
+    families = Families(work.todo, work.over.keys())
+    tickets = Tickets(work.plan, work.store)
     most_alive = sum(lane.most_alive for lane in lanes)
     # The umask is read now, because `local_ray` changes it while Ray starts and all of Ray's
     # processes inherit that. It can only be read by setting it.
@@ -94,7 +104,7 @@ def train(work: Work) -> Spent:
     begin = time.monotonic()
     with (
         _ray_folder(work) as ray_folder,
-        local_ray(work.slots, most_alive, work.machine, ray_folder, work.shield),
+        local_ray(resources, most_alive, work.machine, ray_folder, work.shield),
     ):
         with work.shield():
             from ray.tune import (
@@ -116,7 +126,7 @@ def train(work: Work) -> Spent:
             from qhn.sweeps.trial.tables import start_tables
 
         ray_start = time.monotonic() - begin
-        tables = start_tables(work.slots)
+        tables = start_tables(simulated)
         use = TableUse(work.todo, tables, work.machine.object_store_bytes)
         # The writer was started before Ray, so that both start at the same time. It must be ready
         # before the first trial: if the tracking store cannot be used, nothing is trained.
@@ -124,12 +134,20 @@ def train(work: Work) -> Spent:
         for trial in work.todo:
             work.store.clear_error(trial.trial_id)
         rule = work.plan.early_stopping
+
+        def config_of(trial: PlannedTrial) -> Mapping[str, Any]:
+            # A trial from which others start is never stopped early: they need its whole training.
+            races = rule is not None and not families.has_children(trial)
+            score = rule.metric if rule is not None and races else None
+            return {"score": score, "ticket": tickets.of(trial)}
+
         emission = Emission(
             work.todo,
             lane_of,
-            None if rule is None else rule.metric,
-            use.may_come,
-            use.coming,
+            config_of,
+            may_begin=families.may_begin,
+            may_come=use.may_come,
+            coming=use.coming,
         )
         callback = DriverCallback(
             work.todo,
@@ -140,8 +158,9 @@ def train(work: Work) -> Spent:
             work.heard,
             work.writer,
             work.board,
-            emission.again,
+            emission,
             use.over,
+            families,
         )
         slots = {lane.name: lane.slots for lane in lanes}
         actor = with_parameters(
@@ -149,11 +168,11 @@ def train(work: Work) -> Spent:
         )
         bundles = {lane.name: PlacementGroupFactory([dict(lane.resources)]) for lane in lanes}
 
-        def resources(config: Mapping[str, Any]) -> PlacementGroupFactory:
+        def resources_of(config: Mapping[str, Any]) -> PlacementGroupFactory:
             return bundles[config["lane"]]
 
         tuner = Tuner(
-            with_resources(actor, resources),
+            with_resources(actor, resources_of),
             tune_config=TuneConfig(
                 search_alg=emission,
                 scheduler=PatientScheduler(slots)
@@ -196,7 +215,8 @@ def _ray_folder(work: Work) -> Iterator[Path]:
     if work.ray_folder is not None:
         yield work.ray_folder
         return
-    with placed(work.plan.name, work.slots, work.slots) as place:
+    slots = max(1, work.live.simulated)
+    with placed(work.plan.name, slots, slots) as place:
         yield place.ray_folder
 
 

@@ -1,11 +1,13 @@
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 from ray.tune.search import Searcher
 
 from qhn.sweeps.driver.emission import Emission
-from qhn.sweeps.driver.lane import Lane, simulator_lane
+from qhn.sweeps.driver.families import Families
+from qhn.sweeps.driver.lane import Lane, queued_lane, simulator_lane
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 
@@ -91,7 +93,10 @@ def test_a_trial_whose_process_died_comes_back_even_at_the_end():
 def test_whoever_prepares_trials_hears_of_each_before_it_is_handed_over():
     heard = []
     emission = Emission(
-        TRIALS[:3], one_lane(1), "nll", coming=lambda trial: heard.append(trial.trial_id)
+        TRIALS[:3],
+        one_lane(1),
+        lambda trial: {"score": "nll"},
+        coming=lambda trial: heard.append(trial.trial_id),
     )
     for number in range(3):
         answer = emission.suggest(str(number))
@@ -106,3 +111,39 @@ def test_a_trial_that_may_not_come_yet_is_waited_for():
     assert emission.suggest("a") is None
     room = True
     assert emission.suggest("a")["id"] == TRIALS[0].trial_id
+
+
+def test_a_child_waits_for_its_parent_and_lets_others_of_its_lane_pass():
+    parent, child, other = TRIALS[:3]
+    parent, child = replace(parent, lane=None), replace(child, parent=parent.trial_id, lane="qpu")
+    lanes = {None: Lane("simulator", 1), "qpu": Lane("lane:qpu", 1)}
+    families = Families([parent, child, other], finished=())
+    emission = Emission(
+        [child, replace(other, lane="qpu"), parent],
+        lambda trial: lanes[trial.lane],
+        may_begin=families.may_begin,
+    )
+    handed = {emission.suggest(number)["id"] for number in "ab"}
+    assert handed == {other.trial_id, parent.trial_id}
+    assert emission.suggest("c") is None
+    emission.on_trial_complete(trial_id="a")
+    emission.on_trial_complete(trial_id="b")
+    # Tune has nothing any more, but the child is still to come.
+    assert emission.suggest("c") is None
+    families.has_finished(parent.trial_id)
+    assert emission.suggest("c")["id"] == child.trial_id
+
+
+def test_a_child_that_is_dropped_never_comes():
+    lane = Lane("lane:qpu", 1)
+    emission = Emission(TRIALS[:1], lambda trial: lane, may_begin=lambda trial: False)
+    emission.drop(TRIALS[0])
+    emission.drop(TRIALS[0])
+    assert emission.suggest("a") == Searcher.FINISHED
+
+
+def test_where_ray_does_not_bound_a_lane_no_trial_waits_in_it():
+    lane = queued_lane("qpu", 3, unbounded_bytes=1000)
+    emission = Emission(TRIALS, lambda trial: lane)
+    handed = [emission.suggest(str(number)) for number in range(5)]
+    assert [answer is not None for answer in handed] == [True, True, True, False, False]

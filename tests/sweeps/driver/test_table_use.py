@@ -57,3 +57,29 @@ def test_a_table_without_room_waits_until_another_is_let_go():
     roomy = TableUse([first, other], tables, room=10**9)
     roomy.coming(first)
     assert roomy.may_come(other)
+
+
+def test_without_room_for_all_tables_they_come_in_the_order_of_the_plan():
+    """Else two lanes could wait for each other: each for a table, and with one that it keeps."""
+    of = {}
+    for trial in TRIALS:
+        of.setdefault(trial.config.problem_key, []).append(trial)
+    (one, one_too, _), (two, two_too, _), *_ = of.values()
+    use = TableUse([one, two, one_too, two_too], FakeTables(), room=1)
+    # A fast lane comes to its trial of the second problem before a slow one has begun the first.
+    assert not use.may_come(two)
+    use.coming(one)
+    use.over(one)
+    assert not use.may_come(two) and use.may_come(one_too)
+    use.over(one_too)
+    assert use.may_come(two)
+
+
+def test_a_table_that_no_trial_needs_any_more_is_not_waited_for():
+    tables = FakeTables()
+    first, other = TRIALS[0], TRIALS[1]
+    assert first.config.problem_key != other.config.problem_key
+    use = TableUse([first, other], tables, room=1)
+    use.over(first)  # it failed with its parent, before it began
+    assert use.may_come(other)
+    assert tables.released == []
