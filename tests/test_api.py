@@ -15,7 +15,17 @@ import qhn
 
 ROOT = Path(qhn.__file__).parent
 
-HEAVY = {"ray", "mlflow", "pennylane", "numba", "scipy", "sklearn", "matplotlib", "pandas"}
+HEAVY = {
+    "ray",
+    "mlflow",
+    "pennylane",
+    "qiskit",
+    "numba",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "pandas",
+}
 
 
 def test_the_public_names_are_chosen():

@@ -221,6 +221,8 @@ def test_capabilities_load_no_engine():
         "import sys\n"
         "from qhn.devices import DEVICES, make_device\n"
         "[make_device(name).capabilities for name in DEVICES]\n"
+        "make_device('qiskit', backend='ibm_torino').resolved(14).notes(14)\n"
+        "make_device('qiskit', backend='FakeNairobiV2').resolved(14).notes(14)\n"
         "heavy = {'numba', 'scipy', 'pennylane', 'qiskit', 'ray'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

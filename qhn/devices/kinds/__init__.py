@@ -14,6 +14,8 @@ from qhn.core.errors import InvalidValueError
 from qhn.devices.kinds.device import Device
 from qhn.devices.kinds.exact import Exact
 from qhn.devices.kinds.options import MAX_SHOTS, SampleEstimator
+from qhn.devices.kinds.pennylane import PennyLane
+from qhn.devices.kinds.qiskit import Qiskit
 from qhn.devices.kinds.rehearsal import Rehearsal
 
 __all__ = [
@@ -21,13 +23,17 @@ __all__ = [
     "MAX_SHOTS",
     "Device",
     "Exact",
+    "PennyLane",
+    "Qiskit",
     "Rehearsal",
     "SampleEstimator",
     "make_device",
 ]
 
 #: Every device by its name in sweep files.
-DEVICES: dict[str, type[Device]] = {Exact.kind: Exact, Rehearsal.kind: Rehearsal}
+DEVICES: dict[str, type[Device]] = {
+    device.kind: device for device in (Exact, PennyLane, Qiskit, Rehearsal)
+}
 
 
 def make_device(name: str, **options: Any) -> Device:
