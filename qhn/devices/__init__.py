@@ -1,7 +1,7 @@
 """Quantum devices: what each can do, which is known before it is opened, and open handles."""
 
 from qhn.devices.capabilities import Capabilities
-from qhn.devices.handle import DeviceHandle, SamplerHandle, SimulatorHandle
+from qhn.devices.handle import DeviceHandle, SamplerHandle, SimulatorHandle, TrajectoryHandle
 from qhn.devices.kinds import DEVICES, Device, make_device
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "DeviceHandle",
     "SamplerHandle",
     "SimulatorHandle",
+    "TrajectoryHandle",
     "make_device",
 ]

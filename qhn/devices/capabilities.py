@@ -25,12 +25,15 @@ class Capabilities:
         queued: whether jobs wait in a queue that other people use as well.
         submission: what becomes of work if the submitting process dies; see `Submission`.
         circuits_per_job: the largest number of circuits in one job; None if there is no limit.
-        shots: how many samples each circuit is run for, as the device's options say; None for a
-            device that does not sample.
+        shots: how many samples each circuit is run for, as the device's options say; the largest
+            number if they change during training. None for a device that does not sample.
+        trajectories: over how many trajectories of its noise the device averages distributions that
+            are exact for each of them. The average is an estimate, so it gives neither
+            ``distribution`` nor ``log_q``. None for a device that does not do this.
 
     Raises:
-        InvalidValueError: if the device gives neither a distribution nor samples, or if
-            ``circuits_per_job`` or ``shots`` is below 1.
+        InvalidValueError: if the device gives neither a distribution nor samples nor trajectories,
+            or if ``circuits_per_job``, ``shots`` or ``trajectories`` is below 1.
     """
 
     distribution: bool
@@ -41,19 +44,21 @@ class Capabilities:
     submission: Submission
     circuits_per_job: int | None = None
     shots: int | None = None
+    trajectories: int | None = None
 
     def __post_init__(self) -> None:
-        if not (self.distribution or self.samples):
+        if not (self.distribution or self.samples or self.trajectories is not None):
             raise InvalidValueError(
-                "a device must give a distribution or samples, but got neither of them"
+                "a device must give a distribution, samples or trajectories, but got none of them"
             )
         if self.circuits_per_job is not None and self.circuits_per_job < 1:
             raise InvalidValueError(
                 f"`circuits_per_job >= 1` must hold, but got {self.circuits_per_job}; "
                 "leave it None where there is no limit"
             )
-        if self.shots is not None and self.shots < 1:
-            raise InvalidValueError(f"`shots >= 1` must hold, but got shots={self.shots}")
+        for name, count in (("shots", self.shots), ("trajectories", self.trajectories)):
+            if count is not None and count < 1:
+                raise InvalidValueError(f"`{name} >= 1` must hold, but got {name}={count}")
 
     @property
     def tells_probabilities(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
@@ -15,28 +15,36 @@ from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.sampler import SampleKey
 from qhn.core.evaluation.passes import draw
 from qhn.devices.capabilities import Capabilities
+from qhn.devices.opening import check_sets
 
 # How many uniform numbers are drawn at a time: half a MiB of them.
 _BLOCK_NUMBERS = 2**16
+AnyEngine = TypeVar("AnyEngine")
 
 
-class _OpenEngine:
-    """What both handles have in common: an engine until they are closed.
+class OpenEngine(Generic[AnyEngine]):
+    """What the handles of this device have in common: an engine until they are closed.
 
     Args:
+        engine: the engine, for pure states or with noise.
         ansatz: the circuit.
         capabilities: the capabilities of the device that opens this handle.
     """
 
     name = "exact"
 
-    def __init__(self, ansatz: Ansatz, capabilities: Capabilities) -> None:
+    def __init__(self, engine: AnyEngine, ansatz: Ansatz, capabilities: Capabilities) -> None:
         self.ansatz = ansatz
         self.capabilities = capabilities
-        self._engine: Engine | None = Engine(ansatz)
+        self._engine: AnyEngine | None = engine
 
     @property
-    def _open_engine(self) -> Engine:
+    def open_engine(self) -> AnyEngine:
+        """The engine.
+
+        Raises:
+            InvalidValueError: if the handle was closed.
+        """
         if self._engine is None:
             raise InvalidValueError("a device handle must be open, but this one was closed")
         return self._engine
@@ -59,19 +67,24 @@ class _OpenEngine:
         self.close()
 
 
-class ExactHandle(_OpenEngine):
+class _PureHandle(OpenEngine[Engine]):
+    def __init__(self, ansatz: Ansatz, capabilities: Capabilities) -> None:
+        super().__init__(Engine(ansatz), ansatz, capabilities)
+
+
+class ExactHandle(_PureHandle):
     """Exact simulation on one core. It computes the whole distribution and does not sample."""
 
     def probabilities(self, parameters: FloatArray) -> FloatArray:
         """See `SimulatorHandle.probabilities`."""
-        return self._open_engine.probabilities(parameters)
+        return self.open_engine.probabilities(parameters)
 
     def gradient(self, observable: FloatArray) -> FloatArray:
         """See `SimulatorHandle.gradient`."""
-        return self._open_engine.gradient(observable)
+        return self.open_engine.gradient(observable)
 
 
-class ExactSamplerHandle(_OpenEngine):
+class ExactSamplerHandle(_PureHandle):
     """The ideal quantum processor: independent samples of the exact distribution, without noise.
 
     Nothing but samples leaves it, so that a training on it sees what it would see on hardware.
@@ -79,13 +92,8 @@ class ExactSamplerHandle(_OpenEngine):
 
     def sample(self, sets: FloatArray, shots: int, key: SampleKey) -> IntArray:
         """See `SamplerHandle.sample`. The samples of each set are in ascending order."""
-        engine = self._open_engine
-        shape = self.ansatz.parameter_shape
-        if sets.ndim != 4 or sets.shape[1:] != shape:
-            raise InvalidValueError(
-                f"sets of angles must have the shape (M, depth, 2, N) = (M, {str(shape)[1:-1]}), "
-                f"but got {sets.shape}"
-            )
+        engine = self.open_engine
+        check_sets(sets, self.ansatz)
         rng = key.rng()
         samples = np.empty((len(sets), check_count("shots", shots)), dtype=np.int64)
         # Several rows at a time, which saves calls. The generator gives the same numbers however

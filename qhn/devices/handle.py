@@ -8,6 +8,7 @@ from typing import Protocol, Self, runtime_checkable
 from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.estimators.sampler import SampleKey
+from qhn.core.noise.frames import Frames, Group
 from qhn.devices.capabilities import Capabilities
 
 
@@ -106,5 +107,52 @@ class SamplerHandle(DeviceHandle, Protocol):
         Raises:
             InvalidValueError: if the handle was closed, if the angles have another shape, or if
                 ``shots`` is not a whole number from 1 on.
+        """
+        ...
+
+
+@runtime_checkable
+class TrajectoryHandle(DeviceHandle, Protocol):
+    """A handle of a device that simulates noise trajectory by trajectory, each one exactly.
+
+    A trajectory is the circuit with one draw of all errors. It is described by a frame
+    (`qhn.core.noise.frames`): the same circuit with other signs of its angles, whose outcomes are
+    moved by a mask. Trajectories with the same signs are one group, and are run once.
+    """
+
+    def trajectories(self, key: SampleKey) -> Frames:
+        """Draw as many trajectories as `Capabilities.trajectories` says.
+
+        Seed and step of the key decide them, and nothing else does.
+
+        Raises:
+            InvalidValueError: if the handle was closed.
+        """
+        ...
+
+    def run(self, parameters: FloatArray, group: Group) -> FloatArray:
+        """The distribution of the circuit of a group, before masks are applied, shape ``(2^N,)``.
+
+        Args:
+            parameters: angles in radians, shape ``(depth, 2, N)``, without the signs of the group.
+            group: one of the groups of `trajectories`.
+
+        Returns:
+            An array that may be a buffer of the handle. It is valid until the next call.
+
+        Raises:
+            InvalidValueError: if the handle was closed.
+        """
+        ...
+
+    def slope(self, observable: FloatArray, group: Group) -> FloatArray:
+        """The gradient d/dθ Σ_σ O(σ) q(σ) of the group that was run last, shape ``(depth, 2, N)``.
+
+        Args:
+            observable: O, shape ``(2^N,)``, for outcomes before masks are applied.
+            group: the group that `run` was called with.
+
+        Raises:
+            InvalidValueError: if the handle was closed.
         """
         ...

@@ -63,18 +63,27 @@ def probabilities(ansatz: Ansatz, parameters: FloatArray, p1: float, p2: float) 
     return np.diag(rho).real
 
 
-def gradient(
-    ansatz: Ansatz, parameters: FloatArray, observable: FloatArray, p1: float, p2: float
-) -> FloatArray:
-    """∂/∂θ Σ_σ O(σ) q_θ(σ) by shifts of ±π/2, which are exact also with channels between gates."""
-    result = np.zeros(ansatz.parameter_shape)
+def slopes(ansatz: Ansatz, parameters: FloatArray, p1: float, p2: float) -> FloatArray:
+    """∂q_θ(σ)/∂θ, shape ``(depth, 2, N, 2^N)``.
+
+    It is taken by shifts of ±π/2, which are exact also with channels between gates.
+    """
+    result = np.zeros((*ansatz.parameter_shape, 2**ansatz.n_qubits))
     for index in np.ndindex(ansatz.parameter_shape):
         shift = np.zeros(ansatz.parameter_shape)
         shift[index] = np.pi / 2
         up = probabilities(ansatz, parameters + shift, p1, p2)
         down = probabilities(ansatz, parameters - shift, p1, p2)
-        result[index] = observable @ (up - down) / 2
+        result[index] = (up - down) / 2
     return result
+
+
+def gradient(
+    ansatz: Ansatz, parameters: FloatArray, observable: FloatArray, p1: float, p2: float
+) -> FloatArray:
+    """∂/∂θ Σ_σ O(σ) q_θ(σ), shape ``(depth, 2, N)``."""
+    found: FloatArray = slopes(ansatz, parameters, p1, p2) @ observable
+    return found
 
 
 def faulty_probabilities(

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import ArrayState, FloatArray
+from qhn.core.estimators.sampler import SampleKey
+from qhn.core.noise.frames import Frames, Group
 
 
 @dataclass(slots=True)  # one is made at every step, and frozen ones take twice as long to make
@@ -145,3 +147,19 @@ class Simulator(Protocol):
 
         Its shape is that of the angles, ``(depth, 2, N)``.
         """
+
+
+class TrajectorySimulator(Protocol):
+    """What training with exact trajectories of a noisy circuit needs from a device.
+
+    `qhn.devices.TrajectoryHandle` states the rules.
+    """
+
+    def trajectories(self, key: SampleKey) -> Frames:
+        """The trajectories of one step."""
+
+    def run(self, parameters: FloatArray, group: Group) -> FloatArray:
+        """The distribution of a group before masks are applied, shape ``(2^N,)``."""
+
+    def slope(self, observable: FloatArray, group: Group) -> FloatArray:
+        """d/dθ Σ_σ O(σ) q(σ) of the group that was run last, in the shape of the angles."""

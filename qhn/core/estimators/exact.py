@@ -118,24 +118,7 @@ class ExactEstimator:
         # array of size 2^N.
         q = self._simulator.probabilities(self._reported)
         self._q = None
-        k = min(k, len(q))
-        # All outcomes that are at least as probable as the k-th one. `partition` alone would choose
-        # among equally probable ones by chance; the stable sort below takes the lowest indices.
-        # Comparisons with NaN are false, so that there are no candidates if q is NaN.
-        least = np.partition(q, len(q) - k)[len(q) - k]
-        candidates = np.flatnonzero(q >= least)
-        order = candidates[np.argsort(-q[candidates], kind="stable")][:k]
-        problem = self._problem
-        return [
-            TopString(
-                bit_string(int(index), problem.n_qubits),
-                float(q[index]),
-                float(problem.nll[index]),
-                float(problem.train_accuracy[index]),
-                float(problem.test_accuracy[index]),
-            )
-            for index in order
-        ]
+        return probable_strings(self._problem, q, k)
 
     def state(self) -> ArrayState:
         """The angles of the last report, as ``reported_parameters``."""
@@ -151,6 +134,27 @@ class ExactEstimator:
         (name,) = _STATE_KEYS
         self._reported = restored_angles(name, state[name], self.ansatz)
         self._q = None
+
+
+def probable_strings(problem: Problem, q: FloatArray, k: int) -> list[TopString]:
+    """The k most probable outcomes of a distribution, shape ``(2^N,)``, the most probable first."""
+    k = min(k, len(q))
+    # All outcomes that are at least as probable as the k-th one. `partition` alone would choose
+    # among equally probable ones by chance; the stable sort below takes the lowest indices.
+    # Comparisons with NaN are false, so that there are no candidates if q is NaN.
+    least = np.partition(q, len(q) - k)[len(q) - k]
+    candidates = np.flatnonzero(q >= least)
+    order = candidates[np.argsort(-q[candidates], kind="stable")][:k]
+    return [
+        TopString(
+            bit_string(int(index), problem.n_qubits),
+            float(q[index]),
+            float(problem.nll[index]),
+            float(problem.train_accuracy[index]),
+            float(problem.test_accuracy[index]),
+        )
+        for index in order
+    ]
 
 
 def limits_of(problem: Problem, ansatz: Ansatz) -> Limits:

@@ -20,6 +20,7 @@ from qhn.core.estimators.angles import initial_angles, restored_angles
 from qhn.core.estimators.estimator import Evaluation, TopString
 from qhn.core.estimators.exact import limits_of
 from qhn.core.estimators.sampler import SampleKey, Sampler
+from qhn.core.estimators.shots import Shots, ShotSchedule, as_shots, shots_at, smallest_shots
 from qhn.core.evaluation.drawn import accuracies_of_samples, error_of_mean, scorer
 from qhn.core.evaluation.problem import Problem
 from qhn.core.metrics import ACCURACIES
@@ -30,6 +31,7 @@ from qhn.core.seeds import Purpose, stream
 #: shots, and a state is written every second.
 KEPT_STRINGS = 100
 _STATE_KEYS = ("reported_parameters", "reported_strings", "reported_counts")
+_SHOTS_KEY = "reported_shots"
 
 
 class Reading(NamedTuple):
@@ -61,9 +63,11 @@ class SampledEstimator:
         ansatz: the circuit. It has as many qubits as the network has bits.
         objective: the objective to minimise.
         sampler: draws strings from q_θ for this ansatz.
-        shots: how often each circuit is run, S. MMD² needs at least two.
+        shots: how often each circuit is run, S, at every step or by a schedule. MMD² needs at
+            least two.
         seed: the trial's seed, for everything that is drawn.
         best_of: k of the metric ``best_of_k``.
+        steps: the number of updates of the training, over which a schedule of shots extends.
         trial: the trial's id, by which a device names its jobs; empty if it has none.
 
     Raises:
@@ -78,19 +82,26 @@ class SampledEstimator:
         ansatz: Ansatz,
         objective: SampledObjective,
         sampler: Sampler,
-        shots: int,
+        shots: Shots,
         seed: int,
         best_of: int,
+        steps: int | None = None,
         trial: str = "",
     ) -> None:
         check_count("best_of", best_of)
-        check_count("shots", shots, least=2 if objective.name == "selbo" else 1)
+        self._shots = as_shots(shots)
+        check_count("shots", smallest_shots(self._shots), 2 if objective.name == "selbo" else 1)
+        if steps is None and isinstance(self._shots, ShotSchedule):
+            raise InvalidValueError(
+                f"a schedule of shots needs the number of steps, but got steps={steps} for the "
+                f"shots {self._shots}"
+            )
+        self._steps = 0 if steps is None else check_count("steps", steps)
         self.ansatz = ansatz
         self.limits = limits_of(problem, ansatz)
         self._problem = problem
         self._objective = objective
         self._sampler = sampler
-        self._shots = shots
         self._seed = seed
         self._best_of = best_of
         self._trial = trial
@@ -99,12 +110,14 @@ class SampledEstimator:
         self._reported = self._evaluated.copy()
         self._strings: IntArray = np.zeros(0, dtype=np.int64)
         self._counts: IntArray = np.zeros(0, dtype=np.int64)
+        self._reported_shots = 0 if isinstance(self._shots, ShotSchedule) else self._shots
         # The sample at the evaluated angles. It is None as long as there is none, and empty at
         # angles that are not finite.
         self._samples: IntArray | None = None
 
     def _draw(self, sets: FloatArray, step: int) -> IntArray:
-        return self._sampler.sample(sets, self._shots, SampleKey(self._trial, self._seed, step))
+        shots = shots_at(self._shots, step, self._steps)
+        return self._sampler.sample(sets, shots, SampleKey(self._trial, self._seed, step))
 
     def _diverged(self, parameters: FloatArray) -> Evaluation:
         """The evaluation at angles that are not finite, for which no device must be paid."""
@@ -148,7 +161,7 @@ class SampledEstimator:
             gradient: the gradient.
             gradient_errors: the standard error of each of its components, in its shape.
         """
-        if self._shots < 2:
+        if len(reading.samples) < 2:
             return Evaluation(reading.value, gradient, None)
         scores = self._scorer.scores(reading.samples)
         drawn = reading.drawn or self._objective.drawn(reading.samples)
@@ -176,20 +189,23 @@ class SampledEstimator:
         if len(samples):
             objective = self._objective
             metrics = {"nll": float(self._scorer.nll(samples).mean())}
-            if self._shots > 1:
+            if len(samples) > 1:
                 metrics["mmd2"], _ = objective.regulariser(objective.drawn(samples), None)
             rng = stream(self._seed, Purpose.BEST_OF_K, step)
             metrics |= accuracies_of_samples(
                 self._problem, self._scorer, samples, self._best_of, rng
             )
         else:
-            names = ("nll", *(("mmd2",) if self._shots > 1 else ()), *(m.name for m in ACCURACIES))
+            pairs = shots_at(self._shots, step, self._steps) > 1
+            names = ("nll", *(("mmd2",) if pairs else ()), *(m.name for m in ACCURACIES))
             metrics = dict.fromkeys(names, math.nan)
         strings, counts = np.unique(samples, return_counts=True)
         # Stable, so that of strings that are as frequent the lower index comes first.
         order = np.argsort(-counts, kind="stable")[:KEPT_STRINGS]
         self._strings, self._counts = strings[order], counts[order].astype(np.int64)
         self._reported[:] = self._evaluated
+        if isinstance(self._shots, ShotSchedule):
+            self._reported_shots = len(samples)
         return metrics
 
     def top_strings(self, k: int) -> list[TopString]:
@@ -203,19 +219,30 @@ class SampledEstimator:
         scores = self._scorer.scores(strings)
         return [
             TopString(bit_string(int(index), self.ansatz.n_qubits), *map(float, numbers))
-            for index, *numbers in zip(strings, counts / self._shots, *scores, strict=True)
+            for index, *numbers in zip(strings, counts / self._of_reported(), *scores, strict=True)
         ]
 
+    def _of_reported(self) -> int:
+        """The number of samples of the last report, of which only the most frequent are kept."""
+        return max(1, self._reported_shots)
+
     def state(self) -> ArrayState:
-        """The angles of the last report, and its most frequent strings with their counts."""
+        """The angles of the last report, and its most frequent strings with their counts.
+
+        With a schedule of shots, also how many samples that report had.
+        """
         arrays = (self._reported, self._strings, self._counts)
-        return {name: array.copy() for name, array in zip(_STATE_KEYS, arrays, strict=True)}
+        state = {name: array.copy() for name, array in zip(_STATE_KEYS, arrays, strict=True)}
+        # Where shots never change, states stay as they were before there were schedules.
+        if isinstance(self._shots, ShotSchedule):
+            state[_SHOTS_KEY] = np.array(self._reported_shots, dtype=np.int64)
+        return state
 
     def restore(self, state: ArrayState) -> None:
         """See `Estimator.restore`."""
-        if set(state) != set(_STATE_KEYS):
+        if set(state) != set(self.state()):
             raise InvalidValueError(
-                f"the state of training from samples must hold {', '.join(_STATE_KEYS)}, "
+                f"the state of training from samples must hold {', '.join(self.state())}, "
                 f"but got {', '.join(sorted(state)) or 'nothing'}"
             )
         angles, strings, counts = (state[name] for name in _STATE_KEYS)
@@ -228,10 +255,24 @@ class SampledEstimator:
                 f"of {counts.dtype}"
             )
         outside = (strings < 0) | (strings >> self.ansatz.n_qubits > 0) | (counts < 1)
-        if outside.any() or counts.sum() > self._shots:
+        shots = self._restored_shots(state)
+        if outside.any() or counts.sum() > shots:
             raise InvalidValueError(
                 f"reported_strings must be outcomes of {self.ansatz.n_qubits} qubits that were "
-                f"counted {self._shots} times at most in all; the state is of another trial"
+                f"counted {shots} times at most in all; the state is of another trial"
             )
+        self._reported_shots = shots
         self._reported, self._strings, self._counts = reported, strings.copy(), counts.copy()
         self._samples = None
+
+    def _restored_shots(self, state: ArrayState) -> int:
+        """The number of samples of the report that a state is of."""
+        if not isinstance(self._shots, ShotSchedule):
+            return self._shots
+        array = state[_SHOTS_KEY]
+        if array.shape != () or array.dtype != np.int64 or not 0 <= array <= self._shots.largest:
+            raise InvalidValueError(
+                f"{_SHOTS_KEY} must be one whole number up to {self._shots.largest}, "
+                f"but got {array!r}; the state is of another trial"
+            )
+        return int(array)

@@ -30,8 +30,20 @@ class SampleKey:
     step: int
 
     def rng(self) -> np.random.Generator:
-        """A new random generator from which a simulator takes everything that it draws."""
+        """A new random generator from which a simulator takes everything that it draws.
+
+        Only the errors of noisy gates come from streams of their own; see `faults_rng`.
+        """
         return stream(self.seed, Purpose.DEVICE_SAMPLES, self.step)
+
+    def faults_rng(self, circuit: int = 0) -> np.random.Generator:
+        """A new random generator for the errors that happen in one circuit of the request.
+
+        Args:
+            circuit: the circuit's place in the request. Each has a stream of its own, so that its
+                errors do not depend on how many other circuits there are.
+        """
+        return stream(self.seed, Purpose.NOISE, self.step, circuit)
 
 
 class Sampler(Protocol):

@@ -70,7 +70,7 @@ class ShiftEstimator(SampledEstimator):
             variances: list[float] = []
             for observed in self._observed(samples[1:], reading, weight):
                 means.extend(observed.mean(axis=1).tolist())
-                if report and self._shots > 1:
+                if report and len(unshifted) > 1:
                     variances.extend(observed.var(axis=1, ddof=1).tolist())
             places = shifted_places(self.ansatz)
             gradient: FloatArray = np.zeros(parameters.shape)
@@ -83,12 +83,12 @@ class ShiftEstimator(SampledEstimator):
             if weight:
                 spread += self._shared(unshifted, plus, minus, weight)
             errors: FloatArray = np.zeros(parameters.shape)
-            errors.flat[places] = np.sqrt(spread / self._shots)
+            errors.flat[places] = np.sqrt(spread / len(unshifted))
             return self._with_errors(reading, gradient, errors)
 
     def _observed(self, samples: IntArray, reading: Reading, weight: float) -> Iterator[FloatArray]:
         """The observable O at the samples of one circuit after the other, some at a time."""
-        rows = max(1, _BLOCK_SAMPLES // self._shots)
+        rows = max(1, _BLOCK_SAMPLES // samples.shape[1])
         for start in range(0, len(samples), rows):
             drawn = samples[start : start + rows]
             observed = self._scorer.nll(drawn)
@@ -108,7 +108,8 @@ class ShiftEstimator(SampledEstimator):
         over the sample of (λ/n)·K(p̂₊ − p̂₋), with the frequencies at the two shifted angles.
         """
         added = np.empty(len(plus))
-        weights = np.repeat([1.0, -1.0], self._shots) / self._shots
+        shots = len(unshifted)
+        weights = np.repeat([1.0, -1.0], shots) / shots
         for place, pair in enumerate(zip(plus, minus, strict=True)):
             slope = self._objective.kernel_mean(np.concatenate(pair), weights)
             added[place] = np.square(weight) * slope.at(unshifted).var(ddof=1)

@@ -47,6 +47,11 @@ class Depolarising:
         """The same probability p after a rotation and after a CNOT."""
         return cls(p1=p, p2=p)
 
+    def __str__(self) -> str:
+        """A short text for labels: ``0.001/0.004`` for p1 and p2, one number if they are equal."""
+        first, second = (repr(float(p)).removesuffix(".0") for p in (self.p1, self.p2))
+        return first if first == second else f"{first}/{second}"
+
 
 def _check_probability(name: str, value: object, gate: str) -> None:
     # True is a number for Python, and would mean an error after every gate.

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.arrays import FloatArray, IntArray
+from qhn.core.arrays import FloatArray, IntArray, readonly
 from qhn.core.engine.engine import Engine
 from qhn.core.errors import InvalidValueError
+from qhn.core.evaluation.passes import draw
 from qhn.core.noise.flipping import flipped
 from qhn.core.noise.frames import Frames, Group
 from qhn.core.noise.moments import Moments
@@ -85,13 +86,37 @@ class NoisyEngine:
         uniform = rng.random(len(frames))
         outcomes = np.empty(len(frames), dtype=np.int64)
         for group in frames.groups:
-            cumulative = np.cumsum(self._engine.probabilities(angles * group.signs))
-            # The sum of all probabilities is 1 up to rounding. Uniform numbers are at most
-            # 1 − 2⁻⁵³, so that their products with the sum are rounded to numbers below it. With
-            # "right", an outcome of probability 0 is never drawn.
-            below = uniform[group.members] * cumulative[-1]
-            outcomes[group.members] = np.searchsorted(cumulative, below, side="right")
+            q = self._engine.probabilities(angles * group.signs)
+            # `draw` goes through q once, so it takes its uniform numbers in ascending order.
+            order = group.members[np.argsort(uniform[group.members])]
+            drawn = np.empty(len(order), dtype=np.int64)
+            draw(readonly(q), readonly(uniform[order]), drawn)
+            outcomes[order] = drawn
         return outcomes ^ frames.masks
+
+    def run(self, angles: FloatArray, group: Group) -> FloatArray:
+        """The distribution of the circuit of a group, before masks are applied, ``(2^N,)``.
+
+        Args:
+            angles: in radians, shape ``(depth, 2, N)``, without the signs of the group.
+            group: trajectories whose circuits are the same.
+
+        Returns:
+            A buffer, which the next call of any method overwrites.
+        """
+        return self._engine.probabilities(angles * group.signs)
+
+    def slope(self, observable: FloatArray, group: Group) -> FloatArray:
+        """The gradient of Σ_σ q(σ) O(σ) for the circuit that `run` was called with last.
+
+        Args:
+            observable: O, shape ``(2^N,)``, for outcomes before masks are applied.
+            group: the group that `run` was called with.
+
+        Returns:
+            A new array of shape ``(depth, 2, N)``: the derivatives by the angles without signs.
+        """
+        return group.signs * self._engine.gradient(observable)
 
     def probabilities(self, angles: FloatArray, frames: Frames) -> FloatArray:
         """The mean distribution of the trajectories, a new array of shape ``(2^N,)``.
@@ -103,7 +128,7 @@ class NoisyEngine:
         mean = np.zeros(self._size)
         for group in frames.groups:
             q = self._engine.probabilities(angles * group.signs)
-            mean += len(group.members) / len(frames) * self._averaged(q, group)
+            mean += len(group.members) / len(frames) * averaged(q, group)
         return mean
 
     def expectation(
@@ -158,8 +183,8 @@ class NoisyEngine:
                     gradients.add(group.signs * self._engine.gradient(moved), count)
             else:
                 # A gradient is linear in O, so one observable stands for all masks of a group.
-                averaged = self._averaged(observable, group)
-                gradients.add(group.signs * self._engine.gradient(averaged), len(group.members))
+                slope = self._engine.gradient(averaged(observable, group))
+                gradients.add(group.signs * slope, len(group.members))
         mean, standard_errors = gradients.mean_and_error()
         return NoisyGradient(_expectation(values), mean, standard_errors if errors else None)
 
@@ -171,15 +196,6 @@ class NoisyEngine:
         for mask, count in zip(group.masks, group.counts, strict=True):
             # Not `@`, whose sums depend on the number of threads.
             values.add(float(np.einsum("i,i->", q, flipped(observable, mask))), count)
-
-    def _averaged(self, array: FloatArray, group: Group) -> FloatArray:
-        """The mean of ``array[σ ⊕ mask]`` over the trajectories of a group."""
-        if len(group.masks) == 1:
-            return flipped(array, group.masks[0])
-        mean = np.zeros(len(array))
-        for mask, count in zip(group.masks, group.counts, strict=True):
-            mean += count / len(group.members) * flipped(array, mask)
-        return mean
 
     def _checked(self, angles: FloatArray, frames: Frames) -> FloatArray:
         # Products with signs would spread a smaller array of angles over the circuit unnoticed.
@@ -209,3 +225,16 @@ class NoisyEngine:
 def _expectation(values: Moments) -> NoisyExpectation:
     mean, standard_error = values.mean_and_error()
     return NoisyExpectation(float(mean), float(standard_error))
+
+
+def averaged(array: FloatArray, group: Group) -> FloatArray:
+    """The mean of ``array[σ ⊕ mask]`` over the trajectories of a group, shape ``(2^N,)``.
+
+    It may be the array itself, if the only mask is 0.
+    """
+    if len(group.masks) == 1:
+        return flipped(array, group.masks[0])
+    mean = np.zeros(len(array))
+    for mask, count in zip(group.masks, group.counts, strict=True):
+        mean += count / len(group.members) * flipped(array, mask)
+    return mean

@@ -65,6 +65,10 @@ class Frames:
     def __len__(self) -> int:
         return len(self.masks)
 
+    def part(self, chosen: slice) -> Frames:
+        """Some of the trajectories, by their numbers."""
+        return Frames(self.signs[chosen], self.masks[chosen])
+
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The trajectories, grouped by their signs."""

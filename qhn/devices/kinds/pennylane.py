@@ -9,7 +9,13 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
-from qhn.devices.kinds.options import SampleEstimator, check_shots
+from qhn.devices.kinds.options import (
+    SampleEstimator,
+    Shots,
+    as_shots,
+    largest_shots,
+    set_option,
+)
 from qhn.devices.queued import Access
 
 #: Runs circuits on a backend of Qiskit, one job for each circuit.
@@ -26,7 +32,7 @@ class PennyLane:
 
     Attributes:
         device: the name of the device in PennyLane, such as ``"lightning.qubit"``.
-        shots: how many samples each circuit is run for. None gives the whole distribution instead,
+        shots: how many samples each circuit is run for, at every step or by a schedule. None gives the whole distribution instead,
             without any sampling.
         backend: the fake backend of IBM that ``qiskit.remote`` runs, such as ``"FakeNairobiV2"``;
             None for all other devices.
@@ -40,7 +46,7 @@ class PennyLane:
     kind: ClassVar[str] = "pennylane"
     shorthand: ClassVar[str] = "device"
     device: str = "lightning.qubit"
-    shots: int | None = None
+    shots: Shots | None = None
     backend: str | None = None
     estimator: SampleEstimator | None = None
 
@@ -50,7 +56,7 @@ class PennyLane:
                 f"a pennylane device must be named, as in lightning.qubit, but got {self.device!r}"
             )
         if self.shots is not None:
-            check_shots(self.shots)
+            set_option(self, "shots", as_shots(self.shots))
             if self.device == "default.tensor":
                 raise InvalidValueError(
                     "a device with shots must be able to sample, but got shots for default.tensor, "
@@ -91,7 +97,7 @@ class PennyLane:
             reproducible=self.shots is None or seeded,
             queued=False,
             submission="idempotent",
-            shots=self.shots,
+            shots=None if self.shots is None else largest_shots(self.shots),
         )
 
     def open(self, ansatz: Ansatz, access: Access | None = None) -> DeviceHandle:

@@ -12,7 +12,14 @@ from qhn.core.errors import InvalidValueError
 from qhn.core.noise.depolarising import Depolarising
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
-from qhn.devices.kinds.options import SampleEstimator, check_shots
+from qhn.devices.kinds.options import (
+    SampleEstimator,
+    Shots,
+    as_noise,
+    as_shots,
+    largest_shots,
+    set_option,
+)
 from qhn.devices.queued import Access
 
 #: How Aer simulates a circuit: the state, the density matrix, or matrix product states. With noise
@@ -41,7 +48,7 @@ class Qiskit:
         backend: ``"aer"``, the name of a fake backend such as ``"FakeNairobiV2"``, which is Aer
             with the gates, couplings and noise of a processor, or the name of an IBM processor such
             as ``"ibm_torino"``.
-        shots: how many samples each circuit is run for.
+        shots: how many samples each circuit is run for, at every step or by a schedule.
         noise: depolarising noise after each gate, for ``"aer"`` alone.
         method: how Aer simulates. None chooses by the number of qubits, and whether there is
             noise; see `resolved`.
@@ -55,13 +62,14 @@ class Qiskit:
     kind: ClassVar[str] = "qiskit"
     shorthand: ClassVar[str] = "backend"
     backend: str = "aer"
-    shots: int = 1024
+    shots: Shots = 1024
     noise: Depolarising | None = None
     method: Method | None = None
     estimator: SampleEstimator | None = None
 
     def __post_init__(self) -> None:
-        check_shots(self.shots)
+        set_option(self, "shots", as_shots(self.shots))
+        set_option(self, "noise", as_noise(self.noise))
         if not (isinstance(self.backend, str) and (self.simulated or self.queued)):
             raise InvalidValueError(
                 "a qiskit backend must be aer, a fake backend such as FakeNairobiV2, or an IBM "
@@ -105,7 +113,7 @@ class Qiskit:
             reproducible=self.simulated,
             queued=self.queued,
             submission="findable" if self.queued else "idempotent",
-            shots=self.shots,
+            shots=largest_shots(self.shots),
         )
 
     def resolved(self, n_qubits: int) -> Qiskit:

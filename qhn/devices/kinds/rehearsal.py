@@ -10,7 +10,13 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
-from qhn.devices.kinds.options import SampleEstimator, check_shots
+from qhn.devices.kinds.options import (
+    SampleEstimator,
+    Shots,
+    as_shots,
+    largest_shots,
+    set_option,
+)
 from qhn.devices.queued import Access
 from qhn.devices.rehearsal.access import RehearsalAccess
 
@@ -23,7 +29,7 @@ class Rehearsal:
     is said by `RehearsalAccess`, and decides no number.
 
     Attributes:
-        shots: how many samples each circuit is run for.
+        shots: how many samples each circuit is run for, at every step or by a schedule.
         estimator: how gradients are had from samples. None is the parameter-shift rule, two
             circuits for each angle; ``"spsa"`` takes two circuits in all.
 
@@ -34,11 +40,11 @@ class Rehearsal:
     kind: ClassVar[str] = "rehearsal"
     shorthand: ClassVar[str] = "shots"
     access: ClassVar[type[RehearsalAccess]] = RehearsalAccess
-    shots: int = 1024
+    shots: Shots = 1024
     estimator: SampleEstimator | None = None
 
     def __post_init__(self) -> None:
-        check_shots(self.shots)
+        set_option(self, "shots", as_shots(self.shots))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -54,7 +60,7 @@ class Rehearsal:
             reproducible=True,
             queued=True,
             submission=RehearsalAccess().behaviour.submission,
-            shots=self.shots,
+            shots=largest_shots(self.shots),
         )
 
     def open(self, ansatz: Ansatz, access: Access | None = None) -> DeviceHandle:

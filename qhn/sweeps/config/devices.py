@@ -10,15 +10,13 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     GetJsonSchemaHandler,
     SerializeAsAny,
     ValidationInfo,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -27,27 +25,12 @@ from pydantic_core import CoreSchema, PydanticKnownError
 from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
 from qhn.devices import DEVICES, Capabilities, Device, DeviceHandle, make_device
-from qhn.devices.kinds import MAX_SHOTS, Exact, SampleEstimator
+from qhn.devices.kinds import Exact
+from qhn.devices.kinds.options import Shots, smallest_shots
+from qhn.sweeps.config.options import OPTION_TYPES
 from qhn.sweeps.config.part import Part, broken_rule, part_of
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
-_NULL = {"type": "null"}
-#: The types of options that are more than their dataclass says, by the name of the option. Options
-#: of the same name mean the same on all devices.
-_TYPES: dict[str, Any] = {
-    # The device itself refuses other numbers. Its message names the option, which in `exact:0` has
-    # no place of its own. Editors need to know the range as well.
-    "shots": Annotated[
-        int | None,
-        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_SHOTS}, _NULL]}),
-    ],
-    # The parameter-shift rule may be named, but it is what None means: the same training must not
-    # have two ids.
-    "estimator": Annotated[
-        Literal["shift", *get_args(SampleEstimator)] | None,
-        AfterValidator(lambda chosen: None if chosen == "shift" else chosen),
-    ],
-}
 
 
 def known_device(name: Any) -> Any:
@@ -73,6 +56,16 @@ class DeviceConfig(Part):
     def capabilities(self) -> Capabilities:
         """What the device can do. It is not opened for this."""
         return self.build().capabilities
+
+    @property
+    def step_shots(self) -> Shots | None:
+        """How many samples each circuit is run for, the same at every step or by a schedule.
+
+        None for a device that does not sample. `qhn.core.estimators.shots` has functions for the
+        shots of a step, the largest number and the sum over a training.
+        """
+        shots: Shots | None = getattr(self.build(), "shots", None)
+        return self.capabilities.shots if shots is None else shots
 
     @property
     def sample_estimator(self) -> str:
@@ -111,7 +104,7 @@ def _model(kind: str, described: type[Device]) -> type[DeviceConfig]:
     # types themselves.
     hints = get_type_hints(device)
     names = [field.name for field in dataclasses.fields(device)]
-    types = {name: _TYPES.get(name, hints[name]) for name in names}
+    types = {name: OPTION_TYPES.get(name, hints[name]) for name in names}
     validators = {"check_options": model_validator(mode="after")(_check_options)}
     return part_of(device, DeviceConfig, ("name", kind), types, validators)
 
@@ -187,18 +180,27 @@ def unsupported(objective: str, device: DeviceConfig) -> str | None:
 
     The KL divergence of the ELBO contains the entropy of q_θ, which is an average of log q_θ(σ).
     Samples alone cannot give it: with fewer shots than outcomes, most outcomes are seen once or
-    never.
+    never. The entropy of an average over trajectories is not that of the noisy distribution either.
     """
     found = device.capabilities
     if objective == "elbo" and not found.tells_probabilities:
-        which, way_out = device.name, "another device"
-        if device.name == Exact.kind:
-            which, way_out = f"{device.name} with shots", "leave out its shots"
+        what, way_out = device.name, "another device"
+        if device.name == Exact.kind and found.samples:
+            what, way_out = f"{device.name} with shots", "leave out its shots"
+            if getattr(device, "noise", None) is not None:
+                way_out += " and its noise"
+        if found.samples:
+            return (
+                f"elbo needs a device that gives probabilities, but {what} only samples; "
+                f"use selbo, or {way_out}"
+            )
         return (
-            f"elbo needs a device that gives probabilities, but {which} only samples; "
-            f"use selbo, or {way_out}"
+            f"elbo needs a device that gives probabilities, but {device.name} with noise only "
+            "gives averages over trajectories, and the KL divergence of an average is biased; "
+            "use selbo, or leave out its noise"
         )
-    if objective == "selbo" and found.samples and found.shots == 1:
+    shots = device.step_shots
+    if objective == "selbo" and shots is not None and smallest_shots(shots) == 1:
         # The MMD² compares different samples of one circuit with each other.
         return f"selbo needs at least 2 shots, but got {device.title}; use more shots, or mle"
     return None

@@ -93,7 +93,8 @@ def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Es
     from qhn.core.estimators.exact import ExactEstimator
     from qhn.core.estimators.shift import ShiftEstimator
     from qhn.core.estimators.spsa import SpsaEstimator
-    from qhn.devices import SamplerHandle, SimulatorHandle
+    from qhn.core.estimators.trajectories import TrajectoryEstimator
+    from qhn.devices import SamplerHandle, SimulatorHandle, TrajectoryHandle
 
     if isinstance(device, SimulatorHandle):
         return ExactEstimator(
@@ -104,11 +105,20 @@ def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Es
             seed=config.seed,
             best_of=config.training.best_of,
         )
-    shots = config.device.capabilities.shots
+    if isinstance(device, TrajectoryHandle):
+        return TrajectoryEstimator(
+            problem=problem,
+            ansatz=device.ansatz,
+            objective=objective(config, problem),
+            simulator=device,
+            seed=config.seed,
+            best_of=config.training.best_of,
+        )
+    shots = config.device.step_shots
     if not isinstance(device, SamplerHandle) or shots is None:
         raise InvalidValueError(
-            "a trial needs a device that gives the whole distribution, or samples with a number of "
-            f"shots, but got {device.name}"
+            "a trial needs a device that gives the whole distribution, trajectories, or samples "
+            f"with a number of shots, but got {device.name}"
         )
     kind = SpsaEstimator if config.device.sample_estimator == "spsa" else ShiftEstimator
     return kind(
@@ -119,6 +129,7 @@ def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Es
         shots=shots,
         seed=config.seed,
         best_of=config.training.best_of,
+        steps=config.training.steps,
         trial=config.trial_id,
     )
 

@@ -8,8 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qhn.core.estimators.shots import mean_shots
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, NetworkConfig
@@ -33,6 +34,9 @@ _TIMED_AMPLITUDES = 2**22
 _FEWEST_LAYERS = 2
 #: Of many shots only so many samples are timed in a step, over all of its circuits.
 _TIMED_SAMPLES = 2**18
+#: Of noisy circuits only so many trajectories are timed that trajectories times layers times 2^N,
+#: over all circuits of a step, is about this number.
+_TIMED_RUNS = 2**26
 #: Drawing and scoring one sample takes about as long as so many amplitudes in one layer.
 _AMPLITUDES_PER_SAMPLE = 16
 
@@ -40,7 +44,8 @@ _AMPLITUDES_PER_SAMPLE = 16
 class CostClass(NamedTuple):
     """All settings on which the cost of a step and of a report depends.
 
-    Steps and reports of all trials of one class cost the same.
+    Steps and reports of all trials of one class cost the same, on average over a training if the
+    shots change during it. ``shots`` is their mean number; 0 if the device does not sample.
     """
 
     network: NetworkConfig
@@ -51,6 +56,7 @@ class CostClass(NamedTuple):
     prior_samples: int | None
     best_of: int
     device: DeviceConfig
+    shots: float
 
     @property
     def n_qubits(self) -> int:
@@ -58,14 +64,16 @@ class CostClass(NamedTuple):
         return self.network.n_qubits(self.n_inputs)
 
     @property
-    def work(self) -> int:
+    def work(self) -> float:
         """The cost of a step, in amplitudes of one layer; for similar classes a good measure.
 
-        It is layers times 2^N. A device that samples runs several circuits, each so many times.
+        It is layers times 2^N. A device that samples runs several circuits, each so many times. A
+        noisy circuit is run once for each pattern of signs that its errors give.
         """
-        samples = _AMPLITUDES_PER_SAMPLE * (self.device.capabilities.shots or 0)
+        samples = _AMPLITUDES_PER_SAMPLE * self.shots
         runs = circuits(self.device, self.ansatz.depth, self.n_qubits)
-        return runs * ((self.ansatz.depth << self.n_qubits) + samples)
+        patterns = sign_patterns(self.device, self.ansatz.depth, self.n_qubits, self.shots)
+        return runs * (patterns * (self.ansatz.depth << self.n_qubits) + samples)
 
 
 class Rate(NamedTuple):
@@ -95,6 +103,7 @@ def cost_class(config: TrialConfig) -> CostClass:
     """The class of a trial. All trials of a class cost the same per step."""
     data = config.dataset
     assert data.test is not None
+    shots = config.device.step_shots
     return CostClass(
         config.network,
         data.n_inputs,
@@ -104,7 +113,27 @@ def cost_class(config: TrialConfig) -> CostClass:
         config.objective.prior_samples,
         config.training.best_of,
         config.device,
+        0.0 if shots is None else mean_shots(shots, config.training.steps),
     )
+
+
+def sign_patterns(device: DeviceConfig, depth: int, n_qubits: int, shots: float) -> float:
+    """How often a circuit is simulated on average, with different signs of its angles; at least 1.
+
+    Args:
+        device: the device.
+        depth: the number of layers.
+        n_qubits: N.
+        shots: the samples of the circuit; not used if the device averages trajectories.
+    """
+    noise: Any = getattr(device, "noise", None)
+    if noise is None:
+        return 1.0
+    trajectories = device.capabilities.trajectories or shots
+    # All entanglers have at most one CNOT for each qubit in each layer. Trajectories without an
+    # error share one pattern, and nearly all others have one of their own where errors are many.
+    without = ((1.0 - noise.p1) ** 2 * (1.0 - noise.p2)) ** (depth * n_qubits)
+    return max(1.0, min(trajectories, 1.0 + trajectories * (1.0 - float(without))))
 
 
 def estimate(
@@ -218,10 +247,16 @@ def _small(config: TrialConfig) -> TrialConfig:
         layers = math.isqrt(layers // (4 * n_qubits))
     depth = min(config.ansatz.depth, max(_FEWEST_LAYERS, layers))
     ansatz = config.ansatz.model_copy(update={"depth": depth})
-    device = config.device
+    device, sets = config.device, circuits(config.device, depth, n_qubits)
+    # Each trajectory of a noisy circuit may need a run of its own.
+    few = max(2, _TIMED_RUNS // (sets * depth << n_qubits))
     if shots is not None:
-        fewer = max(2, _TIMED_SAMPLES // circuits(device, depth, n_qubits))
+        fewer = max(2, _TIMED_SAMPLES // sets)
+        if getattr(device, "noise", None) is not None:
+            fewer = min(fewer, few)
         device = device.model_copy(update={"shots": min(shots, fewer)})
+    elif trajectories := device.capabilities.trajectories:
+        device = device.model_copy(update={"trajectories": min(trajectories, few)})
     return config.model_copy(update={"ansatz": ansatz, "device": device})
 
 

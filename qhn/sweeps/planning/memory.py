@@ -27,6 +27,17 @@ _SAMPLING_ARRAYS = 4
 #: The bytes for each sample of one circuit while it is drawn and reported: numbers to draw by, the
 #: sorted strings, their scores and temporaries.
 _SAMPLE_BYTES = 160
+#: The bytes for each sample of a block in which the observable is computed, and how many samples a
+#: block has; see `qhn.core.estimators.shift`.
+_BLOCK_BYTES = 24
+_BLOCK_SAMPLES = 2**16
+#: How many further arrays of 2^N doubles an average over trajectories takes: the average, kernel
+#: means, observables and the same with some bits flipped.
+_AVERAGE_ARRAYS = 10
+#: The bytes for each gate and trajectory of a noisy circuit (errors, signs and their patterns, and
+#: temporaries), and for each trajectory besides (its mask, and the objects of a group of its own).
+_GATE_BYTES = 18
+_TRAJECTORY_BYTES = 768
 #: For more qubits than this no sizes are computed, because the numbers become too large.
 MAX_QUBITS = 60
 #: The size that is used instead: 1,024 EiB, more than any machine has.
@@ -127,13 +138,24 @@ def training_bytes(
     states = 8 * TRAINING_ARRAYS << max(n_qubits, _MIN_QUBITS)
     layer = layer_bytes(n_qubits) + 8 * _ANGLE_ARRAYS * 2 * n_qubits
     report = report_bytes(family, dataset.train, dataset.test, best_of)
-    sampling = 0
+    sampling = _trajectory_bytes(device, ansatz.depth, n_qubits)
     if shots := device.capabilities.shots:
         sets = circuits(device, ansatz.depth, n_qubits)
         angles = 8 * 2 * ansatz.depth * n_qubits
-        sampling = (8 * _SAMPLING_ARRAYS << n_qubits) + sets * (8 * shots + 2 * angles)
-        sampling += _SAMPLE_BYTES * shots
+        sampling += (8 * _SAMPLING_ARRAYS << n_qubits) + sets * (8 * shots + 2 * angles)
+        sampling += _SAMPLE_BYTES * shots + _BLOCK_BYTES * min(_BLOCK_SAMPLES, sets * shots)
     return states + ansatz.depth * layer + report + sampling + _SMALL_OBJECTS
+
+
+def _trajectory_bytes(device: DeviceConfig, depth: int, n_qubits: int) -> int:
+    """The memory for the trajectories of one noisy circuit, in bytes; 0 without noise."""
+    if getattr(device, "noise", None) is None:
+        return 0
+    averaged = device.capabilities.trajectories
+    trajectories = averaged or device.capabilities.shots or 0
+    gates = 3 * depth * n_qubits
+    of_frames = trajectories * (_GATE_BYTES * gates + _TRAJECTORY_BYTES)
+    return of_frames + (8 * _AVERAGE_ARRAYS << max(n_qubits, _MIN_QUBITS) if averaged else 0)
 
 
 def circuits(device: DeviceConfig, depth: int, n_qubits: int) -> int:

@@ -92,7 +92,7 @@ def _check_values(entry: DeviceSpec) -> DeviceSpec:
     # Devices and settings check their own ranges, and their messages say best what is wrong.
     try:
         options = set(device_models()[entry.name].model_fields) - {"name"}
-        make_device(entry.name, **{name: getattr(entry, name) for name in options})
+        make_device(entry.name, **entry.model_dump(include=options))
         _ = entry.access
     except InvalidValueError as error:
         raise broken_rule(str(error)) from None

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from qhn.sweeps.config.part import Part
+from qhn.sweeps.spec.devices import DeviceSpec, device_spec_models
 from qhn.sweeps.spec.document import Document
 from qhn.sweeps.spec.mistakes import Mistake, Place, place_text, value_text
 from qhn.sweeps.spec.values import DISTRIBUTION_KINDS, SCHEDULE_KINDS
@@ -164,6 +165,9 @@ def _key(name: str, field: FieldInfo) -> str:
 
 def _parts_in(annotation: Any) -> set[type[Part]]:
     """All models in an annotation, also inside unions, tuples and `Annotated`."""
+    if annotation is DeviceSpec:
+        # Only the registry knows the options of each device.
+        return set(device_spec_models().values())
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return {annotation}
     return {part for argument in get_args(annotation) for part in _parts_in(argument)}

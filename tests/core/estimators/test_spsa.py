@@ -34,7 +34,8 @@ class TestSpsaEstimator(EstimatorContract):
             up, down, here = sampler.asked[0][0]
             assert np.array_equal(here, ANGLES[0])
             move = (up - down) / 2
-            slope = (brute_force(name, up) - brute_force(name, down)) / 2
+            ahead, behind = (brute_force(name, self.distribution(at)) for at in (up, down))
+            slope = (ahead - behind) / 2
             z.append(
                 (np.sum(found.gradient * move) / move.size - slope)
                 / (found.gradient_errors.max() * np.abs(move).max())

@@ -23,16 +23,19 @@ from qhn.sweeps.planning.memory import (
     training_bytes,
 )
 
+DEVICE_OPTIONS = ("shots", "estimator", "noise", "trajectories")
 
-def trial(depth=2, hidden=3, best_of=64, train=100, shots=None, estimator=None, **objective):
+
+def trial(depth=2, hidden=3, best_of=64, train=100, **others):
+    options = {name: others.pop(name) for name in DEVICE_OPTIONS if name in others}
     return TrialConfig.model_validate(
         {
             "dataset": {"name": "moons", "train": train},
             "network": {"kind": "mlp", "hidden": hidden},
             "ansatz": {"depth": depth},
-            "objective": objective or {"name": "mle"},
+            "objective": others or {"name": "mle"},
             "training": {"best_of": best_of, "steps": 2, "report_every": 1},
-            "device": {"name": "exact", "shots": shots, "estimator": estimator},
+            "device": {"name": "exact", **options},
             "seed": 0,
         }
     )
@@ -52,6 +55,10 @@ SELBO = {"name": "selbo", "lambda": {"schedule": "constant", "value": 1.0}, "ban
         trial(shots=256, **SELBO),
         trial(shots=2**16, **SELBO),
         trial(shots=2**18, estimator="spsa"),
+        trial(shots={"schedule": "warmup", "start": 16, "value": 4096}, **SELBO),
+        trial(shots=256, noise=0.02, hidden=2),
+        trial(noise=0.1, trajectories=500, hidden=2, **SELBO),
+        trial(noise=0.001, **SELBO),
     ],
     ids=lambda config: f"{config.n_qubits}-{config.ansatz.depth}-{config.device.title}",
 )
