@@ -32,8 +32,8 @@ class PennyLane:
 
     Attributes:
         device: the name of the device in PennyLane, such as ``"lightning.qubit"``.
-        shots: how many samples each circuit is run for, at every step or by a schedule. None gives the whole distribution instead,
-            without any sampling.
+        shots: how many samples each circuit is run for, at every step or by a schedule. None gives
+            the whole distribution instead, without any sampling.
         backend: the fake backend of IBM that ``qiskit.remote`` runs, such as ``"FakeNairobiV2"``;
             None for all other devices.
         estimator: how gradients are had from samples. None is the parameter-shift rule, two

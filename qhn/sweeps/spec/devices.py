@@ -102,7 +102,7 @@ def _check_values(entry: DeviceSpec) -> DeviceSpec:
 @cache
 def _model(kind: str, options: type[DeviceConfig], settings: Any) -> type[DeviceSpec]:
     fields: dict[str, Any] = {
-        name: (field.rebuild_annotation(), field) for name, field in options.model_fields.items()
+        name: (field.annotation, field) for name, field in options.model_fields.items()
     }
     if settings is not None:
         hints = get_type_hints(settings)
