@@ -11,6 +11,7 @@
     ├── TrackingError                    the MLflow store cannot be used
     ├── DivergedError                    a training has reached numbers that are not finite
     ├── RayError                         Ray, which runs the trials, cannot be started
+    ├── LaneError                        a job of a queued device cannot be submitted or fetched
     ├── FencedError                      another broker has taken a lane over
     └── NotFoundError                    no sweep or trial has this name
 
@@ -76,6 +77,13 @@ class RayError(QhnError):
     """Ray, which runs the trials, cannot be started.
 
     If Ray stops later, it ends the driver's process as well, and `qhn.cli.supervisor` says so.
+    """
+
+
+class LaneError(QhnError):
+    """A job of a queued device cannot be submitted or fetched, in the provider's words.
+
+    The trial that wanted it fails. Other trials go on.
     """
 
 

@@ -79,6 +79,7 @@ class Granted(_Reply):
         token: the fencing token of the lease.
         submission: the id under which the job is submitted.
         leads: whether the holder that asked leads. The others ask on until the job is over.
+        place: the number of the step among the parts of the job, from 0 on.
         record: what is written down about the job. If there is anything, the job may exist.
         term_s: seconds within which the leader must renew the lease.
     """
@@ -86,6 +87,7 @@ class Granted(_Reply):
     token: int
     submission: str
     leads: bool
+    place: int
     record: Record | None
     term_s: float
 
@@ -100,7 +102,7 @@ class Over(_Reply):
         job_id: the provider's name for the job, or None if it never became known.
         place: the number of this step among the parts of the job, from 0 on.
         used: what the step used of the lane.
-        led: whether the step gave the job its submission id.
+        steps: how many steps, of different trials, were in the job.
         why: for people: why it failed or was abandoned.
     """
 
@@ -108,7 +110,7 @@ class Over(_Reply):
     job_id: str | None
     place: int
     used: Usage
-    led: bool
+    steps: int
     why: str = ""
 
 
@@ -126,6 +128,20 @@ class Refused(_Reply):
 
 
 Reply: TypeAlias = Waiting | Granted | Over | Refused
+
+
+def says_nothing(reply: Reply, known: int | None) -> bool:
+    """Whether a reply tells its holder only what it knows, so that it may be held back.
+
+    Args:
+        reply: the reply.
+        known: as in `Desk.ask`.
+    """
+    if reply.notes:
+        return False
+    if isinstance(reply, Waiting):
+        return reply.chore is None
+    return isinstance(reply, Granted) and not reply.leads and reply.token == known
 
 
 @dataclass(frozen=True)

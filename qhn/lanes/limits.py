@@ -25,9 +25,11 @@ class Limits:
 
     Attributes:
         jobs_in_flight: the most jobs that are leased or at the provider at any time.
-        submissions_per_minute: the most submissions in any 60 seconds; None if there is no limit.
+        submissions_per_minute: the most submissions in any minute; None if there is no limit.
         requests_per_job: the most steps, of different trials, that go out as one job.
         term_s: seconds after which a lease, or a wait for one, ends unless it is renewed.
+        minute_s: how long a minute takes, in seconds. It is shorter than 60 only where a provider
+            is rehearsed whose clock runs faster.
 
     Raises:
         InvalidValueError: if a number is out of its range.
@@ -37,6 +39,7 @@ class Limits:
     submissions_per_minute: int | None = None
     requests_per_job: int = 1
     term_s: float = 60.0
+    minute_s: float = 60.0
 
     def __post_init__(self) -> None:
         check_count("jobs_in_flight", self.jobs_in_flight)
@@ -44,6 +47,7 @@ class Limits:
             check_count("submissions_per_minute", self.submissions_per_minute)
         check_count("requests_per_job", self.requests_per_job)
         check_amount("term_s", self.term_s, above_zero=True)
+        check_amount("minute_s", self.minute_s, above_zero=True)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 What it guarantees, whatever the order of events and whatever the clock does:
 
 - There are never more than ``jobs_in_flight`` leases and orphans when a lease is granted, and never
-  more than ``submissions_per_minute`` submissions in any 60 seconds. An orphan is a job that may
+  more than ``submissions_per_minute`` submissions in any minute. An orphan is a job that may
   be at the provider although its holder is lost. It keeps its place until its end is known.
 - Nobody waits who could be served; and as soon as time alone can change that, the last instruction
   says when to wake.
@@ -42,7 +42,7 @@ from qhn.lanes.events import (
 from qhn.lanes.granting import grant_all
 from qhn.lanes.queueing import Step, acquire, come_back, reconsider
 from qhn.lanes.recording import record_of
-from qhn.lanes.state import WINDOW_S, Lease, State
+from qhn.lanes.state import Lease, State
 
 
 def step(state: State, event: Event, time: float) -> tuple[State, tuple[Instruction, ...]]:
@@ -60,9 +60,9 @@ def step(state: State, event: Event, time: float) -> tuple[State, tuple[Instruct
         InvalidValueError: if the time is not finite.
     """
     now = state.clock.at(time)
-    stamps = state.stamps
-    if stamps and stamps[0] + WINDOW_S <= now.now:
-        stamps = tuple(stamp for stamp in stamps if stamp + WINDOW_S > now.now)
+    stamps, minute_s = state.stamps, state.limits.minute_s
+    if stamps and stamps[0] + minute_s <= now.now:
+        stamps = tuple(stamp for stamp in stamps if stamp + minute_s > now.now)
     state = state._replace(clock=now, stamps=stamps)
     # The event comes first: whoever asks again or renews is evidently there, even if its term has
     # just ended. Only `Admit` looks at the term itself, and lets nobody submit who is late.
@@ -183,5 +183,5 @@ def _next_change(state: State) -> float:
     """The next time at which something changes by time alone."""
     due = state.due
     if (state.waiting or state.orphans) and state.stamps and not state.window_is_open:
-        due = min(due, state.stamps[0] + WINDOW_S)
+        due = min(due, state.stamps[0] + state.limits.minute_s)
     return due

@@ -12,9 +12,6 @@ from qhn.core.errors import InvalidValueError
 from qhn.lanes.amounts import Usage
 from qhn.lanes.limits import Budget, Limits
 
-#: Seconds of the window in which submissions are counted.
-WINDOW_S = 60.0
-
 
 @dataclass(frozen=True)
 class Request:
@@ -177,8 +174,8 @@ class State(NamedTuple):
             of their last lease. Each keeps its place in the lane.
         accounts: by sweep.
         trials: what each (sweep, trial) has used.
-        stamps: when submissions were made in the last 60 seconds, the earliest first. Each event
-            takes away those that are older.
+        stamps: when submissions were made in the last minute, the earliest first. Each event takes
+            away those that are older.
         next_token: the fencing token of the next lease.
         next_arrival: the number of the next request.
         floor: the QPU seconds at which a newcomer starts.
@@ -228,4 +225,4 @@ class State(NamedTuple):
         """Whether a submission at this time counts in the window of the present time."""
         # The machine wakes at this sum. Were it written as a difference here, rounding could let it
         # wake a moment too early, again and again.
-        return stamp + WINDOW_S > self.clock.now
+        return stamp + self.limits.minute_s > self.clock.now

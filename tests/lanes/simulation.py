@@ -27,7 +27,10 @@ from qhn.lanes.events import (
 )
 from qhn.lanes.limits import Limits
 from qhn.lanes.machine import step
-from qhn.lanes.state import WINDOW_S, Request, State
+from qhn.lanes.state import Request, State
+
+#: Seconds in which submissions are counted.
+MINUTE_S = Limits().minute_s
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ class World:
         """The most submissions in any 60 seconds."""
         most, begin = 0, 0
         for end, time in enumerate(self.submitted_at):
-            while self.submitted_at[begin] + WINDOW_S <= time:
+            while self.submitted_at[begin] + MINUTE_S <= time:
                 begin += 1
             most = max(most, end - begin + 1)
         return most

@@ -37,12 +37,15 @@ from qhn.lanes.events import (
     Wake,
     Write,
 )
+from qhn.lanes.limits import Limits
 from qhn.lanes.machine import admits, step
 from qhn.lanes.rebuild import rebuild
 from qhn.lanes.sharing import room_for
-from qhn.lanes.state import WINDOW_S, Request, State
+from qhn.lanes.state import Request, State
 
 EXAMPLES = 150
+#: Seconds in which submissions are counted.
+MINUTE_S = Limits().minute_s
 
 
 class Lane(RuleBasedStateMachine):
@@ -155,7 +158,7 @@ class Lane(RuleBasedStateMachine):
         self.time += seconds
         self.tell(Tick())
 
-    @rule(seconds=st.sampled_from([0.01, 10.0, WINDOW_S, 1e5, 1.6e9]))
+    @rule(seconds=st.sampled_from([0.01, 10.0, MINUTE_S, 1e5, 1.6e9]))
     def set_the_clock_back(self, seconds):
         before = self.state.clock.now
         self.time -= seconds
@@ -206,7 +209,7 @@ class Lane(RuleBasedStateMachine):
         # Each submission of the last minute is still counted, or is under way and counts so.
         under_way = sum(p.job_id is None for p in self.state.leases.values())
         assert len(self.state.stamps) + under_way >= len(
-            [s for s in was.stamps if s + WINDOW_S > was.clock.at(self.time).now]
+            [s for s in was.stamps if s + MINUTE_S > was.clock.at(self.time).now]
         )
         self.pending.clear()
         self.stamps = list(self.state.stamps)

@@ -46,8 +46,21 @@ class SampleKey:
         return stream(self.seed, Purpose.NOISE, self.step, circuit)
 
 
+class StillWaiting(Exception):
+    """Samples have been asked for and are not there yet; asking again with the same key goes on.
+
+    A sampler that waits for a queue raises it from time to time, so that whoever trains is not out
+    of reach for as long as the queue takes. Nothing has changed when it is raised: not the angles,
+    not the optimiser, not the estimator.
+    """
+
+
 class Sampler(Protocol):
-    """A device that draws bit strings from q_θ; `qhn.devices.SamplerHandle` states the rules."""
+    """A device that draws bit strings from q_θ; `qhn.devices.SamplerHandle` states the rules.
+
+    Raises:
+        StillWaiting: from `sample`, if the samples take longer than the sampler may wait.
+    """
 
     def sample(self, sets: FloatArray, shots: int, key: SampleKey) -> IntArray:
         """Indices of outcomes, shape ``(M, shots)``, for M sets of angles ``(M, depth, 2, N)``."""

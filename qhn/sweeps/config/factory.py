@@ -18,6 +18,7 @@ from qhn.sweeps.config.trial import TrialConfig
 if TYPE_CHECKING:
     from qhn.core.data.datasets import Dataset
     from qhn.core.estimators.estimator import Estimator
+    from qhn.core.estimators.sampler import Sampler
     from qhn.core.evaluation.problem import Problem
     from qhn.core.networks import BinaryNetwork
     from qhn.core.objectives.objective import Objective
@@ -84,8 +85,16 @@ def sampled_objective(config: TrialConfig, problem: Problem) -> SampledObjective
     return SampledObjective.of(part.name, problem, part.bandwidth, part.prior_samples)
 
 
-def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Estimator:
+def estimator(
+    config: TrialConfig, problem: Problem, device: DeviceHandle, sampler: Sampler | None = None
+) -> Estimator:
     """The estimator that computes value, gradient and metrics of the trial on its device.
+
+    Args:
+        config: the configuration of the trial.
+        problem: the data and the loss table of the trial.
+        device: an open handle for the circuit of the trial.
+        sampler: what draws the samples, if the handle of a queued device does not do it itself.
 
     Raises:
         InvalidValueError: if there is no estimator for such a device.
@@ -115,7 +124,9 @@ def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Es
             best_of=config.training.best_of,
         )
     shots = config.device.step_shots
-    if not isinstance(device, SamplerHandle) or shots is None:
+    if sampler is None and isinstance(device, SamplerHandle):
+        sampler = device
+    if sampler is None or shots is None:
         raise InvalidValueError(
             "a trial needs a device that gives the whole distribution, trajectories, or samples "
             f"with a number of shots, but got {device.name}"
@@ -125,7 +136,7 @@ def estimator(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Es
         problem=problem,
         ansatz=device.ansatz,
         objective=sampled_objective(config, problem),
-        sampler=device,
+        sampler=sampler,
         shots=shots,
         seed=config.seed,
         best_of=config.training.best_of,

@@ -136,6 +136,7 @@ def _limits(said: LaneSpec, provider: Provider, sizes: Sequence[int]) -> Limits:
         jobs_in_flight=in_flight,
         submissions_per_minute=said.submissions_per_minute or provider.submissions_per_minute,
         requests_per_job=together,
+        minute_s=provider.minute_s,
     )
 
 

@@ -36,6 +36,8 @@ class TrialResult:
         version: the version of qhn that trained it; None in results that do not say it.
         processor: the name and the vector features of the processor that trained it; None in
             results that do not say it.
+        lane: what the trial used of the lane of a queued device, as JSON values; None for any other
+            trial.
 
     Raises:
         InvalidValueError: if a metric is not finite. A trial whose training diverged has no result,
@@ -53,6 +55,7 @@ class TrialResult:
     finished_ms: int
     version: str | None = None
     processor: str | None = None
+    lane: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.metrics.items():
@@ -130,7 +133,7 @@ def diverged(metric: str, value: str, steps: int, flags: Mapping[str, int], ms: 
 
 _STATUSES = ("finished", "stopped")
 # Entries that format 1 did not have.
-_ADDED = {"version", "processor"}
+_ADDED = {"version", "processor", "lane"}
 _ORIGINAL = {field.name for field in fields(TrialResult)} - _ADDED
 
 
@@ -181,6 +184,7 @@ def read_result(content: bytes, trial_id: str, source: str) -> TrialResult | Tri
         finished_ms=finished_ms,
         version=_text(found, "version"),
         processor=_text(found, "processor"),
+        lane=_mapping(found["lane"], "lane") if "lane" in found else None,
     )
 
 

@@ -10,13 +10,18 @@ from typing import Any
 
 from ray import tune
 
-from qhn.core.errors import DivergedError, StoreError
+from qhn.core.errors import DivergedError, LaneError, StoreError
 from qhn.core.evaluation.problem import Problem
 from qhn.devices import DeviceHandle
+from qhn.lanes.client import BrokerClient
+from qhn.lanes.ticket import Ticket
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.trial import TrialConfig
-from qhn.sweeps.store import TrialError, open_store
+from qhn.sweeps.store import Store, TrialError, open_store
+from qhn.sweeps.store.lane_place import open_place
+from qhn.sweeps.trial.lane_opening import lane_sampler, open_device
+from qhn.sweeps.trial.lane_sampler import LaneSampler
 from qhn.sweeps.trial.messages import Answer
 from qhn.sweeps.trial.session import TrialSession
 from qhn.sweeps.trial.tables import fetch
@@ -60,7 +65,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._store_uri = store_uri
         self._tables = tables
         self._problem: tuple[str, Problem] | None = None
-        self._device: tuple[DeviceConfig, DeviceHandle] | None = None
+        self._umask = umask
+        self._device: tuple[DeviceConfig, Ticket | None, DeviceHandle] | None = None
+        self._sampler: LaneSampler | None = None
         self._take(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
@@ -71,7 +78,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def _take(self, config: Mapping[str, Any]) -> None:
         # Everything slow is left to the first step, because Tune's loop waits until a trial has
         # been taken.
+        self._leave_lane()
         self._trial = TrialConfig.from_json(config["trial"])
+        ticket = config.get("ticket")
+        self._ticket = None if ticket is None else Ticket.from_json(ticket)
         # The metric by which this sweep stops trials early, or None.
         self._score: str | None = config.get("score")
         self._session: TrialSession | None = None
@@ -80,7 +90,22 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         problem, device = self._problem_of(self._trial), self._device_of(self._trial)
         # The store is opened here and not in `setup`, so that an error of the store is sent to the
         # driver like any other. An error in `setup` would end the process.
-        return TrialSession(self._trial, problem, device, open_store(self._store_uri))
+        store = open_store(self._store_uri)
+        self._enter_lane(device, store)
+        return TrialSession(self._trial, problem, device, store, self._sampler)
+
+    def _enter_lane(self, device: DeviceHandle, store: Store) -> None:
+        """Get ready to take turns, if the device has a queue."""
+        self._leave_lane()
+        if self._ticket is not None:
+            desk = BrokerClient(self._ticket.queue, open_place, self._umask)
+            self._sampler = lane_sampler(self._trial, device, self._ticket, desk, store)
+
+    def _leave_lane(self) -> None:
+        """Let others have what the trial may still hold in its lane."""
+        if self._sampler is not None:
+            self._sampler.close()
+            self._sampler = None
 
     def _problem_of(self, trial: TrialConfig) -> Problem:
         key = trial.problem_key
@@ -91,14 +116,16 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return self._problem[1]
 
     def _device_of(self, trial: TrialConfig) -> DeviceHandle:
-        wanted, ansatz = trial.device, factory.ansatz(trial)
+        ansatz = factory.ansatz(trial)
         if self._device is not None:
-            config, handle = self._device
-            if (config, handle.ansatz) == (wanted, ansatz):
+            config, ticket, handle = self._device
+            if (config, ticket, handle.ansatz) == (trial.device, self._ticket, ansatz):
                 return handle
             handle.close()
-        self._device = (wanted, wanted.open(ansatz))
-        return self._device[1]
+            self._device = None
+        handle = open_device(trial, self._ticket)
+        self._device = (trial.device, self._ticket, handle)
+        return handle
 
     def step(self) -> dict[str, Any]:
         """Do one piece of work, and return its result for Tune. The last one says ``done``."""
@@ -107,6 +134,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             # The table is released, so that its memory can be freed. If the next trial needs the
             # same one, fetching it takes only a message, because it is in shared memory.
             self._problem = self._session = None
+            self._leave_lane()
         # The scheduler reads ``step`` and ``qhn_score``; the rest is for the callback.
         score = answer.metrics.get(self._score) if self._score else None
         return {
@@ -122,14 +150,19 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             session = self._session = self._session or self._open_session()
             progress = session.work(PIECE_SECONDS, until_report=self._score is not None)
             stop = None
-            if self._score is not None and not progress.finished:
+            if self._score is not None and not (progress.finished or progress.paused):
                 # If the scheduler stops the trial now, this is its result. It cannot be taken from
                 # the store later, because another sweep may have trained the trial further.
                 stop = session.stop()
         except StoreError as error:
             return Answer(trial_id, store_error=str(error))
         except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
-            return Answer(trial_id, error=self._describe(error), notes=self._take_notes())
+            return Answer(
+                trial_id,
+                error=self._describe(error),
+                notes=self._take_notes(),
+                lane=None if self._sampler is None else self._sampler.content(),
+            )
         return Answer(
             trial_id,
             step=progress.step,
@@ -138,6 +171,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             metrics=dict(progress.metrics),
             stop=None if stop is None else stop.to_json(),
             notes=self._take_notes(),
+            lane=progress.lane,
+            paused=progress.paused,
         )
 
     def _take_notes(self) -> tuple[str, ...]:
@@ -145,6 +180,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         if self._session is None:
             return ()
         notes, self._session.notes = tuple(self._session.notes), []
+        if self._sampler is not None:
+            notes += tuple(self._sampler.notes)
+            self._sampler.notes.clear()
         return notes
 
     def _describe(self, error: Exception) -> TrialError:
@@ -154,7 +192,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         exception.
         """
         message = str(error)
-        if not isinstance(error, DivergedError):
+        if not isinstance(error, DivergedError | LaneError):
             message = f"{type(error).__name__}: {error}".strip()
         flags = self._session.flags() if self._session is not None else {}
         return TrialError(message, traceback.format_exc(), int(time.time() * 1000), flags)
@@ -167,7 +205,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """Load nothing, because the session reads the state of the trial from the store."""
 
     def cleanup(self) -> None:
-        """Close the device when the process ends."""
+        """Leave the lane and close the device when the process ends."""
+        self._leave_lane()
         if self._device is not None:
-            self._device[1].close()
+            self._device[-1].close()
             self._device = None

@@ -6,13 +6,14 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from qhn.core.arrays import ArrayState
 from qhn.core.errors import DamagedError, DivergedError, InvalidValueError
+from qhn.core.estimators.sampler import StillWaiting
 from qhn.core.evaluation.problem import Problem
 from qhn.core.metrics import BY_NAME
 from qhn.core.simd.processor import processor_text
@@ -22,6 +23,9 @@ from qhn.devices import DeviceHandle
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import Checkpoint, Store, TrialResult, read_history
+from qhn.sweeps.trial.lane_sampler import LaneSampler
+from qhn.sweeps.trial.lane_step import BudgetSpentError
+from qhn.sweeps.trial.lane_use import LaneUse
 from qhn.version import VERSION
 
 #: How many of the most probable outcomes a result has.
@@ -33,16 +37,38 @@ class Progress:
     """How far a trial is after a piece of work.
 
     Attributes:
-        step: the step of its last report.
+        step: the step of its last report; 0 if there was none yet.
         finished: whether the trial has made all its steps.
-        metrics: the metrics of its last report.
-        seconds: the time spent on this piece of work.
+        metrics: the metrics of its last report; none if there was none yet.
+        seconds: the time spent on this piece of work, without waiting for a queued device.
+        lane: the account of a trial on a queued device and where it is, see `LaneUse.content`; None
+            for any other trial.
+        paused: why the trial does not go on for now, if its budget is spent; empty otherwise.
     """
 
     step: int
     finished: bool
     metrics: Mapping[str, float]
     seconds: float
+    lane: Mapping[str, Any] | None = None
+    paused: str = ""
+
+
+class _Watch:
+    """Measures training without the time for which samples were waited for."""
+
+    def __init__(self, sampler: LaneSampler | None) -> None:
+        self._sampler = sampler
+        self._last = self._now()
+
+    def lap(self) -> float:
+        """The seconds since the last call."""
+        before, self._last = self._last, self._now()
+        return max(0.0, self._last - before)
+
+    def _now(self) -> float:
+        waited = 0.0 if self._sampler is None else self._sampler.waited_s
+        return time.perf_counter() - waited
 
 
 class TrialSession:
@@ -56,6 +82,8 @@ class TrialSession:
         problem: the data and the loss table of the trial.
         device: an open handle for the circuit of the trial. The caller closes it.
         store: the store that keeps the trial; None if the trial is not to be kept.
+        sampler: takes the trial's turn in its lane, if the device has a queue; None otherwise. The
+            caller closes it.
 
     Attributes:
         notes: messages for people: about files of this trial that could not be used and were set
@@ -67,14 +95,20 @@ class TrialSession:
     """
 
     def __init__(
-        self, config: TrialConfig, problem: Problem, device: DeviceHandle, store: Store | None
+        self,
+        config: TrialConfig,
+        problem: Problem,
+        device: DeviceHandle,
+        store: Store | None,
+        sampler: LaneSampler | None = None,
     ) -> None:
         self.config = config
         self.notes: list[str] = []
         self._store = store
+        self._sampler = sampler
         training = config.training
         self.trainer = Trainer(
-            estimator=factory.estimator(config, problem, device),
+            estimator=factory.estimator(config, problem, device, sampler),
             schedule=factory.schedule(config.objective.lambda_),
             optimiser=factory.optimiser(training),
             seed=config.seed,
@@ -119,6 +153,10 @@ class TrialSession:
             notes = _notes(state)
             self.trainer.restore({k: v for k, v in state.items() if k != "notes"})
             self._seconds, self._started_ms = float(notes["seconds"]), int(notes["started_ms"])
+            if self._sampler is not None:
+                self._sampler.use = LaneUse.of(notes.get("lane", {}))
+            # The next piece of work may bring nothing new to save.
+            self._saved = state
         except (InvalidValueError, KeyError, TypeError, ValueError) as error:
             raise state.damage(f"it does not fit this trial: {error}") from error
 
@@ -139,19 +177,42 @@ class TrialSession:
             DivergedError: if the training has reached numbers that are not finite.
             StoreError: if the checkpoint or the result cannot be written.
         """
-        trainer, begin = self.trainer, time.perf_counter()
-        deadline = begin + seconds
-        while not trainer.finished:
-            report = trainer.advance()
-            if report is not None and (until_report or trainer.diverged):
-                break
-            if time.perf_counter() >= deadline:
-                break
-        spent = time.perf_counter() - begin
+        trainer, before = self.trainer, self._seconds
+        paused, moved = "", False
+        deadline = time.perf_counter() + seconds
+        watch = _Watch(self._sampler)
+        try:
+            while not trainer.finished:
+                report = trainer.advance()
+                moved = True
+                if report is not None and (until_report or trainer.diverged):
+                    break
+                if time.perf_counter() >= deadline:
+                    break
+                if self._sampler is not None and not trainer.finished:
+                    # Each step is paid for, so it is saved before the next one is.
+                    self._count(watch)
+                    self._save()
+                    moved = False
+        except StillWaiting:
+            pass
+        except BudgetSpentError as spent:
+            paused = str(spent)
+        self._count(watch)
+        if moved or self._sampler is None or trainer.finished:
+            self._save()
+        lane = None if self._sampler is None else self._sampler.content()
+        spent_s, history = self._seconds - before, trainer.history
+        if not len(history):
+            return Progress(0, False, {}, spent_s, lane, paused)
+        return Progress(history.steps[-1], trainer.finished, history.last(), spent_s, lane, paused)
+
+    def _count(self, watch: _Watch) -> None:
+        """Add the time since the last call to that of the training."""
+        spent = watch.lap()
         self._seconds += spent
-        self._save()
-        history = trainer.history
-        return Progress(history.steps[-1], trainer.finished, history.last(), spent)
+        if self._sampler is not None:
+            self._sampler.use.classical_s += spent
 
     def _save(self) -> None:
         trainer, store = self.trainer, self._store
@@ -160,7 +221,7 @@ class TrialSession:
             store.save_checkpoint(self.config.trial_id, self._saved)
         # Angles that are not finite never become finite again, so the training has diverged.
         # Metrics may become finite again, so they count only at the end.
-        last = _known(trainer.history.last())
+        last = _known(trainer.history.last()) if len(trainer.history) else {}
         if trainer.diverged or (trainer.finished and not all(map(math.isfinite, last.values()))):
             raise DivergedError(_how_it_diverged(last, trainer.history.steps[-1]))
         if trainer.finished:
@@ -185,9 +246,11 @@ class TrialSession:
     def stop(self) -> TrialResult | None:
         """The result of the trial if it is stopped early at its last report.
 
-        It is None if a metric of that report is not finite. The metrics may become finite again if
-        the trial continues, but a result must be finite.
+        It is None if there is no report yet, or if a metric of it is not finite. The metrics may
+        become finite again if the trial continues, but a result must be finite.
         """
+        if not len(self.trainer.history):
+            return None
         last = _known(self.trainer.history.last())
         return self.result("stopped") if all(map(math.isfinite, last.values())) else None
 
@@ -201,6 +264,8 @@ class TrialSession:
             "version": VERSION,
             "processor": processor_text(),
         }
+        if self._sampler is not None:
+            notes["lane"] = asdict(self._sampler.use)
         # As an array of bytes, because an archive without pickle can hold only arrays of numbers or
         # of text, and text takes four bytes for each character.
         encoded = np.frombuffer(json.dumps(notes).encode(), dtype=np.uint8)
@@ -257,4 +322,5 @@ def result_of(
         # A trial may be trained on several machines. The result names the last one.
         version=notes.get("version"),
         processor=notes.get("processor"),
+        lane=notes.get("lane"),
     )
