@@ -10,6 +10,7 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
 from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
+from qhn.devices.kinds.exact import Exact
 from qhn.devices.kinds.options import (
     SampleEstimator,
     Shots,
@@ -80,4 +81,4 @@ class Rehearsal:
         from qhn.devices.rehearsal.handle import RehearsalHandle
 
         promised = dataclasses.replace(self.capabilities, submission=settings.behaviour.submission)
-        return RehearsalHandle(ansatz, promised, settings)
+        return RehearsalHandle(ansatz, promised, Exact(shots=self.shots), settings)

@@ -81,12 +81,13 @@ class Database:
             self._connection = sqlite3.connect(
                 self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
-            # A write-ahead log would need memory that all processes share, which a network folder
-            # does not give. And nothing here must outlive a loss of power: what a process has
-            # written outlives its own end without waiting for the disk.
-            self._connection.execute("PRAGMA journal_mode = TRUNCATE")
-            self._connection.execute("PRAGMA synchronous = OFF")
         try:
+            with self._explained():
+                # A write-ahead log would need memory that all processes share, which a network
+                # folder does not give. And nothing here must outlive a loss of power: what a
+                # process has written outlives its own end without waiting for the disk.
+                self._connection.execute("PRAGMA journal_mode = TRUNCATE")
+                self._connection.execute("PRAGMA synchronous = OFF")
             with self.transaction():
                 self._prepare()
         except BaseException:
@@ -137,3 +138,9 @@ class Database:
                 f"the rehearsal device must be able to use {self.path}, but: {error}; "
                 "give it another folder, or mend this one"
             ) from error
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """The number of the newest job, which is how many jobs there are; 0 before the first."""
+    # The largest number is found at once, while counting would read all rows.
+    return int(db.execute("SELECT coalesce(max(number), 0) FROM jobs").fetchone()[0])

@@ -13,7 +13,8 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import IntArray
 from qhn.core.errors import InvalidValueError
 from qhn.devices.capabilities import Capabilities
-from qhn.devices.exact import ExactSamplerHandle
+from qhn.devices.handle import SamplerHandle
+from qhn.devices.kinds.exact import Exact
 from qhn.devices.queued import JobReport, Part
 from qhn.devices.rehearsal.access import RehearsalAccess
 from qhn.devices.rehearsal.parts import check_parts
@@ -28,6 +29,7 @@ class RehearsalHandle:
     Args:
         ansatz: the circuit of the trial that opens it. Jobs may have parts with other circuits.
         capabilities: those of the device, with the promise of the access.
+        exact: the device that draws the samples, whoever submitted the job.
         access: how the provider behaves, and where its file is.
         clock: the time, seconds since the epoch. Tests move it by hand.
     """
@@ -38,6 +40,7 @@ class RehearsalHandle:
         self,
         ansatz: Ansatz,
         capabilities: Capabilities,
+        exact: Exact,
         access: RehearsalAccess,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -51,7 +54,8 @@ class RehearsalHandle:
         self._provider: RehearsalProvider | None = RehearsalProvider(
             Path(folder).expanduser(), access, clock
         )
-        self._samplers: dict[Ansatz, ExactSamplerHandle] = {}
+        self._exact = exact
+        self._sampler: SamplerHandle | None = None
 
     def submit(self, submission: str, parts: Sequence[Part]) -> str:
         """See `QueuedHandle.submit`.
@@ -81,7 +85,9 @@ class RehearsalHandle:
         if self._provider is not None:
             self._provider.close()
             self._provider = None
-        self._samplers.clear()
+        if self._sampler is not None:
+            self._sampler.close()
+            self._sampler = None
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None
@@ -106,7 +112,8 @@ class RehearsalHandle:
     def _sample(self, part: Part) -> IntArray:
         # Trials that share a job mostly have the same circuit. Only the engine of the latest one is
         # kept, because each needs memory for its states.
-        if part.ansatz not in self._samplers:
-            self._samplers.clear()
-            self._samplers[part.ansatz] = ExactSamplerHandle(part.ansatz, self.capabilities)
-        return self._samplers[part.ansatz].sample(part.sets, part.shots, part.key)
+        if self._sampler is None or self._sampler.ansatz != part.ansatz:
+            opened = self._exact.open(part.ansatz)
+            assert isinstance(opened, SamplerHandle)
+            self._sampler = opened
+        return self._sampler.sample(part.sets, part.shots, part.key)

@@ -74,6 +74,11 @@ def part_of(row: Sequence[Any]) -> Part:
     )
 
 
+def executions_of(rows: Iterable[Row]) -> int:
+    """How often circuits are executed for all of these parts."""
+    return sum(shots * sets for _, _, _, shots, sets, _, _ in rows)
+
+
 def digest(rows: Iterable[Row]) -> bytes:
     """What a job consists of, so that a repeated submission can be compared with the first."""
     whole = hashlib.sha256()

@@ -7,32 +7,21 @@ and any number of processes can ask about them.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from qhn.core.errors import InvalidValueError
 from qhn.devices.queued import JobReport, Part, Phase
 from qhn.devices.rehearsal import chance, words
 from qhn.devices.rehearsal.access import RehearsalAccess
-from qhn.devices.rehearsal.database import Database
-from qhn.devices.rehearsal.parts import COLUMNS, Row, digest, part_of, row_of
-from qhn.devices.rehearsal.schedule import Slot, schedule
+from qhn.devices.rehearsal.database import Database, newest
+from qhn.devices.rehearsal.intake import Answer, Intake
+from qhn.devices.rehearsal.parts import COLUMNS, part_of, row_of
 from qhn.devices.rehearsal.words import ProviderError
 
 _SUBMISSION = re.compile(r"[0-9A-Za-z-]{1,64}")
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What comes of a submission: a job, an error, or both if only the answer was lost."""
-
-    kind: str
-    job_id: str | None = None
-    error: str | None = None
 
 
 class RehearsalProvider:
@@ -49,8 +38,8 @@ class RehearsalProvider:
 
     def __init__(self, folder: Path, access: RehearsalAccess, clock: Callable[[], float]) -> None:
         self._behaviour = access.behaviour
-        self._expected = access.provider
         self._seed = access.seed
+        self._intake = Intake(access)
         self._clock = clock
         self._file = Database(folder)
         self._calls = 0
@@ -71,7 +60,10 @@ class RehearsalProvider:
         rows = [row_of(part) for part in parts]
         with self._file.transaction() as db:
             now = self._clock()
-            answer = self._receive(db, submission, rows, now)
+            if self._session_closed(db):
+                answer = Answer("session", error=words.SESSION_CLOSED)
+            else:
+                answer = self._intake.receive(db, submission, rows, now)
             if answer.error is not None:
                 db.execute(
                     "INSERT INTO events (at, kind, submission, job_id, words) VALUES (?,?,?,?,?)",
@@ -122,128 +114,15 @@ class RehearsalProvider:
             ).fetchall()
         return [part_of(row) for row in rows]
 
-    def _receive(
-        self, db: sqlite3.Connection, submission: str, rows: Sequence[Row], now: float
-    ) -> _Answer:
-        behaviour, seed = self._behaviour, self._seed
-        # With the number of the try, a repeated submission meets luck of its own.
-        tries = db.execute(
-            "INSERT INTO tries VALUES (?, 1) "
-            "ON CONFLICT (submission) DO UPDATE SET count = count + 1 RETURNING count",
-            (submission,),
-        ).fetchone()[0]
-        if self._session_closed(db):
-            return _Answer("session", error=words.SESSION_CLOSED)
-        which = (submission, tries)
-        if chance.happens(behaviour.transient_rate, seed, "transient", *which):
-            said = chance.one_of(words.NOTHING_ARRIVED, seed, "transient", *which)
-            return _Answer("transient", error=said)
-        if not chance.happens(behaviour.timeout_rate, seed, "timeout", *which):
-            return self._accept(db, submission, tries, rows, now)
-        said = chance.one_of(words.ANSWER_LOST, seed, "timeout", *which)
-        if not chance.happens(behaviour.timeout_accepted, seed, "accepted", *which):
-            return _Answer("timeout", error=said)
-        answer = self._accept(db, submission, tries, rows, now)
-        if answer.error is not None:
-            return answer
-        return _Answer("timeout, accepted", answer.job_id, said)
-
-    def _accept(
-        self, db: sqlite3.Connection, submission: str, tries: int, rows: Sequence[Row], now: float
-    ) -> _Answer:
-        behaviour, speedup = self._behaviour, self._expected.speedup
-        content = digest(rows)
-        if behaviour.submission == "idempotent":
-            known = db.execute(
-                "SELECT job_id, content FROM jobs WHERE submission = ?", (submission,)
-            ).fetchone()
-            if known is not None:
-                same = known[1] == content
-                error = None if same else words.other_content(submission)
-                return _Answer("repeated" if same else "content", known[0], error)
-        executions = sum(shots * sets for _, _, _, shots, sets, _, _ in rows)
-        under_way = [
-            Slot(*row)
-            for row in db.execute(
-                "SELECT number, ready, starts, ends FROM jobs WHERE ends > ?", (now,)
-            )
-        ]
-        if refused := self._refusal(db, len(rows), executions, len(under_way), now):
-            return refused
-        which = (submission, tries)
-        wait_s = chance.queue_time(behaviour.queue_s, behaviour.queue_spread, self._seed, *which)
-        seconds = self._expected.qpu_seconds(executions)
-        number = self._jobs(db) + 1
-        plan = schedule(under_way, number, now + wait_s / speedup, seconds / speedup, now)
-        db.executemany(
-            "UPDATE jobs SET starts = ?, ends = ? WHERE number = ?",
-            [(slot.starts, slot.ends, slot.number) for slot in plan.moved],
-        )
-        failure = None
-        if chance.happens(behaviour.failure_rate, self._seed, "failure", *which):
-            failure = chance.one_of(words.JOB_FAILED, self._seed, "failure", *which)
-        # A job that fails at the provider is not billed, although it took the processor's time.
-        shots, billed = (executions, seconds) if failure is None else (0, 0.0)
-        cost = self._expected.cost(shots, billed) if failure is None else 0.0
-        name = hashlib.sha256(f"{self._seed} {number} {submission}".encode()).hexdigest()[:10]
-        job_id = f"rehearsal-{number}-{name}"
-        db.execute(
-            "INSERT INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                number,
-                job_id,
-                submission,
-                _store_of(submission),
-                content,
-                now,
-                now + behaviour.listing_lag_s / speedup,
-                plan.slot.ready,
-                plan.slot.starts,
-                plan.slot.ends,
-                failure,
-                executions,
-                shots,
-                billed,
-                cost,
-            ),
-        )
-        db.executemany(
-            f"INSERT INTO parts (job, place, {COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",
-            [(number, place, *row) for place, row in enumerate(rows)],
-        )
-        return _Answer("accepted", job_id)
-
-    def _refusal(
-        self, db: sqlite3.Connection, parts: int, executions: int, pending: int, now: float
-    ) -> _Answer | None:
-        behaviour = self._behaviour
-        if parts > behaviour.parts_per_job:
-            said = words.too_large("parts", parts, behaviour.parts_per_job)
-            return _Answer("parts", error=said)
-        most = behaviour.executions_per_job
-        if most is not None and executions > most:
-            return _Answer("executions", error=words.too_large("executions", executions, most))
-        most = behaviour.pending
-        if most is not None and pending >= most:
-            return _Answer("pending", error=words.too_many_pending(most))
-        most = behaviour.submissions_per_minute
-        if most is not None:
-            lately = db.execute(
-                "SELECT count(*) FROM jobs WHERE submitted > ?", (now - self._expected.minute_s,)
-            ).fetchone()[0]
-            if lately >= most:
-                return _Answer("rate", error=words.too_many_submissions(most))
-        return None
-
     def _report(self, db: sqlite3.Connection, job_id: str, now: float) -> JobReport:
         row = db.execute(
-            "SELECT ready, submitted, starts, ends, failure, shots, qpu_seconds "
+            "SELECT submitted, starts, ends, failure, shots, qpu_seconds "
             "FROM jobs WHERE job_id = ?",
             (job_id,),
         ).fetchone()
         if row is None:
             raise ProviderError(words.unknown_job(job_id))
-        _, submitted, starts, ends, failure, shots, seconds = row
+        submitted, starts, ends, failure, shots, seconds = row
         if now < ends:
             phase: Phase = "queued" if now < starts else "running"
             return JobReport(phase)
@@ -274,15 +153,5 @@ class RehearsalProvider:
         """Whether the session of the last call is over; a new one is opened then."""
         if self._behaviour.session_jobs is None:
             return False
-        before, self._session = self._session, self._jobs(db) // self._behaviour.session_jobs
+        before, self._session = self._session, newest(db) // self._behaviour.session_jobs
         return before is not None and before != self._session
-
-    def _jobs(self, db: sqlite3.Connection) -> int:
-        # The largest number is found at once, while counting would read all rows.
-        return int(db.execute("SELECT coalesce(max(number), 0) FROM jobs").fetchone()[0])
-
-
-def _store_of(submission: str) -> str:
-    """The store that a submission id of qhn names; empty for other ids."""
-    parts = submission.split("-")
-    return parts[1] if len(parts) == 5 and parts[0] == "qhn" else ""
