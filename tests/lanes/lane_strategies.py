@@ -14,6 +14,7 @@ LIMITS = st.builds(
     submissions_per_minute=st.none() | st.integers(1, 5),
     requests_per_job=st.sampled_from([1, 1, 3]),
     term_s=st.just(TERM),
+    minute_s=st.sampled_from([60.0, 60.0, 5.0]),
 )
 BUDGETS = st.none() | st.builds(
     Budget,

@@ -140,6 +140,15 @@ def test_submissions_in_a_minute_are_counted_when_they_are_known_to_be_made():
     assert [g.request.trial for g in shell.all(Grant)] == ["a4"]
 
 
+def test_a_minute_is_shorter_where_the_clock_of_a_provider_is_sped_up():
+    shell = Shell(Limits(jobs_in_flight=9, submissions_per_minute=1, minute_s=0.5))
+    shell.start("a1", job_id="job 1")  # at 1000
+    assert shell.ask("a2") is None
+    assert shell.all(Wake)[-1].at == 1000.5
+    shell.let_go_by(0.5)
+    assert len(shell.all(Grant)) == 1
+
+
 def test_a_lease_that_is_not_renewed_admits_nobody():
     shell = Shell()
     token = shell.ask("a1")
