@@ -23,7 +23,7 @@ ANSWER_LOST = (
 )
 #: What a job says that failed at the provider.
 JOB_FAILED = (
-    "Job failed during execution: internal error of the control electronics. Error code: 6000",
+    "Job failed during execution: the control electronics did not respond. Error code: 6000",
     "Job failed: the calibration of the device was interrupted. Error code: 6054",
 )
 SESSION_CLOSED = "Session has been closed: it has reached its maximum number of jobs."
