@@ -73,7 +73,7 @@ def test_what_was_kept_is_what_was_submitted(world):
     handle = world.open()
     job = handle.submit("a", [part(sets, seed=2**70, step=2**40, trial="ä")])
     world.finish(job)
-    (kept,) = handle._open_provider.parts(job)
+    (kept,) = handle._provider.parts(job)
     assert kept.sets.tobytes() == np.ascontiguousarray(sets).tobytes()
     assert (kept.ansatz, kept.shots, kept.key) == (ANSATZ, 20, SampleKey("ä", 2**70, 2**40))
 
@@ -90,7 +90,7 @@ def test_without_a_folder_all_is_gone_in_the_end():
     device = make_device("rehearsal", shots=20)
     with device.open(ANSATZ, RehearsalAccess(speedup=1e9)) as handle:
         handle.fetch(handle.submit("a", [part()]))
-        place = handle._open_provider._file.path
+        place = handle._provider._file.path
         assert place.is_file()
     assert not place.parent.exists()
 

@@ -91,7 +91,7 @@ def test_a_process_that_dies_while_it_submits_leaves_no_half_job(tmp_path):
     # Nobody waits for the dead process's lock, and the file is whole.
     handle.submit("qhn-s-t-2-0", [part()])
     assert [job.submission for job in world.record().jobs()] == ["qhn-s-t-1-0", "qhn-s-t-2-0"]
-    file = sqlite3.connect(world.open()._open_provider._file.path)
+    file = sqlite3.connect(world.open()._provider._file.path)
     assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     file.close()
     world.close()

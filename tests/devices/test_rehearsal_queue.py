@@ -169,7 +169,7 @@ def test_thousands_of_jobs_do_not_make_questions_slower(tmp_path):
     job = handle.submit("a", [part()])
     world.finish(job)
     said: list[str] = []
-    with handle._open_provider._file.reading() as db:
+    with handle._provider._file.reading() as db:
         db.set_trace_callback(said.append)
         handle.look(job)
         handle.find("a")

@@ -15,6 +15,7 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.sampler import SampleKey
+from qhn.devices.opening import check_sets
 from qhn.devices.queued import Part
 
 #: The columns of a part, in the order of `row_of`.
@@ -36,12 +37,8 @@ def check_parts(parts: Sequence[Part]) -> None:
         raise InvalidValueError("a job must have at least one part, but got none")
     for part in parts:
         check_count("shots", part.shots)
-        shape = part.ansatz.parameter_shape
-        if part.sets.ndim != 4 or part.sets.shape[1:] != shape or not len(part.sets):
-            raise InvalidValueError(
-                f"sets of angles must have the shape (M, depth, 2, N) = (M, {str(shape)[1:-1]}) "
-                f"with M >= 1, but got {part.sets.shape}"
-            )
+        check_sets(part.sets, part.ansatz)
+        check_count("sets", len(part.sets))
         if not np.isfinite(part.sets).all():
             raise InvalidValueError("angles must be finite, but got NaN or infinity among them")
 
