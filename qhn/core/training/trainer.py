@@ -145,6 +145,23 @@ class Trainer:
         self._optimiser = optimiser
         self._clock = clock
 
+    def start_at(self, angles: NDArray[Any]) -> None:
+        """Start from these angles in place of random ones.
+
+        Args:
+            angles: in radians, shape ``(depth, 2, N)``, float64. They are copied.
+
+        Raises:
+            InvalidValueError: if the training has made a step, or if the angles are of another
+                circuit.
+        """
+        if self.step:
+            raise InvalidValueError(
+                "a training must get its first angles before its first step, but it is at step "
+                f"{self.step}"
+            )
+        self.parameters = restored_angles("angles", angles, self.ansatz)
+
     def advance(self) -> Report | None:
         """Evaluate the objective, report if a report is due at this step, then update the angles.
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qhn.core.objectives.sampled import SampledObjective
     from qhn.core.objectives.schedules import Schedule
     from qhn.core.training.optimisers import Optimiser
+    from qhn.core.training.trainer import Trainer
     from qhn.devices import DeviceHandle
 
 
@@ -142,6 +143,39 @@ def estimator(
         best_of=config.training.best_of,
         steps=config.training.steps,
         trial=config.trial_id,
+    )
+
+
+def trainer(
+    config: TrialConfig,
+    problem: Problem,
+    device: DeviceHandle,
+    clock: Callable[[], int] | None = None,
+    sampler: Sampler | None = None,
+) -> Trainer:
+    """A trainer at the first step of the trial, with random angles.
+
+    Args:
+        config: the configuration of the trial.
+        problem: its data and loss table.
+        device: an open handle of its device, for its circuit.
+        clock: gives the time of reports, in milliseconds since 1970; None for the real time.
+        sampler: as in `estimator`.
+
+    Raises:
+        InvalidValueError: if there is no estimator for such a device.
+    """
+    from qhn.core.training.trainer import Trainer, wall_clock_ms
+
+    training = config.training
+    return Trainer(
+        estimator=estimator(config, problem, device, sampler),
+        schedule=schedule(config.objective.lambda_),
+        optimiser=optimiser(training),
+        seed=config.seed,
+        steps=training.steps,
+        report_every=training.report_every or training.steps,
+        clock=clock or wall_clock_ms,
     )
 
 

@@ -29,6 +29,7 @@ from qhn.sweeps.config.sections import (
     ObjectiveConfig,
     TrainingConfig,
 )
+from qhn.sweeps.config.start import StartConfig
 
 ID_LENGTH = 16
 
@@ -83,12 +84,17 @@ class TrialConfig(Part):
         default=None, alias="early_stopping", exclude=True, repr=False
     )
     device: AnyDevice = Field(default_factory=lambda: device_config({}))
+    # The numbers of a trial that starts from trained angles depend on that training, so that it is
+    # part of the identity. None means random angles.
+    start_from: StartConfig | None = None
     seed: Seed
 
     @model_validator(mode="after")
     def _check_device(self) -> Self:
-        if reason := unsupported(self.objective.name, self.device):
-            raise broken_rule(reason)
+        used = [self.device] if self.start_from is None else [self.device, self.start_from.device]
+        for device in used:
+            if reason := unsupported(self.objective.name, device):
+                raise broken_rule(reason)
         return self
 
     @classmethod
@@ -143,6 +149,15 @@ class TrialConfig(Part):
         all trials.
         """
         return digest(without_seed(self.former_content(early_stopping)))
+
+    @property
+    def parent(self) -> TrialConfig | None:
+        """The configuration of the trial from whose angles this one starts; None if from random."""
+        if self.start_from is None:
+            return None
+        start = self.start_from
+        changes = {"device": start.device, "training": start.training, "start_from": None}
+        return self.model_copy(update=changes)
 
     @property
     def problem_key(self) -> str:

@@ -183,7 +183,12 @@ def factors(config: TrialConfig, digits: int | None) -> tuple[Factor, ...]:
     # that do not sample, and labels could not tell these from the others.
     device = config.device.title
     add("device", "device", device, device, config.device.name)
-    # One sweep has one value of each of these, so that no label states them.
+    if (start := config.start_from) is not None:
+        place, updates = start.device.title, start.training.steps
+        label = f"from={place.replace(' ', ',')},steps={updates}"
+        add("device", "start from", f"{place}, {updates} steps", label, config.device.name)
+    # Labels hardly ever state these, because all trials of a sweep have the same, except those
+    # from which others start.
     for title, value in (
         ("steps", training.steps),
         ("optimiser", training.optimiser),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -20,10 +20,11 @@ from qhn.sweeps.config.sections import (
     ObjectiveConfig,
     TrainingConfig,
 )
+from qhn.sweeps.config.start import StartConfig
 from qhn.sweeps.config.trial import TrialConfig, digest
 from qhn.sweeps.planning.labels import labels
 from qhn.sweeps.planning.lanes import PlannedLane, plan_lanes
-from qhn.sweeps.spec.lanes import LaneOfFile, lane_by_device, lanes_of_file
+from qhn.sweeps.spec.lanes import LaneOfFile, lanes_of_file
 from qhn.sweeps.spec.models import ElboSpec, MleSpec, RandomSearch, SelboSpec, SweepSpec
 from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, number_as_constant, pick
 
@@ -113,15 +114,55 @@ class _Setting:
     learning_rate: Any = None
 
 
+@dataclass
+class _Group:
+    """The trials that differ only by their seeds.
+
+    Attributes:
+        config: the configuration of one of them.
+        lane: the name of the lane of their queued device, or None.
+        label: the label of that device, or None.
+        parent: the id of the group whose trials they start from, or None.
+        asked: how often the file asks for the group. Groups that only others start from have 0.
+    """
+
+    config: TrialConfig
+    lane: str | None = None
+    label: str | None = None
+    parent: str | None = None
+    asked: int = 0
+
+
 def make_plan(spec: SweepSpec) -> Plan:
     """The trials of a sweep, without repetitions, in the order in which they are run.
 
     If a sweep gets more seeds, or its random search more draws, trials are added and all others
     stay the same.
     """
+    lanes = lanes_of_file(spec.devices, spec.lanes)
+    groups = _groups(spec, lanes)
+    names = labels({group_id: group.config for group_id, group in groups.items()})
+    asked = [group.asked for group in groups.values() if group.asked]
+    n_seeds = len(spec.seeds) if isinstance(spec.seeds, tuple) else spec.seeds.count
+    of_lane: dict[str, list[TrialConfig]] = defaultdict(list)
+    for group in groups.values():
+        if group.lane is not None:
+            of_lane[group.lane].append(group.config)
+    return Plan(
+        name=spec.name,
+        trials=tuple(_trials(spec, groups, names)),
+        groups=names,
+        duplicates=sum(asked) * n_seeds - len(asked) * len(spec.seed_values),
+        early_stopping=spec.early_stopping,
+        description=spec.description,
+        tags=spec.tags,
+        lanes=plan_lanes(lanes, of_lane),
+    )
+
+
+def _groups(spec: SweepSpec, lanes: Iterable[LaneOfFile]) -> dict[str, _Group]:
+    """All groups by their ids, each after the group that its trials start from."""
     rule = spec.early_stopping
-    groups: dict[str, TrialConfig] = {}
-    n_planned = 0
     search = spec.search
     if isinstance(search, RandomSearch):
         settings = [_draw(spec, search.seed, number) for number in range(search.draws)]
@@ -129,55 +170,44 @@ def make_plan(spec: SweepSpec) -> Plan:
         settings = list(_grid(spec))
     # A configuration must have a seed. The other seeds are put in when the trials are listed.
     first_seed = spec.seed_values[0]
+    lane_of = {label: lane.name for lane in lanes for label in lane.access}
+    groups: dict[str, _Group] = {}
     for dataset, setting, device in product(spec.datasets, settings, spec.devices):
         config = _config(spec, dataset, setting, device.config, first_seed)
-        groups.setdefault(config.group_id(rule), config)
-        n_planned += 1
-    names = labels(groups)
+        parent_id = None
+        if (parent := config.parent) is not None:
+            parent_id = parent.group_id(rule)
+            groups.setdefault(parent_id, _Group(parent))
+        group = groups.setdefault(config.group_id(rule), _Group(config, parent=parent_id))
+        group.asked += 1
+        # Two devices may differ only by how they are reached. Their trials are the same, and belong
+        # to the lane of the first of them.
+        if group.lane is None and device.key in lane_of:
+            group.lane, group.label = lane_of[device.key], device.key
+    return groups
+
+
+def _trials(
+    spec: SweepSpec, groups: Mapping[str, _Group], names: Mapping[str, str]
+) -> Iterator[PlannedTrial]:
+    rule = spec.early_stopping
     # The id of a trial is the digest of its group's content with its seed put in. This takes a
     # tenth of the time of computing the content of every configuration.
-    contents = {group_id: config.content() for group_id, config in groups.items()}
-    lanes = lanes_of_file(spec.devices, spec.lanes)
-    lane_of = lane_by_device(spec.devices, lanes)
-    former = {group_id: config.former_content(rule) for group_id, config in groups.items()}
-    places = {g: lane_of.get(config.device, (None, None)) for g, config in groups.items()}
-    trials = tuple(
-        PlannedTrial(
-            trial_id=digest({**contents[group_id], "seed": seed}),
-            config=config.model_copy(update={"seed": seed}),
-            group=names[group_id],
-            group_id=group_id,
-            former_id=None if rule is None else digest({**former[group_id], "seed": seed}),
-            lane=places[group_id][0],
-            device_label=places[group_id][1],
-        )
-        for seed in spec.seed_values
-        for group_id, config in groups.items()
-    )
-    n_seeds = len(spec.seeds) if isinstance(spec.seeds, tuple) else spec.seeds.count
-    duplicates = n_planned * n_seeds - len(trials)
-    return Plan(
-        name=spec.name,
-        trials=trials,
-        groups=names,
-        duplicates=duplicates,
-        early_stopping=rule,
-        description=spec.description,
-        tags=spec.tags,
-        lanes=_lanes(lanes, groups, places),
-    )
-
-
-def _lanes(
-    lanes: tuple[LaneOfFile, ...],
-    groups: Mapping[str, TrialConfig],
-    places: Mapping[str, tuple[str | None, str | None]],
-) -> tuple[PlannedLane, ...]:
-    trials_of: dict[str, list[TrialConfig]] = defaultdict(list)
-    for group_id, config in groups.items():
-        if (name := places[group_id][0]) is not None:
-            trials_of[name].append(config)
-    return plan_lanes(lanes, trials_of)
+    contents = {key: group.config.content() for key, group in groups.items()}
+    former = {key: group.config.former_content(rule) for key, group in groups.items()}
+    for seed in spec.seed_values:
+        ids = {key: digest({**content, "seed": seed}) for key, content in contents.items()}
+        for key, group in groups.items():
+            yield PlannedTrial(
+                trial_id=ids[key],
+                config=group.config.model_copy(update={"seed": seed}),
+                group=names[key],
+                group_id=key,
+                former_id=None if rule is None else digest({**former[key], "seed": seed}),
+                lane=group.lane,
+                device_label=group.label,
+                parent=None if group.parent is None else ids[group.parent],
+            )
 
 
 def _grid(spec: SweepSpec) -> Iterator[_Setting]:
@@ -239,7 +269,8 @@ def _config(
     spec: SweepSpec, dataset: DatasetConfig, setting: _Setting, device: DeviceConfig, seed: int
 ) -> TrialConfig:
     n_qubits = setting.network.n_qubits(dataset.n_inputs)
-    training = spec.training.model_dump(exclude={"learning_rate"})
+    whole = spec.training.model_dump(exclude={"learning_rate"})
+    training = TrainingConfig(learning_rate=setting.learning_rate, **whole)
     return TrialConfig(
         dataset=dataset,
         network=setting.network,
@@ -253,7 +284,17 @@ def _config(
                 "prior_samples": setting.prior_samples,
             }
         ),
-        training=TrainingConfig(learning_rate=setting.learning_rate, **training),
+        training=training,
         device=device,
+        start_from=_start(spec, training, device),
         seed=seed,
     )
+
+
+def _start(spec: SweepSpec, training: TrainingConfig, device: DeviceConfig) -> StartConfig | None:
+    """Where the trials of a queued device start from; None if from random angles, as all others."""
+    if spec.start_from is None or not device.capabilities.queued:
+        return None
+    changes = {"steps": spec.start_from.steps or training.steps}
+    before = TrainingConfig.model_validate({**training.model_dump(), **changes})
+    return StartConfig(device=spec.start_from.device, training=before)

@@ -29,6 +29,7 @@ from qhn.sweeps.spec.models import (
     Search,
     SeedRange,
     Seeds,
+    StartSpec,
     SweepSpec,
     TrainingSpec,
 )
@@ -45,6 +46,7 @@ _SEEDS: TypeAdapter[Any] = TypeAdapter(Seeds)
 _SEARCH: TypeAdapter[Any] = TypeAdapter(Search)
 _TRAINING: TypeAdapter[Any] = TypeAdapter(TrainingSpec)
 _STOPPING: TypeAdapter[Any] = TypeAdapter(AshaConfig)
+_START: TypeAdapter[Any] = TypeAdapter(StartSpec)
 _LANE_NAME: TypeAdapter[Any] = TypeAdapter(LaneName)
 _LANE: TypeAdapter[Any] = TypeAdapter(LaneSpec)
 
@@ -60,6 +62,7 @@ class _Valid:
     early_stopping: AshaConfig | None
     lanes: dict[str, LaneSpec]
     labels: list[str]
+    start_from: StartSpec | None
 
 
 def check(content: Mapping[str, Any]) -> Iterator[Finding]:
@@ -91,6 +94,7 @@ def _salvage(content: Mapping[str, Any]) -> _Valid:
         training=_valid(_TRAINING, content.get("training", {})),
         early_stopping=_valid(_STOPPING, _as_asha(content.get("early_stopping"))),
         lanes=_lanes(content.get("lanes")),
+        start_from=_valid(_START, content.get("start_from")),
         labels=[label for item in _raw(content, "devices") if (label := _label(item)) is not None],
     )
 
@@ -164,6 +168,10 @@ def _devices(valid: _Valid) -> Iterator[Finding]:
         for device in valid.lists["devices"].values():
             if reason := unsupported(objective.name, device.config):
                 yield ("objectives", place), reason
+        # So is every parent of a trial on a queued device.
+        start = valid.start_from
+        if start is not None and (reason := unsupported(objective.name, start.device)):
+            yield ("start_from", "device"), f"{reason} (for objectives[{place}])"
 
 
 def _grace(valid: _Valid) -> Iterator[Finding]:

@@ -71,10 +71,9 @@ class DeviceSpec(Part):
     def access(self) -> Access | None:
         """How the device is reached; None for one that has no queue."""
         settings = _settings_of(self.name)
-        if settings is None:
+        if settings is None or not self.config.capabilities.queued:
             return None
-        names = [field.name for field in dataclasses.fields(settings)]
-        made: Access = settings(**{name: getattr(self, name) for name in names})
+        made: Access = settings(**{name: getattr(self, name) for name in _names(settings)})
         return made
 
     @property
@@ -88,14 +87,30 @@ def _settings_of(kind: str) -> Any:
     return getattr(DEVICES[kind], "access", None)
 
 
+def _names(settings: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(settings)]
+
+
 def _check_values(entry: DeviceSpec) -> DeviceSpec:
     # Devices and settings check their own ranges, and their messages say best what is wrong.
+    options = set(device_models()[entry.name].model_fields) - {"name"}
     try:
-        options = set(device_models()[entry.name].model_fields) - {"name"}
-        make_device(entry.name, **entry.model_dump(include=options))
-        _ = entry.access
+        # As plain data, since shots and noise may be mappings.
+        made = make_device(entry.name, **entry.model_dump(include=options))
+        if made.capabilities.queued:
+            _ = entry.access
     except InvalidValueError as error:
         raise broken_rule(str(error)) from None
+    settings = _settings_of(entry.name)
+    if settings is not None and not made.capabilities.queued:
+        # One kind of device may have backends with a queue and others without.
+        given = [name for name in _names(settings) if getattr(entry, name) is not None]
+        changed = [name for name in given if name in entry.model_fields_set]
+        if changed:
+            raise broken_rule(
+                f"{', '.join(changed)} says how a queue is reached, but {entry.config.title} has "
+                "none; leave it out"
+            )
     return entry
 
 
@@ -106,10 +121,10 @@ def _model(kind: str, options: type[DeviceConfig], settings: Any) -> type[Device
     }
     if settings is not None:
         hints = get_type_hints(settings)
-        for field in dataclasses.fields(settings):
-            if field.name in fields or field.name in DeviceSpec.model_fields:
-                raise TypeError(f"{kind} has an option and a setting that are called {field.name}")
-            fields[field.name] = (hints[field.name], field.default)
+        for setting in dataclasses.fields(settings):
+            if setting.name in {*fields, *DeviceSpec.model_fields}:
+                raise TypeError(f"{kind} has both an option and a setting {setting.name}")
+            fields[setting.name] = (hints[setting.name], setting.default)
     validators: Any = {"check_values": model_validator(mode="after")(_check_values)}
     model: type[DeviceSpec] = create_model(
         f"{options.__name__.removesuffix('Config')}Spec",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -132,19 +132,3 @@ def _free_name(label: str, queue: str, taken: set[str]) -> str:
     while (name := queue if number == 1 else f"{queue}-{number}") in taken:
         number += 1
     return name
-
-
-def lane_by_device(
-    devices: Iterable[DeviceSpec], lanes: Iterable[LaneOfFile]
-) -> dict[Any, tuple[str, str]]:
-    """The lane and the label of each queued device, by its configuration.
-
-    Two entries may differ only by how they are reached. Their trials are the same, are trained
-    once, and belong to the lane of the first of them.
-    """
-    lane_of = {label: lane.name for lane in lanes for label in lane.access}
-    found: dict[Any, tuple[str, str]] = {}
-    for device in devices:
-        if device.key in lane_of:
-            found.setdefault(device.config, (lane_of[device.key], device.key))
-    return found

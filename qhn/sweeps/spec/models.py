@@ -17,8 +17,8 @@ from pydantic import (
 )
 
 from qhn.devices.kinds import Exact
-from qhn.sweeps.config.devices import device_from_word, short_forms
-from qhn.sweeps.config.part import Part, Seed, broken_rule
+from qhn.sweeps.config.devices import AnyDevice, device_from_word, short_forms
+from qhn.sweeps.config.part import Count, Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
@@ -26,6 +26,7 @@ from qhn.sweeps.config.sections import (
     NetworkConfig,
     TrainingBase,
 )
+from qhn.sweeps.config.start import without_queue
 from qhn.sweeps.spec.devices import AnyDeviceSpec, device_spec
 from qhn.sweeps.spec.lanes import LaneName, LaneSpec
 from qhn.sweeps.spec.mistakes import value_text
@@ -233,6 +234,19 @@ Seeds: TypeAlias = Annotated[
 ]
 
 
+class StartSpec(Part):
+    """From which training the trials of queued devices start.
+
+    It is the same configuration on this device, with so many steps; None for as many as the trials
+    themselves have.
+    """
+
+    device: Annotated[AnyDevice, *_device_word(), AfterValidator(without_queue)] = Field(
+        description="a device without a queue"
+    )
+    steps: Count | None = None
+
+
 class SweepSpec(Part):
     """The content of a sweep file after all checks.
 
@@ -253,6 +267,7 @@ class SweepSpec(Part):
     training: TrainingSpec = TrainingSpec()
     devices: Items[DeviceEntry] = (device_spec({"name": Exact.kind}),)
     lanes: dict[LaneName, LaneSpec] = Field({}, description="lanes of queued devices by name")
+    start_from: StartSpec | None = None
     search: Search = GridSearch()
     early_stopping: Annotated[AshaConfig, *_word("kind")] | None = None
 

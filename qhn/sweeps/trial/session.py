@@ -18,7 +18,6 @@ from qhn.core.evaluation.problem import Problem
 from qhn.core.metrics import BY_NAME
 from qhn.core.simd.processor import processor_text
 from qhn.core.training.diagnostics import shots_to_lift
-from qhn.core.training.trainer import Trainer
 from qhn.devices import DeviceHandle
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
@@ -26,6 +25,7 @@ from qhn.sweeps.store import Checkpoint, Store, TrialResult, read_history
 from qhn.sweeps.trial.lane_sampler import LaneSampler
 from qhn.sweeps.trial.lane_step import BudgetSpentError
 from qhn.sweeps.trial.lane_use import LaneUse
+from qhn.sweeps.trial.start import start_angles
 from qhn.version import VERSION
 
 #: How many of the most probable outcomes a result has.
@@ -106,16 +106,7 @@ class TrialSession:
         self.notes: list[str] = []
         self._store = store
         self._sampler = sampler
-        training = config.training
-        self.trainer = Trainer(
-            estimator=factory.estimator(config, problem, device, sampler),
-            schedule=factory.schedule(config.objective.lambda_),
-            optimiser=factory.optimiser(training),
-            seed=config.seed,
-            steps=training.steps,
-            report_every=training.report_every or training.steps,
-            clock=_now_ms,
-        )
+        self.trainer = factory.trainer(config, problem, device, _now_ms, sampler)
         self._seconds = 0.0
         self._started_ms = _now_ms()
         # The state of the last checkpoint. A result is made from it, so that it never contains
@@ -123,6 +114,8 @@ class TrialSession:
         self._saved: ArrayState = {}
         if store is not None:
             self._resume(store)
+        if not self.trainer.step and (angles := start_angles(config, problem, store)) is not None:
+            self.trainer.start_at(angles)
 
     def _resume(self, store: Store) -> None:
         """Continue from the checkpoint, if there is one that can be used.
