@@ -84,6 +84,7 @@ class Sweep:
         cpus: int | None = None,
         retry_failed: bool = False,
         progress: bool = True,
+        over_budget: bool = False,
     ) -> SweepSummary:
         """Run what is left of the sweep on this machine, and bring MLflow up to date.
 
@@ -110,6 +111,8 @@ class Sweep:
             cpus: how many trials run at once; None for one on each core that other sweeps leave.
             retry_failed: whether trials that failed before are tried again.
             progress: whether to show the progress, on standard error or below a notebook's cell.
+            over_budget: whether to run the sweep although it is expected to take more of a lane of
+                a quantum processor than its budget, until the budget is spent.
 
         Returns:
             How the run ended. Trials that failed raise nothing, see `SweepSummary.failures`.
@@ -118,7 +121,7 @@ class Sweep:
             KeyboardInterrupt: after Ctrl-C, when the sweep has stopped. Everything is kept, and the
                 same call continues the sweep.
             InvalidValueError: if ``cpus`` is not a whole number of at least 1.
-            SpecError: if the sweep needs more memory than this machine has.
+            SpecError: if the sweep needs more memory than this machine has, or more than a budget.
             StoreError: if the store cannot be used, or another process runs this sweep.
             TrackingError: if MLflow cannot be used. In this case no trial was started.
             RayError: if Ray cannot be started, if this process is connected to a Ray already, or if
@@ -134,7 +137,9 @@ class Sweep:
             check_count("cpus", cpus)
         opened = open_store(default_store() if store is None else os.fspath(store))
         with surroundings_kept(), driver.process_to_itself(), shown(progress) as view:
-            launch = driver.prepare(self._content, self._source, opened, tracking_uri)
+            launch = driver.prepare(
+                self._content, self._source, opened, tracking_uri, over_budget=over_budget
+            )
             try:
                 with driver.taken(launch, cpus) as share:
                     outcome = driver.run(

@@ -45,6 +45,7 @@ class Request:
         cpus: the value of ``--cpus``, or None.
         retry_failed: whether trials that failed before are tried again.
         started: ``time.monotonic()`` at the start of the command.
+        over_budget: whether the sweep may be expected to take more than its budgets.
     """
 
     content: bytes
@@ -55,6 +56,7 @@ class Request:
     cpus: int | None
     retry_failed: bool
     started: float
+    over_budget: bool = False
 
 
 def execute(request: Request) -> None:
@@ -63,7 +65,13 @@ def execute(request: Request) -> None:
     if summary is not None:
         summary.check()
     # Everything that can be wrong with the file is found before the driver is forked.
-    launch = prepare(request.content, request.source, request.store, request.tracking_uri)
+    launch = prepare(
+        request.content,
+        request.source,
+        request.store,
+        request.tracking_uri,
+        over_budget=request.over_budget,
+    )
     resume = _how_to_resume(launch.plan.name, request.store, request.tracking_uri)
 
     def hint() -> str:

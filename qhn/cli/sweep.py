@@ -45,6 +45,10 @@ CpusOption = Annotated[
 RetryOption = Annotated[
     bool, typer.Option("--retry-failed", help="Also run trials that failed before.")
 ]
+OverBudgetOption = Annotated[
+    bool,
+    typer.Option("--over-budget", help="Also run a sweep that is expected to exceed a budget."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for use by programs.")]
 
 
@@ -56,13 +60,26 @@ def run(
     summary: SummaryOption = None,
     cpus: CpusOption = None,
     retry_failed: RetryOption = False,
+    over_budget: OverBudgetOption = False,
 ) -> None:
     """Run a sweep, or what is left of it. The same command starts, continues and extends it."""
     started = time.monotonic()
     opened = open_store(store)
     content = _read(file, opened)
     _say_notes(content, str(file))
-    execute(Request(content, str(file), opened, tracking_uri, summary, cpus, retry_failed, started))
+    execute(
+        Request(
+            content,
+            str(file),
+            opened,
+            tracking_uri,
+            summary,
+            cpus,
+            retry_failed,
+            started,
+            over_budget,
+        )
+    )
 
 
 @sweep_app.command()
@@ -73,24 +90,50 @@ def resume(
     summary: SummaryOption = None,
     cpus: CpusOption = None,
     retry_failed: RetryOption = False,
+    over_budget: OverBudgetOption = False,
 ) -> None:
     """Continue a sweep from the copy of its file that the store keeps."""
     started = time.monotonic()
     opened = open_store(store)
     kept = opened.sweep(name)
     content, source = kept.read_file().encode(), kept.shown_file
-    execute(Request(content, source, opened, tracking_uri, summary, cpus, retry_failed, started))
+    execute(
+        Request(
+            content,
+            source,
+            opened,
+            tracking_uri,
+            summary,
+            cpus,
+            retry_failed,
+            started,
+            over_budget,
+        )
+    )
 
 
 @sweep_app.command()
-def plan(file: FileArgument, store: StoreOption = DEFAULT_STORE, cpus: CpusOption = None) -> None:
-    """Show what would run, and the time and memory that it would take. Nothing is started."""
+def plan(
+    file: FileArgument,
+    store: StoreOption = DEFAULT_STORE,
+    cpus: CpusOption = None,
+    over_budget: Annotated[
+        bool,
+        typer.Option("--over-budget", help="Do not refuse a sweep that exceeds a budget."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would run, and the time, memory and money that it would take.
+
+    Nothing is started, and no device with a queue is asked for anything.
+    """
     from qhn.cli.planning import show_plan
 
     opened = open_store(store)
     content = _read(file, opened)
-    _say_notes(content, str(file))
-    show_plan(content, str(file), opened, cpus, Console())
+    if not as_json:
+        _say_notes(content, str(file))
+    show_plan(content, str(file), opened, cpus, Console(), as_json=as_json, over_budget=over_budget)
 
 
 @sweep_app.command()

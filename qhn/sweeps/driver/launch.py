@@ -26,6 +26,8 @@ from qhn.sweeps.driver.run import RunOptions, RunOutcome, run_sweep
 from qhn.sweeps.planning.machine import Machine, this_machine
 from qhn.sweeps.planning.plan import Plan, make_plan
 from qhn.sweeps.planning.preflight import preflight
+from qhn.sweeps.results.left import check_budgets, lanes_left
+from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
@@ -80,7 +82,14 @@ class Share:
     ray_folder: Path
 
 
-def prepare(content: bytes, source: str, store: Store, tracking_uri: str | None = None) -> Launch:
+def prepare(
+    content: bytes,
+    source: str,
+    store: Store,
+    tracking_uri: str | None = None,
+    *,
+    over_budget: bool = False,
+) -> Launch:
     """Check everything that can be wrong with a sweep before anything is started.
 
     Args:
@@ -89,15 +98,20 @@ def prepare(content: bytes, source: str, store: Store, tracking_uri: str | None 
         store: where trials are kept. The folder for the log is made in it.
         tracking_uri: MLflow's tracking URI; None for the one in the environment, or else the
             database in the store.
+        over_budget: whether the sweep may be expected to take more of a lane than its budget.
 
     Raises:
-        SpecError: if the file has mistakes, or the sweep needs more memory than the machine has.
+        SpecError: if the file has mistakes, the sweep needs more memory than the machine has, or it
+            is expected to take more than a budget.
         TrackingError: if the tracking URI is not valid.
         StoreError: if the store cannot be written, or cannot be reached by several processes.
     """
     plan = make_plan(parse_spec(content, source))
     machine = this_machine()
     plan = replace(plan, trials=preflight(plan.trials, machine, content, source))
+    if plan.lanes and not over_budget:
+        over = outcomes(plan, store).keys()
+        check_budgets(lanes_left(plan, store, over), content, source)
     location = tracking_location(store, tracking_uri)
     if store.uri.startswith("memory:"):
         raise StoreError(
