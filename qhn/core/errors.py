@@ -13,6 +13,7 @@
     ├── RayError                         Ray, which runs the trials, cannot be started
     ├── LaneError                        a job of a queued device cannot be submitted or fetched
     ├── FencedError                      another broker has taken a lane over
+    ├── DeviceError                      a device behind a network cannot be reached or used
     └── NotFoundError                    no sweep or trial has this name
 
 Each message states the rule, then the value that was found, then what the reader can do.
@@ -89,6 +90,10 @@ class LaneError(QhnError):
 
 class FencedError(QhnError):
     """Another broker has taken over a lane, so that this one may write and grant nothing more."""
+
+
+class DeviceError(QhnError):
+    """A device behind a network cannot be reached or used, in the provider's words."""
 
 
 class NotFoundError(QhnError):

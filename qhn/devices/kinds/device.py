@@ -26,6 +26,16 @@ class Device(Protocol):
     A device may also have a class variable ``shorthand``. It names the option that may follow the
     device's name after a colon, as in ``exact:1024``. A device with a queue has a class variable
     ``access``, the dataclass of the settings that are not options; see `qhn.devices.queued.Access`.
+
+    Three more methods are optional:
+
+    * ``reached(access)`` gives the settings with what the options say about the queue, such as the
+      name of the processor, and None if the device has no queue with these options. Settings that
+      only the device fills in have ``"of_device"`` in the metadata of their field.
+    * ``resolved(n_qubits)`` gives the same device with those options filled in that follow from the
+      number of qubits. A plan does this, so that they are part of a trial's identity.
+    * ``notes(n_qubits)`` gives sentences that a person should read before a circuit of so many
+      qubits is run.
     """
 
     kind: ClassVar[str]

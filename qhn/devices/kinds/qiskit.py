@@ -20,6 +20,7 @@ from qhn.devices.kinds.options import (
     largest_shots,
     set_option,
 )
+from qhn.devices.qiskit.access import RuntimeAccess
 from qhn.devices.queued import Access
 
 #: How Aer simulates a circuit: the state, the density matrix, or matrix product states. With noise
@@ -61,6 +62,7 @@ class Qiskit:
 
     kind: ClassVar[str] = "qiskit"
     shorthand: ClassVar[str] = "backend"
+    access: ClassVar[type[RuntimeAccess]] = RuntimeAccess
     backend: str = "aer"
     shots: Shots = 1024
     noise: Depolarising | None = None
@@ -161,18 +163,39 @@ class Qiskit:
                 )
         return tuple(said)
 
+    def reached(self, access: RuntimeAccess) -> RuntimeAccess | None:
+        """How this device is reached with some settings; None for a simulator, which has no queue.
+
+        Raises:
+            InvalidValueError: if there are settings for a simulator.
+        """
+        if self.queued:
+            return access.of(self.backend)
+        if access != RuntimeAccess():
+            raise InvalidValueError(
+                "instance, account and plan are for processors of IBM, but got one of them for "
+                f"{self.backend}, which is simulated; leave them out"
+            )
+        return None
+
     def open(self, ansatz: Ansatz, access: Access | None = None) -> DeviceHandle:
         """See `Device.open`.
 
         Raises:
             InvalidValueError: if there is no such backend, or if it has too few qubits.
+            DeviceError: if a processor cannot be reached.
         """
-        if self.queued:
+        settings = RuntimeAccess() if access is None else access
+        if not isinstance(settings, RuntimeAccess):
             raise InvalidValueError(
-                f"{self.backend} is a processor of IBM, which this version cannot reach yet; use "
-                "aer or a fake backend"
+                "the device qiskit must be opened with a RuntimeAccess, "
+                f"but got {type(settings).__name__}"
             )
         # Importing Qiskit takes most of a second, which a plan must not wait for.
+        if self.queued:
+            from qhn.devices.qiskit.runtime import RuntimeHandle
+
+            return RuntimeHandle(self, ansatz, settings)
         from qhn.devices.qiskit.aer import AerHandle
 
         return AerHandle(self.resolved(ansatz.n_qubits), ansatz)

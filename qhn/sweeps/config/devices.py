@@ -83,6 +83,25 @@ class DeviceConfig(Part):
                 parts.append(f"{field.name}={value}")
         return " ".join(parts)
 
+    def resolved(self, n_qubits: int) -> DeviceConfig:
+        """The same device with the options filled in that follow from the number of qubits.
+
+        Raises:
+            InvalidValueError: if the device cannot run so many qubits.
+        """
+        device: Any = self.build()
+        if not hasattr(device, "resolved"):
+            return self
+        made = device.resolved(n_qubits)
+        names = [field.name for field in dataclasses.fields(device)]
+        changed = {n: getattr(made, n) for n in names if getattr(made, n) != getattr(device, n)}
+        return self.model_copy(update=changed) if changed else self
+
+    def notes(self, n_qubits: int) -> tuple[str, ...]:
+        """What a person should know before a circuit of so many qubits is run on the device."""
+        device: Any = self.build()
+        return tuple(device.notes(n_qubits)) if hasattr(device, "notes") else ()
+
     def open(self, ansatz: Ansatz) -> DeviceHandle:
         """Open the device for one circuit. The caller closes the handle."""
         return self.build().open(ansatz)

@@ -285,16 +285,18 @@ def _config(
             }
         ),
         training=training,
-        device=device,
-        start_from=_start(spec, training, device),
+        device=device.resolved(n_qubits),
+        start_from=_start(spec, training, device, n_qubits),
         seed=seed,
     )
 
 
-def _start(spec: SweepSpec, training: TrainingConfig, device: DeviceConfig) -> StartConfig | None:
+def _start(
+    spec: SweepSpec, training: TrainingConfig, device: DeviceConfig, n_qubits: int
+) -> StartConfig | None:
     """Where the trials of a queued device start from; None if from random angles, as all others."""
     if spec.start_from is None or not device.capabilities.queued:
         return None
     changes = {"steps": spec.start_from.steps or training.steps}
     before = TrainingConfig.model_validate({**training.model_dump(), **changes})
-    return StartConfig(device=spec.start_from.device, training=before)
+    return StartConfig(device=spec.start_from.device.resolved(n_qubits), training=before)

@@ -188,7 +188,8 @@ def _place(need: _Need, spec: SweepSpec, machine: Machine) -> Place:
             return ("ansatze", spec.ansatze.index(need.ansatz), "depth")
         case "shots":
             # The message names the shots. A device that is given as one word has no place for them.
-            return ("devices", [entry.config for entry in spec.devices].index(need.device))
+            resolved = [entry.config.resolved(need.n_qubits) for entry in spec.devices]
+            return ("devices", resolved.index(need.device))
         case _ if "networks" in spec.model_fields_set:
             return ("networks", spec.networks.index(need.network))
         case _:

@@ -74,7 +74,10 @@ class DeviceSpec(Part):
         if settings is None or not self.config.capabilities.queued:
             return None
         made: Access = settings(**{name: getattr(self, name) for name in _names(settings)})
-        return made
+        # Of one kind, some devices may have a queue and others none, depending on their options.
+        reached = getattr(self.config.build(), "reached", None)
+        found: Access | None = made if reached is None else reached(made)
+        return found
 
     @property
     def key(self) -> str:
@@ -87,8 +90,13 @@ def _settings_of(kind: str) -> Any:
     return getattr(DEVICES[kind], "access", None)
 
 
+def _said(settings: Any) -> list[dataclasses.Field[Any]]:
+    """The settings that a file may have. A device fills in the rest by itself."""
+    return [field for field in dataclasses.fields(settings) if "of_device" not in field.metadata]
+
+
 def _names(settings: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(settings)]
+    return [field.name for field in _said(settings)]
 
 
 def _check_values(entry: DeviceSpec) -> DeviceSpec:
@@ -121,7 +129,7 @@ def _model(kind: str, options: type[DeviceConfig], settings: Any) -> type[Device
     }
     if settings is not None:
         hints = get_type_hints(settings)
-        for setting in dataclasses.fields(settings):
+        for setting in _said(settings):
             if setting.name in {*fields, *DeviceSpec.model_fields}:
                 raise TypeError(f"{kind} has both an option and a setting {setting.name}")
             fields[setting.name] = (hints[setting.name], setting.default)
