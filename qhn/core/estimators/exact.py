@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,8 @@ from qhn.core.bits import bit_string
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.angles import initial_angles, restored_angles
-from qhn.core.estimators.estimator import Evaluation, Limits, Simulator, TopString
+from qhn.core.estimators.estimator import Evaluation, Simulator, TopString
+from qhn.core.estimators.limits import limits_of
 from qhn.core.evaluation.accuracy import Evaluator
 from qhn.core.evaluation.problem import Problem
 from qhn.core.seeds import Purpose, stream
@@ -21,9 +21,6 @@ from qhn.core.seeds import Purpose, stream
 if TYPE_CHECKING:
     from qhn.core.objectives.objective import Objective
 
-# If all networks are equally good, the gradient is 0 except for rounding errors of this relative
-# size.
-_ROUNDING = 1e-12
 _STATE_KEYS = ("reported_parameters",)
 
 
@@ -155,23 +152,3 @@ def probable_strings(problem: Problem, q: FloatArray, k: int) -> list[TopString]
         )
         for index in order
     ]
-
-
-def limits_of(problem: Problem, ansatz: Ansatz) -> Limits:
-    """The limits for a problem and a circuit, computed from the tables of the problem.
-
-    Raises:
-        InvalidValueError: if the circuit does not have one qubit for each bit of the network.
-    """
-    if ansatz.n_qubits != problem.n_qubits:
-        raise InvalidValueError(
-            f"the circuit must have one qubit per network bit, but got {ansatz.n_qubits} "
-            f"qubits for {problem.n_qubits} bits"
-        )
-    spread = float(problem.nll.max() - problem.nll.min())
-    largest = float(np.abs(problem.nll).max())
-    return Limits(
-        gradient=(spread / 2 + _ROUNDING * largest) * math.sqrt(ansatz.n_parameters),
-        prior_entropy=problem.n_qubits * math.log(2),
-        chance=float(problem.train_accuracy.mean()),
-    )

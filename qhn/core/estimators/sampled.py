@@ -18,11 +18,11 @@ from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.angles import initial_angles, restored_angles
 from qhn.core.estimators.estimator import Evaluation, TopString
-from qhn.core.estimators.exact import limits_of
+from qhn.core.estimators.limits import limits_of
 from qhn.core.estimators.sampler import SampleKey, Sampler
 from qhn.core.estimators.shots import Shots, ShotSchedule, as_shots, shots_at, smallest_shots
 from qhn.core.evaluation.drawn import accuracies_of_samples, error_of_mean, scorer
-from qhn.core.evaluation.problem import Problem
+from qhn.core.evaluation.task import Task
 from qhn.core.metrics import ACCURACIES
 from qhn.core.objectives.sampled import Drawn, SampledObjective
 from qhn.core.seeds import Purpose, stream
@@ -59,7 +59,8 @@ class SampledEstimator:
     """The common part of the estimators from samples; `ShiftEstimator` and `SpsaEstimator` use it.
 
     Args:
-        problem: data and loss table.
+        problem: data and networks. With tables their losses are looked up; without, the networks
+            that were drawn are evaluated.
         ansatz: the circuit. It has as many qubits as the network has bits.
         objective: the objective to minimise.
         sampler: draws strings from q_θ for this ansatz.
@@ -78,7 +79,7 @@ class SampledEstimator:
     def __init__(
         self,
         *,
-        problem: Problem,
+        problem: Task,
         ansatz: Ansatz,
         objective: SampledObjective,
         sampler: Sampler,

@@ -30,7 +30,8 @@ from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.angles import initial_angles, restored_angles
 from qhn.core.estimators.estimator import Evaluation, TopString, TrajectorySimulator
-from qhn.core.estimators.exact import limits_of, probable_strings
+from qhn.core.estimators.exact import probable_strings
+from qhn.core.estimators.limits import limits_of
 from qhn.core.estimators.sampler import SampleKey
 from qhn.core.evaluation.accuracy import Evaluator
 from qhn.core.evaluation.problem import Problem

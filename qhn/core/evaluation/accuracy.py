@@ -12,6 +12,7 @@ from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.loss_table import evaluation_bytes
 from qhn.core.evaluation.problem import Problem, keeps_probabilities
+from qhn.core.evaluation.task import Task
 from qhn.core.metrics import ACCURACIES
 from qhn.core.networks import BinaryNetwork
 
@@ -149,7 +150,7 @@ class Evaluator:
             self._average += part
 
 
-def predicted_right(problem: Problem, average: FloatArray) -> NDArray[np.bool_]:
+def predicted_right(problem: Task, average: FloatArray) -> NDArray[np.bool_]:
     """Whether an averaged prediction is right at each point, training points first.
 
     Args:

@@ -1,7 +1,8 @@
 """How good drawn networks are: the losses and accuracies of samples, which are all that is known.
 
-Up to twenty qubits they are looked up in the tables of the problem. Beyond that a table would take
-longer to make than a training, so the strings that were drawn are evaluated, each of them once.
+Up to twenty qubits they are looked up in the tables of the problem. Beyond that there are none,
+since a table would take longer to make than a training. So the strings that were drawn are
+evaluated, each of them once.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from qhn.core.bits import bits
 from qhn.core.evaluation.accuracy import Evaluator, predicted_right
 from qhn.core.evaluation.problem import Problem
 from qhn.core.evaluation.strings import score_strings
+from qhn.core.evaluation.task import Task
 
-#: The largest number of qubits for which arrays over all 2^N outcomes are used.
-MAX_TABLE_QUBITS = 20
 # How many networks are evaluated at a time for the posterior average. Their probabilities at a
 # thousand points take a few MiB.
 _BLOCK_STRINGS = 2**9
@@ -56,11 +56,9 @@ class Scorer(Protocol):
         """
 
 
-def scorer(problem: Problem) -> Scorer:
-    """The scorer that suits the size of a problem."""
-    if problem.n_qubits <= MAX_TABLE_QUBITS:
-        return TableScorer(problem)
-    return StringScorer(problem)
+def scorer(task: Task) -> Scorer:
+    """A scorer that looks networks up where a task has tables, and else evaluates them."""
+    return TableScorer(task) if isinstance(task, Problem) else StringScorer(task)
 
 
 class TableScorer:
@@ -91,8 +89,8 @@ class TableScorer:
 class StringScorer:
     """Evaluates the networks that are asked for. It uses no array over all 2^N networks."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._network, self._dataset = problem.network, problem.dataset
+    def __init__(self, task: Task) -> None:
+        self._network, self._dataset = task.network, task.dataset
 
     def nll(self, indices: IntArray) -> FloatArray:
         """See `Scorer.nll`."""
@@ -126,7 +124,7 @@ class StringScorer:
 
 
 def accuracies_of_samples(
-    problem: Problem, scores: Scorer, samples: IntArray, best_of: int, rng: np.random.Generator
+    problem: Task, scores: Scorer, samples: IntArray, best_of: int, rng: np.random.Generator
 ) -> dict[str, float]:
     """Training and test accuracy of the distribution that samples come from, read in four ways.
 

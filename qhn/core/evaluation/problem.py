@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qhn.core.arrays import FloatArray
 from qhn.core.data.datasets import Dataset
-from qhn.core.evaluation.loss_table import Progress, evaluate, evaluation_bytes
+from qhn.core.evaluation.loss_table import Progress, check_points, evaluate, evaluation_bytes
+from qhn.core.evaluation.task import Task
 from qhn.core.networks import BinaryNetwork
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # Class probabilities that would take more memory than this are not kept. They are computed again
 # for each report.
@@ -19,8 +24,8 @@ _SMALL_OBJECTS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """The points, the networks and their tables, made by `build_problem`.
+class Problem(Task):
+    """A task with the tables over all of its networks, made by `build_problem`.
 
     All arrays are plain and read-only, so that processes can share them in memory without a copy.
 
@@ -38,24 +43,12 @@ class Problem:
             points, shape ``(C, n_train + n_test)``, float32; None if it would be too large.
     """
 
-    dataset: Dataset
-    network: BinaryNetwork
     nll: FloatArray
     train_accuracy: FloatArray
     test_accuracy: FloatArray
     representatives: NDArray[np.int64]
     class_of: NDArray[np.int32]
     class_probabilities: NDArray[np.float32] | None
-
-    @property
-    def n_qubits(self) -> int:
-        """N, the number of binary parameters of a network."""
-        return self.network.n_qubits
-
-    @property
-    def n_train(self) -> int:
-        """The number n of training points, by which objectives divide λ."""
-        return len(self.dataset.y_train)
 
 
 def build_problem(
@@ -108,14 +101,33 @@ def build_problem(
         class_of=classes.class_of,
         class_probabilities=kept,
     )
-    # Arrays in Ray's shared memory are read-only. Those of this process become so too, so that code
-    # that writes to them fails in both cases.
     for holder in (problem, dataset):
-        for field in fields(holder):
-            value = getattr(holder, field.name)
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
+        _close(holder)
     return problem
+
+
+def build_task(dataset: Dataset, network: BinaryNetwork) -> Task:
+    """A task without tables. The dataset's arrays become read-only, as in `build_problem`.
+
+    Raises:
+        InvalidValueError: if the points do not fit the network, or are not finite.
+    """
+    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
+        check_points(network, x, y)
+    _close(dataset)
+    return Task(dataset, network)
+
+
+def _close(holder: DataclassInstance) -> None:
+    """Make the arrays of a dataclass read-only.
+
+    Arrays in Ray's shared memory are read-only. Those of this process become so too, so that code
+    that writes to them fails in both cases.
+    """
+    for field in fields(holder):
+        value = getattr(holder, field.name)
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
 
 
 def _probability_bytes(network: BinaryNetwork, train: int, test: int) -> int:

@@ -75,6 +75,16 @@ class BinaryNetwork(Protocol):
             InvalidValueError: if an array has another shape, or if a bit is not 0 or 1.
         """
 
+    def largest_logits(self, x: FloatArray) -> FloatArray:
+        """A bound at each point, shape ``(n,)``, on the absolute logits of all 2^N networks.
+
+        Args:
+            x: points, shape ``(n, d)``.
+
+        Raises:
+            InvalidValueError: if the points have another shape.
+        """
+
     def evaluator(self, x: FloatArray) -> LogitFunction:
         """A function from indices to logits at the points ``x``, shape ``(n, d)``.
 

@@ -87,6 +87,13 @@ class MLP:
             total += hidden
         return total
 
+    def largest_logits(self, x: FloatArray) -> FloatArray:
+        """See `BinaryNetwork.largest_logits`: 1 + H · (1 + Σ_i |x_i|)."""
+        # A sigmoid is at most 1, which is less than the largest ReLU.
+        hidden = 1.0 + np.abs(as_points(x, self.n_inputs)).sum(axis=1)
+        bound: FloatArray = 1.0 + self.n_hidden * hidden
+        return bound
+
     def evaluator(self, x: FloatArray) -> LogitFunction:
         """See `BinaryNetwork.evaluator`."""
         points = as_points(x, self.n_inputs)

@@ -59,6 +59,11 @@ class Logistic:
         terms = np.vstack([points.T, np.ones(len(points))])
         return weighted_sums(as_weights(bits, self.n_qubits), terms)
 
+    def largest_logits(self, x: FloatArray) -> FloatArray:
+        """See `BinaryNetwork.largest_logits`: 1 + Σ_i |x_i|, which one network reaches."""
+        bound: FloatArray = 1.0 + np.abs(as_points(x, self.n_inputs)).sum(axis=1)
+        return bound
+
     def evaluator(self, x: FloatArray) -> LogitFunction:
         """See `BinaryNetwork.evaluator`."""
         points = as_points(x, self.n_inputs)

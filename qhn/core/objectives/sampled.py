@@ -16,15 +16,13 @@ import numpy as np
 from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
+from qhn.core.evaluation.task import MAX_TABLE_QUBITS
 from qhn.core.objectives.kernels import correlation, kernel_apply
 from qhn.core.objectives.objective import Name
 
 if TYPE_CHECKING:
-    from qhn.core.evaluation.problem import Problem
+    from qhn.core.evaluation.task import Task
 
-#: Up to so many qubits the kernel is applied to a vector of all 2^N outcomes, which takes a time of
-#: O(N·2^N). Beyond that, pairs of strings are compared.
-MAX_DENSE_QUBITS = 20
 _BLOCK_PAIRS = 2**18
 
 
@@ -42,7 +40,9 @@ class KernelMean:
         self, strings: IntArray, weights: FloatArray, n_qubits: int, bandwidth: float
     ) -> None:
         self._table: FloatArray | None = None
-        if n_qubits <= MAX_DENSE_QUBITS:
+        # The kernel is applied to a vector of all 2^N outcomes, which takes a time of O(N·2^N).
+        # Beyond that, pairs of strings are compared.
+        if n_qubits <= MAX_TABLE_QUBITS:
             spread: FloatArray = np.zeros(1 << n_qubits)
             spread += np.bincount(strings, weights, minlength=1 << n_qubits)
             self._table = kernel_apply(spread, bandwidth, spread)
@@ -124,7 +124,7 @@ class SampledObjective:
     def of(
         cls,
         name: Name,
-        problem: Problem,
+        problem: Task,
         bandwidth: float | None = None,
         prior_samples: int | None = None,
     ) -> Self:

@@ -40,6 +40,9 @@ class Device(Protocol):
 
     kind: ClassVar[str]
 
+    # A device that needs other memory than the exact engine has a method
+    # ``state_bytes(n_qubits) -> int``.
+
     @property
     def capabilities(self) -> Capabilities:
         """What the device can do with these options."""

@@ -143,6 +143,14 @@ class Qiskit:
             method = "density_matrix"
         return dataclasses.replace(self, method=method)
 
+    def state_bytes(self, n_qubits: int) -> int:
+        """The memory that Aer takes for the states of one circuit, in bytes."""
+        method = None if self.queued else self.resolved(n_qubits).method
+        if method == "density_matrix":
+            return 32 << 2 * n_qubits
+        # A matrix product state grows with its entanglement, which nobody knows beforehand.
+        return 32 << n_qubits if method == "statevector" else 0
+
     def notes(self, n_qubits: int) -> tuple[str, ...]:
         """What a person should know before a circuit of so many qubits is run on this device."""
         if self.queued:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, TypeAlias, get_type_hints
 
 from pydantic import (
@@ -30,6 +30,8 @@ from qhn.devices.kinds.options import Shots, smallest_shots
 from qhn.sweeps.config.options import OPTION_TYPES
 from qhn.sweeps.config.part import Part, broken_rule, part_of
 
+# How many arrays of 2^N doubles are reserved for the engine of a device that only samples.
+_ENGINE_ARRAYS = 7
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
@@ -50,7 +52,7 @@ class DeviceConfig(Part):
 
     def build(self) -> Device:
         """Make the device, without opening it."""
-        return make_device(self.name, **self.model_dump(exclude={"name"}))
+        return _built(self)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -66,6 +68,14 @@ class DeviceConfig(Part):
         """
         shots: Shots | None = getattr(self.build(), "shots", None)
         return self.capabilities.shots if shots is None else shots
+
+    def state_bytes(self, n_qubits: int) -> int:
+        """The memory that the device itself takes for states of a circuit, in bytes."""
+        device: Any = self.build()
+        if hasattr(device, "state_bytes"):
+            return int(device.state_bytes(n_qubits))
+        # The exact engine keeps two states, their distribution and some scratch space.
+        return 8 * _ENGINE_ARRAYS << n_qubits
 
     @property
     def sample_estimator(self) -> str:
@@ -105,6 +115,12 @@ class DeviceConfig(Part):
     def open(self, ansatz: Ansatz) -> DeviceHandle:
         """Open the device for one circuit. The caller closes the handle."""
         return self.build().open(ansatz)
+
+
+@lru_cache(maxsize=256)
+def _built(config: DeviceConfig) -> Device:
+    # A sweep has thousands of trials and a few devices, each of which is asked for many times.
+    return make_device(config.name, **config.model_dump(exclude={"name"}))
 
 
 def _check_options(config: DeviceConfig, info: ValidationInfo) -> DeviceConfig:
@@ -218,8 +234,9 @@ def unsupported(objective: str, device: DeviceConfig) -> str | None:
             "gives averages over trajectories, and the KL divergence of an average is biased; "
             "use selbo, or leave out its noise"
         )
-    shots = device.step_shots
-    if objective == "selbo" and shots is not None and smallest_shots(shots) == 1:
-        # The MMD² compares different samples of one circuit with each other.
-        return f"selbo needs at least 2 shots, but got {device.title}; use more shots, or mle"
+    if objective == "selbo":
+        shots = device.step_shots
+        if shots is not None and smallest_shots(shots) == 1:
+            # The MMD² compares different samples of one circuit with each other.
+            return f"selbo needs at least 2 shots, but got {device.title}; use more shots, or mle"
     return None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qhn.core.estimators.estimator import Estimator
     from qhn.core.estimators.sampler import Sampler
     from qhn.core.evaluation.problem import Problem
+    from qhn.core.evaluation.task import Task
     from qhn.core.networks import BinaryNetwork
     from qhn.core.objectives.objective import Objective
     from qhn.core.objectives.sampled import SampledObjective
@@ -49,18 +50,19 @@ def network(config: NetworkConfig, n_inputs: int) -> BinaryNetwork:
     return networks.mlp(n_inputs, config.hidden)
 
 
-def problem(config: TrialConfig, progress: Callable[[float], None] | None = None) -> Problem:
-    """Build the problem of a trial: data, networks, and the tables over all 2^N networks.
+def problem(config: TrialConfig, progress: Callable[[float], None] | None = None) -> Task:
+    """Build what a trial learns: data, networks, and the tables over all 2^N if it needs them.
 
     Args:
-        config: the configuration of any trial with the same ``problem_key``.
+        config: the configuration of any trial with the same ``shared_key``.
         progress: called from time to time with the fraction of the tables that is finished.
     """
-    from qhn.core.evaluation.problem import build_problem
+    from qhn.core.evaluation.problem import build_problem, build_task
 
-    return build_problem(
-        dataset(config.dataset), network(config.network, config.dataset.n_inputs), progress
-    )
+    data, family = dataset(config.dataset), network(config.network, config.dataset.n_inputs)
+    if config.needs_tables:
+        return build_problem(data, family, progress)
+    return build_task(data, family)
 
 
 def ansatz(config: TrialConfig) -> Ansatz:
@@ -78,7 +80,7 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
     return Objective.of(part.name, problem, part.bandwidth, part.prior_samples)
 
 
-def sampled_objective(config: TrialConfig, problem: Problem) -> SampledObjective:
+def sampled_objective(config: TrialConfig, problem: Task) -> SampledObjective:
     """The objective as it is estimated from samples."""
     from qhn.core.objectives.sampled import SampledObjective
 
@@ -87,7 +89,7 @@ def sampled_objective(config: TrialConfig, problem: Problem) -> SampledObjective
 
 
 def estimator(
-    config: TrialConfig, problem: Problem, device: DeviceHandle, sampler: Sampler | None = None
+    config: TrialConfig, problem: Task, device: DeviceHandle, sampler: Sampler | None = None
 ) -> Estimator:
     """The estimator that computes value, gradient and metrics of the trial on its device.
 
@@ -107,19 +109,21 @@ def estimator(
     from qhn.devices import SamplerHandle, SimulatorHandle, TrajectoryHandle
 
     if isinstance(device, SimulatorHandle):
+        tables = _with_tables(problem)
         return ExactEstimator(
-            problem=problem,
+            problem=tables,
             ansatz=device.ansatz,
-            objective=objective(config, problem),
+            objective=objective(config, tables),
             simulator=device,
             seed=config.seed,
             best_of=config.training.best_of,
         )
     if isinstance(device, TrajectoryHandle):
+        tables = _with_tables(problem)
         return TrajectoryEstimator(
-            problem=problem,
+            problem=tables,
             ansatz=device.ansatz,
-            objective=objective(config, problem),
+            objective=objective(config, tables),
             simulator=device,
             seed=config.seed,
             best_of=config.training.best_of,
@@ -148,7 +152,7 @@ def estimator(
 
 def trainer(
     config: TrialConfig,
-    problem: Problem,
+    problem: Task,
     device: DeviceHandle,
     clock: Callable[[], int] | None = None,
     sampler: Sampler | None = None,
@@ -177,6 +181,17 @@ def trainer(
         report_every=training.report_every or training.steps,
         clock=clock or wall_clock_ms,
     )
+
+
+def _with_tables(task: Task) -> Problem:
+    from qhn.core.evaluation.problem import Problem
+
+    if not isinstance(task, Problem):
+        raise InvalidValueError(
+            "training with whole distributions needs tables over all networks, but got a task "
+            f"without tables, of {task.n_qubits} qubits"
+        )
+    return task
 
 
 def schedule(config: ScheduleConfig | None) -> Schedule:

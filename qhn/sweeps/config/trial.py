@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from qhn.core.errors import InvalidValueError
+from qhn.core.evaluation.task import MAX_TABLE_QUBITS
 from qhn.sweeps.config.devices import AnyDevice, device_config, unsupported
 from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
@@ -161,11 +162,27 @@ class TrialConfig(Part):
 
     @property
     def problem_key(self) -> str:
-        """The digest of data set and network. Trials with the same key share one loss table."""
+        """The digest of data set and network. Trials with the same key have one loss table."""
         content = self.content()
         # The circuit and the objective are not part of the key, because the table has the loss of
         # every network, however the networks are drawn.
         return digest({"dataset": content["dataset"], "network": content["network"]})
+
+    @property
+    def needs_tables(self) -> bool:
+        """Whether the trial uses tables over all 2^N networks.
+
+        Training from samples does without them where N is large. All other training needs them.
+        """
+        return self.n_qubits <= MAX_TABLE_QUBITS or not self.device.capabilities.samples
+
+    @property
+    def shared_key(self) -> str:
+        """What trials share in memory: trials with the same key share one object.
+
+        It is `problem_key`, with an ending where there are no tables.
+        """
+        return self.problem_key if self.needs_tables else f"{self.problem_key}-without-tables"
 
     @property
     def n_qubits(self) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from qhn.sweeps.planning.memory import stored_bytes
+from qhn.sweeps.planning.memory import problem_of, stored_bytes
 from qhn.sweeps.planning.plan import PlannedTrial
 
 
@@ -33,7 +33,7 @@ class TableUse:
         self._coming: dict[str, None] = {}
         total = 0
         for trial in trials:
-            key = trial.config.problem_key
+            key = trial.config.shared_key
             total += 0 if key in self._coming else self._size(trial)
             self._coming[key] = None
             self._left[key] += 1
@@ -41,7 +41,7 @@ class TableUse:
 
     def may_come(self, trial: PlannedTrial) -> bool:
         """Whether there is room for the table of a trial, and no other table must come before."""
-        key = trial.config.problem_key
+        key = trial.config.shared_key
         if not self._in_turns or key in self._living:
             return True
         if key in self._coming and key != next(iter(self._coming)):
@@ -51,11 +51,11 @@ class TableUse:
 
     @staticmethod
     def _size(trial: PlannedTrial) -> int:
-        return stored_bytes(trial.config.dataset, trial.config.network)
+        return stored_bytes(*problem_of(trial.config))
 
     def coming(self, trial: PlannedTrial) -> None:
         """Begin to make the table of a trial that is about to be handed over."""
-        key = trial.config.problem_key
+        key = trial.config.shared_key
         if key in self._living:
             return
         # Nothing waits for the table here, because the trial asks for it as well. If the Ray actor
@@ -72,7 +72,7 @@ class TableUse:
         if trial.trial_id in self._over:
             return
         self._over.add(trial.trial_id)
-        key = trial.config.problem_key
+        key = trial.config.shared_key
         self._left[key] -= 1
         if self._left[key] == 0:
             self._coming.pop(key, None)

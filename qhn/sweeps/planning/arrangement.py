@@ -9,6 +9,7 @@ from qhn.sweeps.planning.memory import (
     ProblemConfig,
     memory_of,
     most_together,
+    problem_of,
     stored_bytes,
 )
 from qhn.sweeps.planning.plan import PlannedTrial
@@ -53,4 +54,4 @@ def fits(trials: Sequence[PlannedTrial], machine: Machine, alive: int = 1) -> bo
 
 
 def _problem(trial: PlannedTrial) -> ProblemConfig:
-    return trial.config.dataset, trial.config.network
+    return problem_of(trial.config)

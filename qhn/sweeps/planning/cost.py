@@ -18,7 +18,7 @@ from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.planning.memory import Memory, circuits, memory_of
 
 if TYPE_CHECKING:
-    from qhn.core.evaluation.problem import Problem
+    from qhn.core.evaluation.task import Task
     from qhn.core.training.trainer import Trainer
     from qhn.devices import DeviceHandle
 
@@ -267,7 +267,7 @@ def _seconds(trainer: Trainer) -> float:
     return time.perf_counter() - start
 
 
-def _trainer(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Trainer:
+def _trainer(config: TrialConfig, problem: Task, device: DeviceHandle) -> Trainer:
     from qhn.core.training.trainer import Trainer
 
     return Trainer(
@@ -281,21 +281,21 @@ def _trainer(config: TrialConfig, problem: Problem, device: DeviceHandle) -> Tra
     )
 
 
-def _made_up_problem(config: TrialConfig) -> Problem:
-    """A problem with the shapes of the configuration and with random tables, quickly made."""
+def _made_up_problem(config: TrialConfig) -> Task:
+    """A problem with the shapes of the configuration and with random tables, quickly made.
+
+    It has no tables if the trial needs none.
+    """
     import numpy as np
 
     from qhn.core.data.datasets import Dataset
     from qhn.core.evaluation.problem import MAX_KEPT_BYTES, Problem
+    from qhn.core.evaluation.task import Task
 
     data = config.dataset
     assert data.test is not None
     network = build.network(config.network, data.n_inputs)
-    n_networks, n_classes = 1 << network.n_qubits, network.n_classes
     rng = np.random.default_rng(0)
-    table = rng.random(n_networks)
-    shape = (n_classes, data.train + data.test)
-    keep = 4 * shape[0] * shape[1] <= MAX_KEPT_BYTES
     dataset = Dataset(
         data.name,
         rng.standard_normal((data.train, data.n_inputs)),
@@ -303,6 +303,12 @@ def _made_up_problem(config: TrialConfig) -> Problem:
         rng.standard_normal((data.test, data.n_inputs)),
         (rng.random(data.test) > 0.5).astype(np.float64),
     )
+    if not config.needs_tables:
+        return Task(dataset, network)
+    n_networks, n_classes = 1 << network.n_qubits, network.n_classes
+    table = rng.random(n_networks)
+    shape = (n_classes, data.train + data.test)
+    keep = 4 * shape[0] * shape[1] <= MAX_KEPT_BYTES
     return Problem(
         dataset=dataset,
         network=network,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from qhn.core.evaluation.task import MAX_TABLE_QUBITS
 from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.config.trial import TrialConfig
@@ -31,6 +32,11 @@ _SAMPLE_BYTES = 160
 #: block has; see `qhn.core.estimators.shift`.
 _BLOCK_BYTES = 24
 _BLOCK_SAMPLES = 2**16
+#: Without tables, strings are evaluated and compared in blocks: the bytes of all blocks, those for
+#: each bit of each string, and those for each point of the average over strings.
+_STRINGS_BYTES = 16 * 2**20
+_BIT_BYTES = 18
+_AVERAGED_BYTES = 2**9 * 8 * 4
 #: How many further arrays of 2^N doubles an average over trajectories takes: the average, kernel
 #: means, observables and the same with some bits flipped.
 _AVERAGE_ARRAYS = 10
@@ -43,8 +49,24 @@ MAX_QUBITS = 60
 #: The size that is used instead: 1,024 EiB, more than any machine has.
 TOO_MUCH = 2**70
 
-#: Data set and network. Trials that have both in common share one table.
-ProblemConfig = tuple[DatasetConfig, NetworkConfig]
+
+class ProblemConfig(NamedTuple):
+    """What trials share in memory. Trials that have all of it in common share one object.
+
+    Attributes:
+        dataset: the data set.
+        network: the networks.
+        tables: whether there are tables over all 2^N networks.
+    """
+
+    dataset: DatasetConfig
+    network: NetworkConfig
+    tables: bool = True
+
+
+def problem_of(config: TrialConfig) -> ProblemConfig:
+    """What a trial shares with others."""
+    return ProblemConfig(config.dataset, config.network, config.needs_tables)
 
 
 class Memory(NamedTuple):
@@ -74,7 +96,7 @@ def memory_of(configs: Iterable[TrialConfig], alive: int = 1) -> Memory:
     # Sizes are computed once for each different shape, because a sweep may have thousands of
     # trials.
     shapes = {(c.dataset, c.network, c.ansatz, c.training.best_of, c.device) for c in ordered}
-    problems = [(c.dataset, c.network) for c in ordered]
+    problems = [problem_of(config) for config in ordered]
     sizes = {problem: shared_bytes(*problem) for problem in set(problems)}
     return Memory(
         trial=max((training_bytes(*shape) for shape in shapes), default=0),
@@ -124,7 +146,8 @@ def training_bytes(
     """The memory of one running trial without the shared tables, in bytes.
 
     It consists of arrays of 2^N doubles, of tables and angles for each layer of the circuit, of
-    the samples of a step if the device samples, and of the memory for a report.
+    the samples of a step if the device samples, and of the memory for a report. Where there are no
+    tables, only the device itself has arrays of 2^N numbers.
     """
     from qhn.core.engine.engine import layer_bytes
     from qhn.core.evaluation.accuracy import report_bytes
@@ -135,16 +158,22 @@ def training_bytes(
     assert dataset.test is not None
     family = build_network(network, dataset.n_inputs)
     n_qubits = family.n_qubits
-    states = 8 * TRAINING_ARRAYS << max(n_qubits, _MIN_QUBITS)
     layer = layer_bytes(n_qubits) + 8 * _ANGLE_ARRAYS * 2 * n_qubits
-    report = report_bytes(family, dataset.train, dataset.test, best_of)
-    sampling = _trajectory_bytes(device, ansatz.depth, n_qubits)
+    always = ansatz.depth * layer + _trajectory_bytes(device, ansatz.depth, n_qubits)
     if shots := device.capabilities.shots:
         sets = circuits(device, ansatz.depth, n_qubits)
         angles = 8 * 2 * ansatz.depth * n_qubits
-        sampling += (8 * _SAMPLING_ARRAYS << n_qubits) + sets * (8 * shots + 2 * angles)
-        sampling += _SAMPLE_BYTES * shots + _BLOCK_BYTES * min(_BLOCK_SAMPLES, sets * shots)
-    return states + ansatz.depth * layer + report + sampling + _SMALL_OBJECTS
+        at_once = max(shots, min(_BLOCK_SAMPLES, sets * shots))
+        always += sets * (8 * shots + 2 * angles) + _SAMPLE_BYTES * shots + _BLOCK_BYTES * at_once
+        if n_qubits > MAX_TABLE_QUBITS:
+            points = dataset.train + dataset.test
+            strings = _STRINGS_BYTES + _BIT_BYTES * n_qubits * at_once
+            averaging = _AVERAGED_BYTES * points
+            return always + device.state_bytes(n_qubits) + strings + averaging + _SMALL_OBJECTS
+        always += 8 * _SAMPLING_ARRAYS << n_qubits
+    states = 8 * TRAINING_ARRAYS << max(n_qubits, _MIN_QUBITS)
+    report = report_bytes(family, dataset.train, dataset.test, best_of)
+    return states + always + report + _SMALL_OBJECTS
 
 
 def _trajectory_bytes(device: DeviceConfig, depth: int, n_qubits: int) -> int:
@@ -175,8 +204,10 @@ def circuits(device: DeviceConfig, depth: int, n_qubits: int) -> int:
     return 1 + 2 * (2 * depth - 1) * n_qubits
 
 
-def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
+def shared_bytes(dataset: DatasetConfig, network: NetworkConfig, tables: bool = True) -> int:
     """The most memory that is needed to build what trials on one problem share, in bytes."""
+    if not tables:
+        return _data_bytes(dataset)
     from qhn.core.evaluation.problem import problem_bytes
     from qhn.sweeps.config.factory import network as build_network
 
@@ -187,11 +218,19 @@ def shared_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
     return problem_bytes(family, dataset.train, dataset.test)
 
 
-def stored_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
+def _data_bytes(dataset: DatasetConfig) -> int:
+    """The memory of a data set, in bytes."""
+    assert dataset.test is not None
+    return 8 * (dataset.train + dataset.test) * (dataset.n_inputs + 1) + _SMALL_OBJECTS
+
+
+def stored_bytes(dataset: DatasetConfig, network: NetworkConfig, tables: bool = True) -> int:
     """The memory that trials on one problem share in Ray's object store, in bytes.
 
     It is the part of `shared_bytes` that is still needed when the tables have been built.
     """
+    if not tables:
+        return _data_bytes(dataset)
     from qhn.core.evaluation.problem import keeps_probabilities
     from qhn.sweeps.config.factory import network as build_network
 
@@ -204,5 +243,5 @@ def stored_bytes(dataset: DatasetConfig, network: NetworkConfig) -> int:
     kept = 4 * family.n_classes * points if keeps else 0
     # The arrays of `qhn.core.evaluation.problem.Problem`: for each network three doubles and its
     # class (28 bytes in all), for each class its representative, and the points themselves.
-    tables = (28 << family.n_qubits) + 8 * family.n_classes
-    return tables + kept + 8 * points * (dataset.n_inputs + 1) + _SMALL_OBJECTS
+    of_networks = (28 << family.n_qubits) + 8 * family.n_classes
+    return of_networks + kept + _data_bytes(dataset)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from qhn.sweeps.config.devices import DeviceConfig, device_config
+from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.planning.arrangement import arrange
 from qhn.sweeps.planning.machine import Machine, size_text
@@ -64,6 +64,7 @@ class _Need:
     ansatz: AnsatzConfig
     best_of: int
     device: DeviceConfig
+    tables: bool
 
     @property
     def n_qubits(self) -> int:
@@ -71,11 +72,11 @@ class _Need:
 
     @cached_property
     def shared(self) -> int:
-        return shared_bytes(self.dataset, self.network)
+        return shared_bytes(self.dataset, self.network, self.tables)
 
     @cached_property
     def stored(self) -> int:
-        return stored_bytes(self.dataset, self.network)
+        return stored_bytes(self.dataset, self.network, self.tables)
 
     @cached_property
     def trial(self) -> int:
@@ -84,7 +85,7 @@ class _Need:
     @property
     def by_points(self) -> int:
         """How much of the memory is for all points but one."""
-        alone = shared_bytes(self._one_point, self.network)
+        alone = shared_bytes(self._one_point, self.network, self.tables)
         return self.shared - alone + self.trial - self._trial(self._one_point, self.ansatz)
 
     @property
@@ -98,13 +99,14 @@ class _Need:
         """How much of the memory is for samples."""
         if self.device.capabilities.shots is None:
             return 0
-        unsampled = device_config({})
-        return self.trial - self._trial(self.dataset, self.ansatz, unsampled)
+        # A device with two shots is as large but for its samples.
+        few = self.device.model_copy(update={"shots": 2})
+        return self.trial - self._trial(self.dataset, self.ansatz, few)
 
     @property
     def stored_by_points(self) -> int:
         """How much of the object store is for all points but one."""
-        return self.stored - stored_bytes(self._one_point, self.network)
+        return self.stored - stored_bytes(self._one_point, self.network, self.tables)
 
     def fits(self, machine: Machine) -> bool:
         """Whether the tables and one trial fit, if nothing else is there."""
@@ -119,6 +121,14 @@ class _Need:
     @property
     def _one_point(self) -> DatasetConfig:
         return self.dataset.model_copy(update=_ONE_POINT)
+
+    @property
+    def by_trajectories(self) -> int:
+        """How much of the memory is for all trajectories but two."""
+        if self.device.capabilities.trajectories is None:
+            return 0
+        few = self.device.model_copy(update={"trajectories": 2})
+        return self.trial - self._trial(self.dataset, self.ansatz, few)
 
     def _trial(
         self, dataset: DatasetConfig, ansatz: AnsatzConfig, device: DeviceConfig | None = None
@@ -140,10 +150,10 @@ def _needs(trials: Iterable[PlannedTrial]) -> Iterator[_Need]:
     """The needs of each network on each shape of data, in the order of their first trials."""
     # One need for each shape and not for each data set, so that a thousand seeds of moons give one
     # line on the screen.
-    largest: dict[tuple[tuple[int, int, int | None], NetworkConfig], _Need] = {}
+    largest: dict[tuple[tuple[int, int, int | None], NetworkConfig, bool], _Need] = {}
     for trial in trials:
         config = trial.config
-        key = _shape(config.dataset), config.network
+        key = _shape(config.dataset), config.network, config.needs_tables
         known = largest.get(key)
         # Circuits on the same number of qubits need different memory only if their depths differ,
         # or the devices that run them.
@@ -153,14 +163,21 @@ def _needs(trials: Iterable[PlannedTrial]) -> Iterator[_Need]:
         ):
             continue
         dataset = config.dataset if known is None else known.dataset
-        need = _Need(dataset, config.network, config.ansatz, config.training.best_of, config.device)
+        need = _Need(
+            dataset,
+            config.network,
+            config.ansatz,
+            config.training.best_of,
+            config.device,
+            config.needs_tables,
+        )
         if known is None or need.trial > known.trial:
             largest[key] = need
     yield from largest.values()
 
 
 def _blame(need: _Need, machine: Machine) -> str:
-    """Which part needs most of the memory: ``network``, ``points``, ``layers`` or ``shots``."""
+    """Which part needs most of the memory: ``network``, ``points``, ``layers``, ``shots`` …"""
     if need.n_qubits > MAX_QUBITS:
         return "network"
     if need.fits_in_memory(machine):
@@ -169,6 +186,8 @@ def _blame(need: _Need, machine: Machine) -> str:
     # helps. Otherwise it is the network.
     if 2 * need.by_shots > need.shared + need.trial:
         return "shots"
+    if 2 * need.by_trajectories > need.shared + need.trial:
+        return "trajectories"
     by_points, by_depth = need.by_points, need.by_depth
     rest = need.shared + need.trial - by_points - by_depth
     if max(by_points, by_depth) <= rest:
@@ -186,7 +205,7 @@ def _place(need: _Need, spec: SweepSpec, machine: Machine) -> Place:
             return (*dataset, "train" if need.dataset.train >= need.dataset.test else "test")
         case "layers":
             return ("ansatze", spec.ansatze.index(need.ansatz), "depth")
-        case "shots":
+        case "shots" | "trajectories":
             # The message names the shots. A device that is given as one word has no place for them.
             resolved = [entry.config.resolved(need.n_qubits) for entry in spec.devices]
             return ("devices", resolved.index(need.device))
@@ -205,8 +224,9 @@ def _message(need: _Need, machine: Machine) -> str:
         why = f", most of it for {data.train:,} training and {data.test:,} test points"
     elif blame == "layers":
         why = f", most of it for {need.ansatz.depth:,} layers"
-    elif blame == "shots":
-        why = f", most of it for the samples of {need.device.title}"
+    elif blame in ("shots", "trajectories"):
+        what = "samples" if blame == "shots" else "trajectories"
+        why = f", most of it for the {what} of {need.device.title}"
     way_out = f"use fewer {blame}" if blame != "network" else None
     way_out = way_out or _smaller_network(need)
     begin = f"{need.text} takes {need.n_qubits} qubits and "

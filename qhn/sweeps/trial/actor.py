@@ -11,7 +11,7 @@ from typing import Any
 from ray import tune
 
 from qhn.core.errors import DivergedError, LaneError, StoreError
-from qhn.core.evaluation.problem import Problem
+from qhn.core.evaluation.task import Task
 from qhn.devices import DeviceHandle
 from qhn.lanes.client import BrokerClient
 from qhn.lanes.ticket import Ticket
@@ -64,7 +64,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         compile_all()
         self._store_uri = store_uri
         self._tables = tables
-        self._problem: tuple[str, Problem] | None = None
+        self._problem: tuple[str, Task] | None = None
         self._umask = umask
         self._device: tuple[DeviceConfig, Ticket | None, DeviceHandle] | None = None
         self._sampler: LaneSampler | None = None
@@ -107,8 +107,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             self._sampler.close()
             self._sampler = None
 
-    def _problem_of(self, trial: TrialConfig) -> Problem:
-        key = trial.problem_key
+    def _problem_of(self, trial: TrialConfig) -> Task:
+        key = trial.shared_key
         if self._problem is None or self._problem[0] != key:
             # The old table is released first, because there may not be memory for both.
             self._problem = self._session = None

@@ -14,7 +14,7 @@ import numpy as np
 from qhn.core.arrays import ArrayState
 from qhn.core.errors import DamagedError, DivergedError, InvalidValueError
 from qhn.core.estimators.sampler import StillWaiting
-from qhn.core.evaluation.problem import Problem
+from qhn.core.evaluation.task import Task
 from qhn.core.metrics import BY_NAME
 from qhn.core.simd.processor import processor_text
 from qhn.core.training.diagnostics import shots_to_lift
@@ -79,7 +79,7 @@ class TrialSession:
 
     Args:
         config: the configuration of the trial.
-        problem: the data and the loss table of the trial.
+        problem: the data of the trial, with its loss table if it needs one.
         device: an open handle for the circuit of the trial. The caller closes it.
         store: the store that keeps the trial; None if the trial is not to be kept.
         sampler: takes the trial's turn in its lane, if the device has a queue; None otherwise. The
@@ -97,7 +97,7 @@ class TrialSession:
     def __init__(
         self,
         config: TrialConfig,
-        problem: Problem,
+        problem: Task,
         device: DeviceHandle,
         store: Store | None,
         sampler: LaneSampler | None = None,

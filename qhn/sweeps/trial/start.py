@@ -5,12 +5,13 @@ from __future__ import annotations
 from qhn.core.arrays import FloatArray
 from qhn.core.errors import DamagedError, InvalidValueError
 from qhn.core.evaluation.problem import Problem
+from qhn.core.evaluation.task import Task
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import Store
 
 
-def start_angles(config: TrialConfig, problem: Problem, store: Store | None) -> FloatArray | None:
+def start_angles(config: TrialConfig, problem: Task, store: Store | None) -> FloatArray | None:
     """The last angles of a trial's parent, shape ``(depth, 2, N)``; None if it has no parent.
 
     They are read from the parent's checkpoint. Where there is none that can be used, or no store,
@@ -18,7 +19,7 @@ def start_angles(config: TrialConfig, problem: Problem, store: Store | None) -> 
 
     Args:
         config: the configuration of the trial.
-        problem: data and loss table of both trials.
+        problem: the data of both trials, with the loss table if the trial needs one.
         store: the store that has the parent; None if there is none.
 
     Raises:
@@ -52,7 +53,10 @@ def _stored_angles(parent: TrialConfig, store: Store) -> FloatArray | None:
     return angles
 
 
-def _trained_angles(parent: TrialConfig, problem: Problem) -> FloatArray:
+def _trained_angles(parent: TrialConfig, problem: Task) -> FloatArray:
+    if parent.needs_tables and not isinstance(problem, Problem):
+        # A trial that samples on many qubits has no tables, but its exact parent needs them.
+        problem = factory.problem(parent)
     with parent.device.open(factory.ansatz(parent)) as device:
         trainer = factory.trainer(parent, problem, device)
         while not trainer.finished:

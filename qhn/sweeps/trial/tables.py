@@ -1,5 +1,8 @@
 """Loss tables, computed once for each data set and network, and shared by all trials of a machine.
 
+Trials that need no tables (`TrialConfig.needs_tables`) share their data in the same way, under a
+key of their own.
+
 One Ray actor keeps the tables. It makes a table when the driver announces the first trial that
 needs it, and releases it when the driver reports that the last one is over. So a sweep over many
 data sets needs memory only for the tables that are in use.
@@ -15,7 +18,7 @@ from typing import Any
 import ray
 from ray.exceptions import OwnerDiedError, RayActorError
 
-from qhn.core.evaluation.problem import Problem
+from qhn.core.evaluation.task import Task
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 
@@ -66,7 +69,7 @@ def _make(config_json: str) -> list[ray.ObjectRef]:
     # An error is stored in the place of the table. Each trial that needs this table raises it. It
     # must not end this actor, which keeps the tables of other trials.
     try:
-        made: Problem | Exception = factory.problem(TrialConfig.from_json(config_json))
+        made: Task | Exception = factory.problem(TrialConfig.from_json(config_json))
     except Exception as error:  # noqa: BLE001 - raised again by each trial that needs the table
         made = error
     return [ray.put(made)]
@@ -87,7 +90,7 @@ def start_tables(at_once: int) -> Any:
     return remote(at_once)
 
 
-def fetch(tables: Any, config: TrialConfig) -> Problem:
+def fetch(tables: Any, config: TrialConfig) -> Task:
     """The table that a trial needs.
 
     If making the table raised an error, the same error is raised here.
@@ -96,10 +99,10 @@ def fetch(tables: Any, config: TrialConfig) -> Problem:
         tables: the handle of the actor that keeps the tables.
         config: the configuration of the trial.
     """
-    key, text = config.problem_key, config.to_json()
+    key, text = config.shared_key, config.to_json()
     for attempt in range(_ATTEMPTS):
         try:
-            found: Problem | Exception = ray.get(ray.get(tables.get.remote(key, text))[0])
+            found: Task | Exception = ray.get(ray.get(tables.get.remote(key, text))[0])
             break
         except (OwnerDiedError, RayActorError):
             # The actor has died, and its tables are lost. Ray starts it again, and it makes the

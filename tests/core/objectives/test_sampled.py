@@ -51,7 +51,7 @@ def test_kernel_means_are_sums_over_strings(monkeypatch, signs):
     objective = SampledObjective("selbo", 6, 30, 1.5)
     assert objective.kernel_mean(strings, weights).at(asked) == pytest.approx(expected)
     # More qubits than fit into a table; a block holds two of the strings that are asked for.
-    monkeypatch.setattr(sampled, "MAX_DENSE_QUBITS", 5)
+    monkeypatch.setattr(sampled, "MAX_TABLE_QUBITS", 5)
     monkeypatch.setattr(sampled, "_BLOCK_PAIRS", 100)
     assert objective.kernel_mean(strings, weights).at(asked) == pytest.approx(expected)
 
