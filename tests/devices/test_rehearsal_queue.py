@@ -162,6 +162,22 @@ def test_a_full_queue_takes_a_job_again_when_one_has_ended(tmp_path):
     world.close()
 
 
+def test_a_minute_that_is_over_makes_room_for_a_job(tmp_path):
+    """Ten times sped up, a minute is over after six seconds."""
+    world = Rehearsed(tmp_path, **{**FREE, "submissions_per_minute": 2}, speedup=10.0)
+    handle = world.open()
+    handle.submit("a-0", [part()])
+    world.wait(4.0)
+    handle.submit("a-1", [part()])
+    world.wait(1.9)
+    assert "2 per minute" in str(outcome(handle.submit, "a-2", [part()]))
+    world.wait(0.1)
+    handle.submit("a-2", [part()])
+    assert isinstance(outcome(handle.submit, "a-3", [part()]), ProviderError)
+    assert [event.kind for event in world.record().refusals()] == ["rate", "rate"]
+    world.close()
+
+
 def test_thousands_of_jobs_do_not_make_questions_slower(tmp_path):
     """Each question is answered by an index, so that no table is read from end to end."""
     world = Rehearsed(tmp_path, **FREE)

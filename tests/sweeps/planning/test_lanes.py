@@ -47,6 +47,11 @@ def test_a_device_that_no_lane_names_has_one_with_defaults():
     assert lane.prices == Prices(second=1.6)
 
 
+def test_a_minute_of_a_provider_that_is_sped_up_is_shorter():
+    (lane,) = plan("[{name: rehearsal, speedup: 120}]").lanes
+    assert (lane.limits.submissions_per_minute, lane.limits.minute_s) == (5, 0.5)
+
+
 def test_trials_know_their_lane_and_simulated_ones_have_none():
     found = plan("[exact, oracle]")
     assert [(t.config.device.name, t.lane, t.device_label) for t in found.trials] == [
