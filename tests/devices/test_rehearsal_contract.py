@@ -67,6 +67,22 @@ def test_samples_are_those_of_the_exact_device_whatever_job_they_are_in(world):
         assert np.array_equal(handle.fetch(job)[0], expected)
 
 
+@pytest.mark.parametrize("noise", [None, 0.03, {"p1": 0.01, "p2": 0.1}])
+def test_noise_is_that_of_the_trial_that_fetches(tmp_path, noise):
+    """A trial without noise leads the job; each gets what it would get alone on ``exact``."""
+    access = RehearsalAccess(folder=str(tmp_path), speedup=1e9)
+    one = part(shots=400)
+    with (
+        make_device("rehearsal").open(ANSATZ, access) as leader,
+        make_device("rehearsal", noise=noise).open(ANSATZ, access) as follower,
+        make_device("exact", shots=400, noise=noise).open(ANSATZ) as exact,
+    ):
+        job = leader.submit("a", [part(step=1), one])
+        assert np.array_equal(follower.fetch(job)[1], exact.sample(one.sets, 400, one.key))
+        differs = not np.array_equal(follower.fetch(job)[1], leader.fetch(job)[1])
+        assert differs == (noise is not None)
+
+
 def test_what_was_kept_is_what_was_submitted(world):
     """Angles bit for bit, and seeds that are larger than the integers of SQLite."""
     sets = np.array([0.1, -0.0, 5e-324, 1e300] * 3).reshape(1, 2, 2, 3)[:, :, :, ::-1]

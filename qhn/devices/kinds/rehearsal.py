@@ -12,8 +12,10 @@ from qhn.devices.capabilities import Capabilities
 from qhn.devices.handle import DeviceHandle
 from qhn.devices.kinds.exact import Exact
 from qhn.devices.kinds.options import (
+    Depolarising,
     SampleEstimator,
     Shots,
+    as_noise,
     as_shots,
     largest_shots,
     set_option,
@@ -26,16 +28,18 @@ from qhn.devices.rehearsal.access import RehearsalAccess
 class Rehearsal:
     """A quantum processor to practise on, free: the samples of ``exact`` behind a provider's queue.
 
-    With the same shots, the numbers are those of ``exact``, bit for bit. How the provider behaves
-    is said by `RehearsalAccess`, and decides no number.
+    With the same shots and noise, the numbers are those of ``exact``, bit for bit. How the provider
+    behaves is said by `RehearsalAccess`, and decides no number.
 
     Attributes:
         shots: how many samples each circuit is run for, at every step or by a schedule.
         estimator: how gradients are had from samples. None is the parameter-shift rule, two
             circuits for each angle; ``"spsa"`` takes two circuits in all.
+        noise: depolarising noise after every gate; each shot is one trajectory of the noisy
+            circuit. None, and probabilities of 0, mean no noise.
 
     Raises:
-        InvalidValueError: if ``shots`` is not a whole number from 1 to 10^7.
+        InvalidValueError: if a value is out of its range.
     """
 
     kind: ClassVar[str] = "rehearsal"
@@ -43,9 +47,11 @@ class Rehearsal:
     access: ClassVar[type[RehearsalAccess]] = RehearsalAccess
     shots: Shots = 1024
     estimator: SampleEstimator | None = None
+    noise: Depolarising | None = None
 
     def __post_init__(self) -> None:
         set_option(self, "shots", as_shots(self.shots))
+        set_option(self, "noise", as_noise(self.noise))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -81,4 +87,5 @@ class Rehearsal:
         from qhn.devices.rehearsal.handle import RehearsalHandle
 
         promised = dataclasses.replace(self.capabilities, submission=settings.behaviour.submission)
-        return RehearsalHandle(ansatz, promised, Exact(shots=self.shots), settings)
+        exact = Exact(shots=self.shots, noise=self.noise)
+        return RehearsalHandle(ansatz, promised, exact, settings)

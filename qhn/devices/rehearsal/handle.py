@@ -71,7 +71,11 @@ class RehearsalHandle(OpenHandle):
         return self._provider.look(job_id)
 
     def fetch(self, job_id: str) -> list[IntArray]:
-        """See `QueuedHandle.fetch`. The samples are those of the device ``exact``, bit for bit."""
+        """See `QueuedHandle.fetch`. The samples are those of the device ``exact``, bit for bit.
+
+        Parts of one job may be of trials with other noise. The noise is that of the handle which
+        fetches, so that each trial gets what its own device says, whoever submitted the job.
+        """
         self._check_open()
         # They are computed anew each time: that takes less time than it would take to keep them.
         return [self._sample(part) for part in self._provider.parts(job_id)]
