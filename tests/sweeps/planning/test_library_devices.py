@@ -64,7 +64,7 @@ def test_notes_are_for_people():
     [
         ("['qiskit:Aer']", "a qiskit backend must be aer, a fake backend such as"),
         ("[{name: qiskit, shots: -3}]", "`shots >= 1` must hold, but got shots=-3"),
-        ("[{name: qiskit, backend: aer, instance: mine}]", "aer, which is simulated"),
+        ("[{name: qiskit, backend: aer, instance: mine}]", "instance says how a queue is reached"),
         ("[{name: qiskit, backend: ibm_torino, processor: x}]", "processor: unknown key"),
         (
             "[{name: qiskit, backend: ibm_torino, plan: free}]",
