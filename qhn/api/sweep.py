@@ -85,6 +85,7 @@ class Sweep:
         retry_failed: bool = False,
         progress: bool = True,
         over_budget: bool = False,
+        address: str | None = None,
     ) -> SweepSummary:
         """Run what is left of the sweep on this machine, and bring MLflow up to date.
 
@@ -113,6 +114,8 @@ class Sweep:
             progress: whether to show the progress, on standard error or below a notebook's cell.
             over_budget: whether to run the sweep although it is expected to take more of a lane of
                 a quantum processor than its budget, until the budget is spent.
+            address: ``auto`` or ``HOST:PORT`` for a Ray that runs already, of which this machine
+                must be a part; it is never stopped. None to start a Ray for this sweep.
 
         Returns:
             How the run ended. Trials that failed raise nothing, see `SweepSummary.failures`.
@@ -120,12 +123,13 @@ class Sweep:
         Raises:
             KeyboardInterrupt: after Ctrl-C, when the sweep has stopped. Everything is kept, and the
                 same call continues the sweep.
-            InvalidValueError: if ``cpus`` is not a whole number of at least 1.
-            SpecError: if the sweep needs more memory than this machine has, or more than a budget.
+            InvalidValueError: if ``cpus`` is not a whole number of at least 1, or ``address`` is
+                no address.
+            SpecError: if the sweep needs more memory than there is, or more than a budget.
             StoreError: if the store cannot be used, or another process runs this sweep.
             TrackingError: if MLflow cannot be used. In this case no trial was started.
-            RayError: if Ray cannot be started, if this process is connected to a Ray already, or if
-                it runs another sweep.
+            RayError: if Ray cannot be started or attached to, if this process is connected to a
+                Ray already, or if it runs another sweep.
         """
         # These modules import much of Ray's surroundings, which planning alone does not need.
         from qhn.api.progress import shown
@@ -138,10 +142,15 @@ class Sweep:
         opened = open_store(default_store() if store is None else os.fspath(store))
         with surroundings_kept(), driver.process_to_itself(), shown(progress) as view:
             launch = driver.prepare(
-                self._content, self._source, opened, tracking_uri, over_budget=over_budget
+                self._content,
+                self._source,
+                opened,
+                tracking_uri,
+                address=address,
+                over_budget=over_budget,
             )
             try:
-                with driver.taken(launch, cpus) as share:
+                with driver.taken(launch, cpus, ctrl_c_held) as share:
                     outcome = driver.run(
                         launch,
                         share,

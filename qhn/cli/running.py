@@ -44,6 +44,7 @@ class Request:
         summary: the path of the summary file, or None.
         cpus: the value of ``--cpus``, or None.
         retry_failed: whether trials that failed before are tried again.
+        address: the value of ``--address``, or None.
         started: ``time.monotonic()`` at the start of the command.
         over_budget: whether the sweep may be expected to take more than its budgets.
     """
@@ -55,6 +56,7 @@ class Request:
     summary: Path | None
     cpus: int | None
     retry_failed: bool
+    address: str | None
     started: float
     over_budget: bool = False
 
@@ -70,9 +72,10 @@ def execute(request: Request) -> None:
         request.source,
         request.store,
         request.tracking_uri,
+        address=request.address,
         over_budget=request.over_budget,
     )
-    resume = _how_to_resume(launch.plan.name, request.store, request.tracking_uri)
+    resume = _how_to_resume(launch.plan.name, request)
 
     def hint() -> str:
         return f"{resume} The log is {escape(str(launch.log))}."
@@ -116,7 +119,7 @@ def _run(request: Request, launch: Launch, summary: SummaryFile | None, resume: 
     console = Console(soft_wrap=True, highlight=False)
     # Signals are handled before anything is printed, because people and scripts may stop the sweep
     # as soon as they see the first line.
-    with clean_stops(), taken(launch, request.cpus) as share:
+    with clean_stops(), taken(launch, request.cpus, held_back) as share:
         try:
             if summary is not None:
                 summary.clear()
@@ -155,6 +158,12 @@ def _print_head(console: Console, request: Request, launch: Launch, share: Share
     console.print(f"store     {escape(launch.store.shown)}")
     console.print(f"tracking  {escape(launch.location.shown)}")
     console.print(f"log       {escape(str(launch.log))}")
+    if (cluster := share.cluster) is not None:
+        console.print(
+            f"ray       attached to {escape(cluster.address)}, with "
+            f"{counted(cluster.cpus, 'CPU')} on {counted(cluster.machines, 'machine')}; this sweep "
+            f"uses {share.cores}"
+        )
     if left_out := trials_left_out(launch):
         console.print(
             f"[yellow]note[/]      {counted(left_out, 'finished trial')} of this sweep's "
@@ -177,9 +186,11 @@ def _print_head(console: Console, request: Request, launch: Launch, share: Share
             )
 
 
-def _how_to_resume(name: str, store: Store, tracking_uri: str | None) -> str:
-    options = store_option(store)
-    if tracking_uri is not None:
-        options += f" --tracking-uri {shlex.quote(tracking_uri)}"
+def _how_to_resume(name: str, request: Request) -> str:
+    options = store_option(request.store)
+    if request.tracking_uri is not None:
+        options += f" --tracking-uri {shlex.quote(request.tracking_uri)}"
+    if request.address is not None:
+        options += f" --address {shlex.quote(request.address)}"
     command = f"qhn sweep resume {name}{options}"
     return f"Run the same command again to go on, or: {escape(command)}"

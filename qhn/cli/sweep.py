@@ -49,6 +49,15 @@ OverBudgetOption = Annotated[
     bool,
     typer.Option("--over-budget", help="Also run a sweep that is expected to exceed a budget."),
 ]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="auto|HOST:PORT",
+        help="Run on a Ray that is there already, of which this machine is a part.",
+        show_default="a Ray of its own",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for use by programs.")]
 
 
@@ -61,6 +70,7 @@ def run(
     cpus: CpusOption = None,
     retry_failed: RetryOption = False,
     over_budget: OverBudgetOption = False,
+    address: AddressOption = None,
 ) -> None:
     """Run a sweep, or what is left of it. The same command starts, continues and extends it."""
     started = time.monotonic()
@@ -76,6 +86,7 @@ def run(
             summary,
             cpus,
             retry_failed,
+            address,
             started,
             over_budget,
         )
@@ -91,6 +102,7 @@ def resume(
     cpus: CpusOption = None,
     retry_failed: RetryOption = False,
     over_budget: OverBudgetOption = False,
+    address: AddressOption = None,
 ) -> None:
     """Continue a sweep from the copy of its file that the store keeps."""
     started = time.monotonic()
@@ -106,6 +118,7 @@ def resume(
             summary,
             cpus,
             retry_failed,
+            address,
             started,
             over_budget,
         )

@@ -57,9 +57,14 @@ def resource_of(name: str) -> str:
     return f"lane:{name}"
 
 
-def simulator_lane(slots: int) -> Lane:
-    """The lane of trials that are simulated, one core each."""
-    return Lane("simulator", slots)
+def simulator_lane(slots: int, *, bounded: bool = True) -> Lane:
+    """The lane of trials that are simulated, one core each.
+
+    Args:
+        slots: how many of its trials run at once.
+        bounded: whether Ray has no more CPUs than that.
+    """
+    return Lane("simulator", slots, bounded=bounded)
 
 
 def queued_lane(name: str, slots: int, unbounded_bytes: int | None = None) -> Lane:
@@ -80,14 +85,16 @@ def queued_lane(name: str, slots: int, unbounded_bytes: int | None = None) -> La
     return Lane(resource, slots, {"CPU": 0, "memory": float(unbounded_bytes)}, bounded=False)
 
 
-def lanes_of(simulated: int, queued: Iterable[tuple[str, Lane]] = ()) -> tuple[list[Lane], LaneOf]:
+def lanes_of(
+    simulators: Lane, queued: Iterable[tuple[str, Lane]] = ()
+) -> tuple[list[Lane], LaneOf]:
     """The lanes of a run, and a function that returns the lane of a trial.
 
     Args:
-        simulated: how many simulated trials run at once.
+        simulators: the lane of simulated trials.
         queued: the lanes of queued devices, each with its name in the sweep file.
     """
-    simulators, by_name = simulator_lane(simulated), dict(queued)
+    by_name = dict(queued)
 
     def lane_of(trial: PlannedTrial) -> Lane:
         return simulators if trial.lane is None else by_name[trial.lane]

@@ -10,18 +10,20 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from qhn.core.errors import QhnError, RayError, StoreError
+from qhn.sweeps.driver.attached_ray import Cluster, attached_ray
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.driver.log_capture import output_to
 from qhn.sweeps.driver.neighbours import Neighbour, clear_leftovers, placed
+from qhn.sweeps.driver.raylets import check_address
 from qhn.sweeps.driver.run import RunOptions, RunOutcome, run_sweep
 from qhn.sweeps.planning.machine import Machine, this_machine
 from qhn.sweeps.planning.plan import Plan, make_plan
@@ -45,21 +47,24 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Launch:
-    """A sweep that was checked, and that this machine can run.
+    """A sweep that was checked.
 
     Attributes:
-        plan: its plan, with the trials in an order for which the machine has enough memory.
+        plan: its plan. For a Ray that is started on this machine, the trials are in an order for
+            which it has enough memory.
         text: the text of its file.
+        source: the name of its file in messages.
         store: where trials are kept.
-        machine: the memory against which the plan was checked.
+        address: the address of the Ray that will run the trials; None for one that is started.
         location: the tracking store.
         log: the path of the log for what libraries print. Its folder exists.
     """
 
     plan: Plan
     text: str
+    source: str
     store: Store
-    machine: Machine
+    address: str | None
     location: TrackingLocation
     log: Path
 
@@ -73,13 +78,17 @@ class Share:
             if memory is not enough for a trial on each core.
         cores: how many cores it may use.
         others: the sweeps that were running on this machine before, and keep their cores.
-        ray_folder: the folder for Ray's files.
+        ray_folder: the folder for Ray's files; None if the Ray is not ours.
+        machine: the memory of the machine that runs the trials, or of the smallest of several.
+        cluster: the Ray to which this process is connected; None if the run starts one.
     """
 
     live: Live
     cores: int
     others: tuple[Neighbour, ...]
-    ray_folder: Path
+    ray_folder: Path | None
+    machine: Machine
+    cluster: Cluster | None = None
 
 
 def prepare(
@@ -88,6 +97,7 @@ def prepare(
     store: Store,
     tracking_uri: str | None = None,
     *,
+    address: str | None = None,
     over_budget: bool = False,
 ) -> Launch:
     """Check everything that can be wrong with a sweep before anything is started.
@@ -98,17 +108,22 @@ def prepare(
         store: where trials are kept. The folder for the log is made in it.
         tracking_uri: MLflow's tracking URI; None for the one in the environment, or else the
             database in the store.
+        address: the address of the Ray that will run the trials; None for one that is started on
+            this machine. The memory of another Ray is looked at in `taken`.
         over_budget: whether the sweep may be expected to take more of a lane than its budget.
 
     Raises:
+        InvalidValueError: if the address cannot be one.
         SpecError: if the file has mistakes, the sweep needs more memory than the machine has, or it
             is expected to take more than a budget.
         TrackingError: if the tracking URI is not valid.
         StoreError: if the store cannot be written, or cannot be reached by several processes.
     """
     plan = make_plan(parse_spec(content, source))
-    machine = this_machine()
-    plan = replace(plan, trials=preflight(plan.trials, machine, content, source))
+    if address is None:
+        plan = replace(plan, trials=preflight(plan.trials, this_machine(), content, source))
+    else:
+        check_address(address)
     if plan.lanes and not over_budget:
         over = outcomes(plan, store).keys()
         check_budgets(lanes_left(plan, store, over), content, source)
@@ -122,28 +137,53 @@ def prepare(
     with suppress(OSError, QhnError):
         clear_leftovers()
     text = content.decode("utf-8-sig")
-    return Launch(plan, text, store, machine, location, new_log(store, plan.name))
+    log = new_log(store, plan.name)
+    return Launch(plan, text, source, store, address, location, log)
 
 
 @contextmanager
-def taken(launch: Launch, cpus: int | None = None) -> Iterator[Share]:
-    """Hold the lock of the sweep and a share of this machine's cores until the context closes.
+def taken(
+    launch: Launch, cpus: int | None = None, shield: Shield = handlers_kept
+) -> Iterator[Share]:
+    """Hold the lock of the sweep and a share of the machine's cores until the context closes.
 
     Args:
         launch: the sweep.
-        cpus: how many cores to take; None for all that other sweeps leave.
+        cpus: how many cores to take; None for all that other sweeps leave. Of a Ray that runs
+            already, None takes all CPUs, and Ray itself divides them.
+        shield: the context for work that must not be interrupted (see
+            `qhn.sweeps.driver.handlers`).
 
     Raises:
         StoreError: if another process runs the sweep.
-        RayError: if a folder for Ray's files cannot be made.
+        RayError: if a folder for Ray's files cannot be made, or if the Ray at the address of the
+            sweep cannot be used.
+        SpecError: if the machines of that Ray have too little memory.
     """
     plan = launch.plan
-    with (
-        launch.store.sweep(plan.name).lock,
-        placed(plan.name, available_cpus(), cpus) as place,
-    ):
-        live = live_trials(plan.trials, wanted_live(plan, place.cores), launch.machine)
-        yield Share(live, place.cores, place.others, place.ray_folder)
+    with launch.store.sweep(plan.name).lock:
+        if launch.address is None:
+            machine = this_machine()
+            with placed(plan.name, available_cpus(), cpus) as place:
+                live = live_trials(plan.trials, wanted_live(plan, place.cores), machine)
+                yield Share(live, place.cores, place.others, place.ray_folder, machine)
+            return
+        with _attached(launch, launch.address, shield) as cluster:
+            machine = cluster.machine
+            preflight(plan.trials, machine, launch.text, launch.source)
+            cores = min(cluster.cpus, cpus or cluster.cpus)
+            wanted = wanted_live(plan, cores)
+            live = live_trials(plan.trials, wanted, machine, cluster.machines)
+            yield Share(live, cores, (), None, machine, cluster)
+
+
+@contextmanager
+def _attached(launch: Launch, address: str, shield: Shield) -> Iterator[Cluster]:
+    with ExitStack() as stack:
+        # Ray writes many lines of its own about an address at which it does not find what it needs.
+        with output_to(launch.log):
+            cluster = stack.enter_context(attached_ray(address, shield))
+        yield cluster
 
 
 def run(
@@ -174,7 +214,13 @@ def run(
     leave_a_deleted_folder(launch.log.parent)
     with output_to(launch.log) as terminal:
         options = RunOptions(
-            share.cores, launch.machine, retry_failed, started, shield, share.ray_folder
+            share.cores,
+            share.machine,
+            retry_failed,
+            started,
+            shield,
+            share.ray_folder,
+            share.cluster,
         )
         return run_sweep(
             launch.plan,

@@ -48,7 +48,10 @@ def wanted_live(plan: Plan, simulated: int) -> dict[LaneName, int]:
 
 
 def live_trials(
-    trials: Iterable[PlannedTrial], wanted: Mapping[LaneName, int], machine: Machine
+    trials: Iterable[PlannedTrial],
+    wanted: Mapping[LaneName, int],
+    machine: Machine,
+    machines: int = 1,
 ) -> Live:
     """How many trials of each lane can be alive at once.
 
@@ -59,7 +62,8 @@ def live_trials(
     Args:
         trials: the trials that are left.
         wanted: how many of each lane should be alive, at least one each.
-        machine: the machine that will run them.
+        machine: the machine that will run them, or the smallest of several.
+        machines: how many machines there are.
     """
     by_lane: dict[LaneName, list[PlannedTrial]] = {}
     for trial in trials:
@@ -70,7 +74,9 @@ def live_trials(
     }
     shared = memory_of(trial.config for members in by_lane.values() for trial in members).shared
     most = {lane: max(1, min(wanted[lane], len(members))) for lane, members in by_lane.items()}
-    return Live(_fitted(most, sizes, machine.memory_bytes - shared), sizes, most)
+    # Each machine keeps the tables of its trials.
+    available = machines * (machine.memory_bytes - shared)
+    return Live(_fitted(most, sizes, available), sizes, most)
 
 
 def _fitted(

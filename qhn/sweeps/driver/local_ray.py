@@ -26,6 +26,9 @@ _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+}
+# These are for a Ray that is started here.
+_OWN_SETTINGS = {
     # With 0 Ray uses the address 127.0.0.1 and does not listen on any other. On Windows and macOS
     # that is the default, hence the name.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -33,9 +36,9 @@ _SETTINGS = {
     # it for a minute before it ends.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
-# These loggers warn about missing files, which we have told Tune not to write, and explain how to
-# resume with Tune, which would not work here.
-_MISLED = ("ray.tune.analysis.experiment_analysis", "ray.tune.tune")
+#: These loggers warn about missing files, which we have told Tune not to write, and explain how to
+#: resume with Tune, which would not work here.
+MISLED = ("ray.tune.analysis.experiment_analysis", "ray.tune.tune")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _TOKEN = Path("~/.ray/auth_token")
 _PRIVATE = 0o077
@@ -57,16 +60,23 @@ def available_cpus() -> int:
         return cpus
 
 
+def set_environment() -> None:
+    """Set the environment variables of Ray and Tune, before either of them is imported."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # With this variable set, MLflow would attach new runs to that run instead of their parents.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+
+
 @contextmanager
 def local_ray(
-    resources: Mapping[str, int], most_alive: int, machine: Machine, folder: Path, shield: Shield
+    resources: Mapping[str, int], machine: Machine, folder: Path, shield: Shield
 ) -> Iterator[None]:
     """Start Ray on this machine, and stop it at the end.
 
     Args:
         resources: how much Ray has of each resource, by Ray's names. ``CPU`` is the number of
             simulated trials that run at once; the others bound the trials of other lanes.
-        most_alive: how many trials Tune may have that have not ended.
         machine: the memory against which the plan was checked, and the size of Ray's object store.
         folder: the folder for Ray's logs and sockets. Only this user may be able to read its
             parent.
@@ -75,16 +85,12 @@ def local_ray(
     Raises:
         RayError: if Ray cannot be started.
     """
-    for name, value in _SETTINGS.items():
+    set_environment()
+    for name, value in _OWN_SETTINGS.items():
         os.environ.setdefault(name, value)
-    # When trials come from a searcher, Tune prepares only one of them at a time. A process that
-    # becomes free would then find no trial waiting, and Tune would end it.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most_alive)
-    # With this variable set, MLflow would attach new runs to that run instead of their parents.
-    os.environ.pop("MLFLOW_RUN_ID", None)
     with shield():
         import ray
-    for name in _MISLED:
+    for name in MISLED:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with shield(), _secrets_kept():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from qhn.core.errors import TrackingError
 from qhn.core.metrics import HEADLINE
+from qhn.sweeps.driver.attached_ray import Cluster
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.families import fails_with, orphans
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
@@ -47,6 +48,7 @@ class RunOptions:
         shield: the context for work that must not be interrupted, such as the start of Ray. The
             default does not handle signals; it only puts handlers back that Ray has changed.
         ray_folder: the folder for Ray's files; None to make one for this run.
+        cluster: the Ray to which this process is connected; None to start one for this run.
     """
 
     slots: int
@@ -55,6 +57,7 @@ class RunOptions:
     started: float | None = None
     shield: Shield = handlers_kept
     ray_folder: Path | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ def run_sweep(
     # that.
     todo = list(arrange(todo, options.machine))
     _fail_orphans(todo, plan, store, done.keys(), failed)
-    live = live_trials(todo, wanted_live(plan, options.slots), options.machine)
+    machines = 1 if options.cluster is None else options.cluster.machines
+    live = live_trials(todo, wanted_live(plan, options.slots), options.machine, machines)
     left = {trial.trial_id for trial in todo}
     board = Board(
         plan.trials,
@@ -154,6 +158,7 @@ def run_sweep(
                     heard,
                     options.shield,
                     options.ray_folder,
+                    options.cluster,
                 )
                 with handlers_kept():
                     spent = train(work)

@@ -6,16 +6,17 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qhn.core.errors import QhnError
+from qhn.sweeps.driver.attached_ray import Cluster
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.families import Families
 from qhn.sweeps.driver.handlers import Shield
-from qhn.sweeps.driver.lane import lanes_of, queued_lane, resource_of
+from qhn.sweeps.driver.lane import Lane, lanes_of, queued_lane, resource_of, simulator_lane
 from qhn.sweeps.driver.live import Live
 from qhn.sweeps.driver.local_ray import local_ray, tune_without_mlflow
 from qhn.sweeps.driver.neighbours import placed
@@ -46,6 +47,7 @@ class Work:
         shield: the context for work that must not be interrupted (see
             `qhn.sweeps.driver.handlers`).
         ray_folder: the folder for Ray's files; None to make one for this run.
+        cluster: the Ray to which this process is connected; None to start one for this run.
     """
 
     plan: Plan
@@ -61,6 +63,7 @@ class Work:
     heard: dict[str, int]
     shield: Shield
     ray_folder: Path | None
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,26 @@ def train(work: Work) -> Spent:
         TrackingError: if the tracking store cannot be used.
         RayError: if Ray cannot be started.
     """
-    queued = {name: queued_lane(name, number) for name, number in work.live.queued().items()}
+    queued = _queued_lanes(work)
     # A sweep without simulated trials needs a CPU nevertheless: Ray does not start without one.
     simulated = max(1, work.live.simulated)
-    lanes, lane_of = lanes_of(simulated, queued.items())
-    resources = {"CPU": simulated}
-    resources |= {resource_of(name): lane.slots for name, lane in queued.items()}
+    # Other drivers may use CPUs of a Ray that is not ours, and this one may want fewer than there
+    # are.
+    bounded = work.cluster is None or simulated >= work.cluster.cpus
+    simulators = simulator_lane(simulated, bounded=bounded)
+    lanes, lane_of = lanes_of(simulators, queued.items())
     families = Families(work.todo, work.over.keys())
     tickets = Tickets(work.plan, work.store)
-    most_alive = sum(lane.most_alive for lane in lanes)
+    # When trials come from a searcher, Tune prepares only one of them at a time. A process that
+    # becomes free would then find no trial waiting, and Tune would end it.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sum(lane.most_alive for lane in lanes))
     # The umask is read now, because `local_ray` changes it while Ray starts and all of Ray's
     # processes inherit that. It can only be read by setting it.
     umask = os.umask(0)
     os.umask(umask)
     work.board.phase = "starting Ray"
     begin = time.monotonic()
-    with (
-        _ray_folder(work) as ray_folder,
-        local_ray(resources, most_alive, work.machine, ray_folder, work.shield),
-    ):
+    with _ray(work, simulated, queued):
         with work.shield():
             from ray.tune import (
                 CheckpointConfig,
@@ -209,15 +213,34 @@ def train(work: Work) -> Spent:
         return Spent(callback.training_seconds, ray_start, emission.is_over)
 
 
+def _queued_lanes(work: Work) -> dict[str, Lane]:
+    """The lanes of queued devices, by their names in the sweep file."""
+    lanes = {}
+    for name, number in work.live.queued().items():
+        there = None if work.cluster is None else work.cluster.resources.get(resource_of(name), 0)
+        if there is None or there >= 1:
+            slots = number if there is None else min(number, int(there))
+            lanes[name] = queued_lane(name, slots)
+        else:
+            lanes[name] = queued_lane(name, number, work.live.trial_bytes[name])
+    return lanes
+
+
 @contextmanager
-def _ray_folder(work: Work) -> Iterator[Path]:
-    """The folder for Ray's files: the given one, or one that is made for this run."""
-    if work.ray_folder is not None:
-        yield work.ray_folder
+def _ray(work: Work, simulated: int, queued: Mapping[str, Lane]) -> Iterator[None]:
+    """The Ray to which this process is connected; if there is none, one that is started here."""
+    if work.cluster is not None:
+        yield
         return
-    slots = max(1, work.live.simulated)
-    with placed(work.plan.name, slots, slots) as place:
-        yield place.ray_folder
+    resources = {"CPU": simulated}
+    resources |= {resource_of(name): lane.slots for name, lane in queued.items()}
+    with ExitStack() as stack:
+        folder = work.ray_folder
+        if folder is None:
+            place = stack.enter_context(placed(work.plan.name, simulated, simulated))
+            folder = place.ray_folder
+        stack.enter_context(local_ray(resources, work.machine, folder, work.shield))
+        yield
 
 
 def _own_error(error: BaseException) -> QhnError | None:

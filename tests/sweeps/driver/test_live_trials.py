@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qhn.sweeps.driver.lane import lanes_of, queued_lane
+from qhn.sweeps.driver.lane import lanes_of, queued_lane, simulator_lane
 from qhn.sweeps.driver.live import live_trials
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.memory import memory_of
@@ -46,7 +46,7 @@ def test_live_trials_of_all_lanes_share_the_memory(wanted, room):
 
 def test_trials_go_to_the_lanes_of_their_devices():
     queued = queued_lane("simulator", 5)
-    lanes, lane_of = lanes_of(2, {"simulator": queued}.items())
+    lanes, lane_of = lanes_of(simulator_lane(2), {"simulator": queued}.items())
     assert [lane.slots for lane in lanes] == [2, 5]
     assert lane_of(PLANNED[0]).resources == {"CPU": 1.0}
     # A lane may have any name in a file, and is never taken for that of simulated trials.

@@ -1,0 +1,115 @@
+"""Connects to a Ray that runs already, so that several sweeps share its machines and brokers.
+
+That Ray belongs to somebody else: it is never stopped from here. When a driver disconnects, Ray
+ends the actors that it has started, except the brokers of queues, which other drivers may use.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qhn.core.errors import RayError
+from qhn.sweeps.driver.handlers import Shield
+from qhn.sweeps.driver.local_ray import MISLED, set_environment
+from qhn.sweeps.driver.raylets import find_raylet
+from qhn.sweeps.planning.machine import Machine
+
+_TOKEN = Path("~/.ray/auth_token")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray to which this process is connected.
+
+    Attributes:
+        address: the address of its head.
+        machines: how many machines it has.
+        cpus: how many CPUs these have together.
+        machine: the memory of the smallest of them.
+        resources: the amount of each of its resources, by Ray's names.
+    """
+
+    address: str
+    machines: int
+    cpus: int
+    machine: Machine
+    resources: Mapping[str, float]
+
+
+@contextmanager
+def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
+    """Connect to a Ray that runs already, and disconnect at the end.
+
+    Args:
+        address: ``auto`` for the one on this machine, or ``HOST:PORT``.
+        shield: the context in which Ray is imported, connected and disconnected.
+
+    Raises:
+        InvalidValueError: if it cannot be an address.
+        RayError: if there is no Ray, or this process cannot use it.
+    """
+    raylet = find_raylet(address)
+    set_environment()
+    if raylet.is_loopback:
+        # Otherwise Ray would look for that Ray at this machine's address in its network, and for
+        # minutes. It reads this when it is imported.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    if "RAY_AUTH_MODE" not in os.environ and _has_token():
+        # A Ray that was started by this user asks for the token. With an address, Ray's driver does
+        # not find that out by itself, and is refused.
+        os.environ["RAY_AUTH_MODE"] = "token"
+    with shield():
+        import ray
+    for name in MISLED:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with shield():
+            try:
+                ray.init(
+                    address=raylet.address,
+                    log_to_driver=False,
+                    logging_level="WARNING",
+                    configure_logging=False,
+                )
+            except (Exception, SystemExit) as error:
+                # Some failures of Ray to connect end the process in order, as `sys.exit` does.
+                raise RayError(_why_not(address, error)) from error
+        yield _cluster(raylet.address, ray)
+    finally:
+        with shield():
+            ray.shutdown()
+
+
+def _has_token() -> bool:
+    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return bool(named) or _TOKEN.expanduser().exists()
+
+
+def _cluster(address: str, ray: Any) -> Cluster:
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    sizes = [node["Resources"] for node in nodes]
+    memory = min(int(size.get("memory", 0) + size.get("object_store_memory", 0)) for size in sizes)
+    store = min(int(size.get("object_store_memory", 0)) for size in sizes)
+    resources = ray.cluster_resources()
+    return Cluster(
+        address,
+        len(nodes),
+        max(1, int(resources.get("CPU", 0))),
+        Machine(memory, store),
+        resources,
+    )
+
+
+def _why_not(address: str, error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0] or type(error).__name__
+    return (
+        f"the sweep must be able to attach to the Ray at {address}, but it could not: {text} "
+        "(that Ray must have the same versions of Ray and Python, and the same token in "
+        "~/.ray/auth_token); the log has what Ray said"
+    )
