@@ -14,6 +14,7 @@ import numpy as np
 from qhn.core.arrays import ArrayState
 from qhn.core.errors import DamagedError, DivergedError, InvalidValueError
 from qhn.core.estimators.sampler import StillWaiting
+from qhn.core.estimators.shots import mean_shots
 from qhn.core.evaluation.task import Task
 from qhn.core.metrics import BY_NAME
 from qhn.core.simd.processor import processor_text
@@ -224,12 +225,22 @@ class TrialSession:
 
     def _advise(self) -> None:
         """A note on what would mend a training whose gradient was lost in shot noise."""
-        shots = self.config.device.capabilities.shots
-        if shots is not None and "lost-in-shot-noise" in self.flags():
-            needed = shots_to_lift(self.trainer.history, shots)
+        if "lost-in-shot-noise" not in self.flags():
+            return
+        device, what = self.config.device, "shots"
+        count, shots = device.capabilities.trajectories, device.step_shots
+        if shots is not None:
+            # Shots that change are about as good as their mean number at every step.
+            count = round(mean_shots(shots, self.config.training.steps))
+            what = "shots" if isinstance(shots, int) else "shots on average"
+        elif count is not None:
+            # Averages over trajectories have noise as well, which falls with their number.
+            what = "trajectories"
+        if count is not None:
+            needed = shots_to_lift(self.trainer.history, count)
             self.notes.append(
                 f"the gradient of trial {self.config.trial_id} was lost in the noise of "
-                f"{shots:,} shots; it takes at least {max(needed, shots + 1):,} to see it"
+                f"{count:,} {what}; it takes at least {max(needed, count + 1):,} to see it"
             )
 
     def result(self, status: Literal["finished", "stopped"]) -> TrialResult:

@@ -235,6 +235,34 @@ def test_training_from_samples_goes_on_with_the_same_samples(problem, tmp_path, 
         assert np.array_equal(state["history"][:, same], end["history"][:, same])
 
 
+GROWING = {"schedule": "warmup", "start": 8, "value": 64}
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        {"name": "exact", "shots": 64, "noise": {"p1": 0.02, "p2": 0.05}},
+        {"name": "exact", "shots": GROWING},
+        {"name": "exact", "noise": 0.02, "trajectories": 20},
+    ],
+    ids=["frames", "growing", "trajectories"],
+)
+def test_noisy_training_and_growing_shots_go_on_with_the_same_numbers(problem, tmp_path, device):
+    config = sampled(device)
+    whole, end, _ = train_in_pieces(config, problem, open_store(str(tmp_path / "whole")), [])
+    store = open_store(str(tmp_path / "pieces"))
+    pieced, state, _ = train_in_pieces(config, problem, store, [1, 3, 8, 2])
+    assert np.array_equal(state["parameters"], end["parameters"])
+    assert results_digest([pieced]) == results_digest([whole])
+    assert pieced.top_strings == whole.top_strings
+    assert not {"kl", "entropy"} & set(whole.metrics)
+    # What is repeated elsewhere is repeated with other noise, but with the same kind of result.
+    other = config.model_copy(update={"seed": config.seed + 1})
+    there = open_store(str(tmp_path / "other"))
+    _, elsewhere, _ = train_in_pieces(other, problem, there, [])
+    assert not np.array_equal(elsewhere["parameters"], end["parameters"])
+
+
 def test_what_samples_do_not_give_is_absent_and_their_errors_are_kept(problem, tmp_path):
     store = open_store(str(tmp_path))
     config = sampled({"name": "exact", "shots": 64}, steps=3)
