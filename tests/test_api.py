@@ -77,6 +77,7 @@ def test_what_programs_call_keeps_its_arguments():
         "cpus": None,
         "retry_failed": False,
         "progress": True,
+        "over_budget": False,
     }
 
 

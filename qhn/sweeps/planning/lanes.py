@@ -12,8 +12,8 @@ from qhn.devices.queued import Access, Provider
 from qhn.lanes import Budget, Limits, Prices
 from qhn.lanes.limits import jobs_to_keep_in_flight, live_trials
 from qhn.lanes.ticket import Ticket
+from qhn.sweeps.config.circuits import most_executions
 from qhn.sweeps.config.trial import TrialConfig
-from qhn.sweeps.planning.memory import circuits
 from qhn.sweeps.spec.lanes import LaneOfFile, LaneSpec
 
 #: How many steps go out as one job by default where the provider takes as many. In simulations more
@@ -78,11 +78,7 @@ class PlannedLane:
 
 def executions_of_step(config: TrialConfig) -> int:
     """How often circuits are executed in the largest step of a trial: circuits times shots."""
-    sets = circuits(config.device, config.ansatz.depth, config.n_qubits)
-    if config.device.sample_estimator == "spsa":
-        # A step with a report takes a third circuit.
-        sets += 1
-    return sets * (config.device.capabilities.shots or 0)
+    return most_executions(config.device, config.ansatz.depth, config.n_qubits)
 
 
 def plan_lanes(

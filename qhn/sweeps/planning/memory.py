@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from qhn.core.evaluation.task import MAX_TABLE_QUBITS
+from qhn.sweeps.config.circuits import circuits as circuits
 from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.config.trial import TrialConfig
@@ -185,23 +186,6 @@ def _trajectory_bytes(device: DeviceConfig, depth: int, n_qubits: int) -> int:
     gates = 3 * depth * n_qubits
     of_frames = trajectories * (_GATE_BYTES * gates + _TRAJECTORY_BYTES)
     return of_frames + (8 * _AVERAGE_ARRAYS << max(n_qubits, _MIN_QUBITS) if averaged else 0)
-
-
-def circuits(device: DeviceConfig, depth: int, n_qubits: int) -> int:
-    """How many circuits a training step runs; 1 on a device that gives the whole distribution.
-
-    Args:
-        device: the device.
-        depth: the number of layers.
-        n_qubits: N.
-    """
-    if device.capabilities.distribution:
-        return 1
-    if device.sample_estimator == "spsa":
-        return 2
-    # The circuit itself, and two for each angle but the last R_Z angles; see
-    # `qhn.core.estimators.shift`.
-    return 1 + 2 * (2 * depth - 1) * n_qubits
 
 
 def shared_bytes(dataset: DatasetConfig, network: NetworkConfig, tables: bool = True) -> int:

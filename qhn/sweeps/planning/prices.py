@@ -13,9 +13,9 @@ from typing import Any
 
 from qhn.lanes import Budget, Usage
 from qhn.lanes.amounts import total
+from qhn.sweeps.config.circuits import circuits
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.planning.lanes import PlannedLane
-from qhn.sweeps.planning.memory import circuits
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 
 #: Seconds of a day.

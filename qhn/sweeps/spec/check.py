@@ -13,7 +13,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from qhn.sweeps.config.devices import unsupported
+from qhn.core.errors import InvalidValueError
+from qhn.sweeps.config.circuits import most_executions
+from qhn.sweeps.config.devices import DeviceConfig, unsupported
 from qhn.sweeps.config.sections import AshaConfig
 from qhn.sweeps.spec.lane_rules import check_lanes
 from qhn.sweeps.spec.lanes import LaneName, LaneSpec
@@ -74,6 +76,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
     valid = _salvage(content)
     yield from _distributions(valid)
     yield from _devices(valid)
+    yield from _circuits(valid)
     yield from check_lanes(valid.lists["devices"], valid.lanes, valid.labels)
     yield from _grace(valid)
     yield from _trial_count(valid)
@@ -165,13 +168,55 @@ def _distributions(valid: _Valid) -> Iterator[Finding]:
 def _devices(valid: _Valid) -> Iterator[Finding]:
     # Every objective is trained on every device.
     for place, objective in valid.lists["objectives"].items():
-        for device in valid.lists["devices"].values():
-            if reason := unsupported(objective.name, device.config):
-                yield ("objectives", place), reason
+        reasons = [
+            unsupported(objective.name, device.config) for device in valid.lists["devices"].values()
+        ]
+        # Several devices may have the same reason, which is told once.
+        for reason in dict.fromkeys(filter(None, reasons)):
+            yield ("objectives", place), reason
         # So is every parent of a trial on a queued device.
         start = valid.start_from
-        if start is not None and (reason := unsupported(objective.name, start.device)):
-            yield ("start_from", "device"), f"{reason} (for objectives[{place}])"
+        if start is not None and (why := unsupported(objective.name, start.device)):
+            yield ("start_from", "device"), f"{why} (for objectives[{place}])"
+
+
+def _circuits(valid: _Valid) -> Iterator[Finding]:
+    """Circuits that a device cannot run, or not in one job. Each device is named once."""
+    circuits = {
+        (network.n_qubits(dataset.n_inputs), ansatz.depth): None
+        for dataset in valid.lists["datasets"].values()
+        for network in valid.lists["networks"].values()
+        for ansatz in valid.lists["ansatze"].values()
+    }
+    found: list[tuple[Place, DeviceConfig, int | None]] = []
+    for place, entry in valid.lists["devices"].items():
+        access = entry.access
+        most = None if access is None else access.provider.executions_per_job
+        found.append((("devices", place), entry.config, most))
+    if valid.start_from is not None:
+        found.append((("start_from", "device"), valid.start_from.device, None))
+    for where, device, most in found:
+        for n_qubits, depth in circuits:
+            if (why := _unfit(device, n_qubits, depth, most)) is not None:
+                yield where, why
+                break
+
+
+def _unfit(device: DeviceConfig, n_qubits: int, depth: int, most: int | None) -> str | None:
+    """Why a device cannot run the circuits of a step; None if it can."""
+    try:
+        device.resolved(n_qubits)
+    except InvalidValueError as error:
+        return str(error)
+    executions, shots = most_executions(device, depth, n_qubits), device.capabilities.shots
+    if most is None or not shots or executions <= most:
+        return None
+    sets = executions // shots
+    way_out = f"at most {most // sets:,} shots" if most >= sets else "fewer layers"
+    return (
+        f"a step must fit into one job of at most {most:,} executions, but {sets:,} circuits on "
+        f"{n_qubits} qubits with {shots:,} shots each are {executions:,}; use {way_out}"
+    )
 
 
 def _grace(valid: _Valid) -> Iterator[Finding]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from qhn.sweeps.config.devices import DeviceConfig, device_models
 from qhn.sweeps.config.part import Part
 from qhn.sweeps.spec.devices import DeviceSpec, device_spec_models
 from qhn.sweeps.spec.document import Document
@@ -41,12 +42,24 @@ def mistakes_of(error: ValidationError, model: type[Part], document: Document) -
     """The mistakes that pydantic found in the content of a document, one for each place."""
     mistakes: dict[Place, Mistake] = {}
     for details in error.errors(include_url=False):
-        where, message = _explain(details, model)
+        if details["type"] == "extra_forbidden" and _is_of_unknown_device(details, model, document):
+            continue
+        where, message = _explain(details, model, document.content)
         missing = details["type"] in ("missing", "union_tag_not_found")
         path = place_in_file(where, document.content, missing=missing)
         # Only the first one is kept, because pydantic may report several errors for one value.
         mistakes.setdefault(path, Mistake(place_text(path), document.line(path), message))
     return list(mistakes.values())
+
+
+def _is_of_unknown_device(details: ErrorDetails, model: type[Part], document: Document) -> bool:
+    """Whether a key belongs to a device whose name is missing or wrong, which is told anyway."""
+    place = details["loc"][:-1]
+    if not _models_at(model, place)[0] & {DeviceSpec, DeviceConfig}:
+        return False
+    device = _value_at(document.content, place_in_file(place, document.content))
+    name = device.get("name") if isinstance(device, dict) else None
+    return not isinstance(name, str) or name not in device_models()
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
@@ -56,7 +69,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
+def _explain(details: ErrorDetails, model: type[Part], content: Any) -> tuple[Place, str]:
     """The place of an error of pydantic's, and a message."""
     kind, where, value = details["type"], details["loc"], details["input"]
     context = details.get("ctx", {})
@@ -66,7 +79,7 @@ def _explain(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
         field = _field(model, where)
         return where, f"missing: {(field and field.description) or 'a value is needed'}"
     if kind == "extra_forbidden":
-        return where, _unknown_key(model, where)
+        return where, _unknown_key(model, where, content)
     if kind == "too_short":
         return where, "must not be empty"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -119,14 +132,27 @@ def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
     return where, f"missing: one of {', '.join(sorted(known))}"
 
 
-def _unknown_key(model: type[Part], where: Place) -> str:
-    key = str(where[-1])
+def _unknown_key(model: type[Part], where: Place, content: Any) -> str:
+    key, owner = str(where[-1]), where[-2] if where[1:] else ""
     candidates, unfiltered = _models_at(model, where[:-1])
+    if candidates & {DeviceSpec, DeviceConfig}:
+        # The models of devices are known only when a file is read, so they are in no annotation.
+        owner = _value_at(content, place_in_file(where[:-1], content))["name"]
+        models: Mapping[str, type[Part]] = device_models()
+        if DeviceSpec in candidates:
+            models = device_spec_models()
+        candidates, unfiltered = {models[str(owner)]}, set(models.values())
     known = sorted({_key(name, field) for m in candidates for name, field in _fields(m)})
     elsewhere = {_key(name, field) for m in unfiltered for name, field in _fields(m)}
     if key in elsewhere:
-        return f"{where[-2]} takes no {key}, leave it out"
+        return f"{owner} takes no {key}, leave it out"
     return f"unknown key{nearest(key, known)} (known: {', '.join(known)})"
+
+
+def _value_at(content: Any, place: Place) -> Any:
+    for element in place:
+        content = content[element]
+    return content
 
 
 def _models_at(model: type[Part], where: Place) -> tuple[set[type[Part]], set[type[Part]]]:
