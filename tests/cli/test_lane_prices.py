@@ -29,7 +29,7 @@ def test_the_table_and_the_json_have_each_lane(qhn):
     # 2 trials of 10 evaluations: 20 jobs of 37 x 64 shots, each 0.30 and 0.001 a shot.
     (row,) = [line for line in output.splitlines() if line.split()[:1] == ["main"]]
     assert row.split()[:6] == ["main", "2", "20", "740", "47,360", "20"]
-    assert "53.36 USD" in row
+    assert "53.36 rehearsed USD" in row
     assert "lane main (qpu-a): 1 job in flight, 2 trials at once" in output
     found = json.loads(qhn("sweep", "plan", file, "--json"))
     (lane,) = found["lanes"]
@@ -41,7 +41,9 @@ def test_the_table_and_the_json_have_each_lane(qhn):
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_sweep_over_its_budget_is_refused(qhn, command):
     output = qhn("sweep", command, qhn.write(FILE % 20), code=2)
-    assert "line 13: lanes.main.budget.cost: the budget of the lane main is 20 USD" in output
+    assert (
+        "line 13: lanes.main.budget.cost: the budget of the lane main is 20 rehearsed USD" in output
+    )
     assert not (qhn.root / "sweeps").exists()
     if command == "plan":
         assert "qpu-a" in qhn("sweep", "plan", qhn.folder / "sweep.yaml", "--over-budget")

@@ -37,6 +37,7 @@ def test_the_default_is_the_open_plan_of_ibm():
     seconds = provider.qpu_seconds(37 * 256)
     assert seconds == pytest.approx(4.368)
     assert provider.cost(37 * 256, seconds) == pytest.approx(1.60 * 4.368)
+    assert provider.currency == "rehearsed USD"
 
 
 def test_prices_have_four_parts():

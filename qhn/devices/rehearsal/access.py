@@ -157,7 +157,8 @@ class RehearsalAccess:
             for field in dataclasses.fields(Behaviour)
             if field.name in names
         }
-        return Provider(**same, speedup=self.speedup)
+        # Nobody pays it, and a plan that shows a price must not look as if somebody did.
+        return Provider(**same, speedup=self.speedup, currency="rehearsed USD")
 
     def queue(self, label: str) -> str:
         """See `qhn.devices.queued.Access`. With a folder of its own, the folder decides."""
