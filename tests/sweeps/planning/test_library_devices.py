@@ -64,6 +64,8 @@ def test_notes_are_for_people():
     [
         ("['qiskit:Aer']", "a qiskit backend must be aer, a fake backend such as"),
         ("[{name: qiskit, shots: -3}]", "`shots >= 1` must hold, but got shots=-3"),
+        ("[{name: qiskit, noise: {p1: 1.5, p2: 0}}]", "noise.p1: must be at most 1, but got 1.5"),
+        ("[{name: qiskit, backend: FakeCairoV2, noise: 0.1}]", "has the noise of its processor"),
         ("[{name: qiskit, backend: aer, instance: mine}]", "instance says how a queue is reached"),
         ("[{name: qiskit, backend: ibm_torino, processor: x}]", "processor: unknown key"),
         (
