@@ -99,7 +99,7 @@ class Broker:
         if end is None:
             self._parts[request.submission] = asking.part
             self._archive.belongs(request.submission, asking.store)
-            self._do(Acquire(request))
+            self._do(Acquire(request), but=request.holder)
             end = self._archive.end_of(request.submission)
         if end is not None:
             return end
@@ -245,8 +245,13 @@ class Broker:
             self._do(Tick())
         return self._state
 
-    def _do(self, event: Event) -> tuple[Instruction, ...]:
-        """Let the machine decide about an event, and carry out what it says, in its order."""
+    def _do(self, event: Event, but: str | None = None) -> tuple[Instruction, ...]:
+        """Let the machine decide about an event, and carry out what it says, in its order.
+
+        Args:
+            event: what has happened.
+            but: a holder that need not be told what has changed, since it gets the answer.
+        """
         state, instructions = step(self._present(), event, self._clock())
         self.wake_at = None
         for instruction in instructions:
@@ -267,7 +272,7 @@ class Broker:
                     self.wake_at = at
         self._state = state
         for instruction in instructions:
-            if isinstance(instruction, Grant | Over):
+            if isinstance(instruction, Grant | Over) and instruction.request.holder != but:
                 self._tell(instruction.request.holder)
         self._forget_parts(state)
         return instructions

@@ -6,13 +6,12 @@ The provider here is idempotent, and is the witness: no step may ever be in two 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from memory_ledger import MemoryLedger
-from memory_ledger import Place as Records
+from shelf import Shelf
 
 from qhn.core.errors import StoreError
 from qhn.lanes.amounts import Usage
@@ -24,47 +23,6 @@ from qhn.lanes.state import Request
 TERM = 10.0
 STORES = {"one": "store-a", "two": "store-a", "three": "store-b"}
 TRIALS = {f"{sweep}{number}": sweep for sweep in STORES for number in range(2)}
-
-
-@dataclass
-class Shelf:
-    """A store's part for the queue, whose ledger can fail before or after it has written."""
-
-    records: Records = field(default_factory=Records)
-    fails: str | None = None
-    occupied: bool = False
-
-    def place(self):
-        return ShelfPlace(self)
-
-
-class ShelfPlace:
-    def __init__(self, shelf):
-        self._shelf = shelf
-        self._inner = MemoryLedger(shelf.records)
-        self.ledger = self
-
-    def occupy(self):
-        if self._shelf.occupied:
-            raise StoreError("another broker is there")
-        self._shelf.occupied = True
-
-    def leave(self):
-        self._shelf.occupied = False
-
-    def claim(self):
-        return self._inner.claim()
-
-    def read(self):
-        return self._inner.read()
-
-    def append(self, record):
-        fails, self._shelf.fails = self._shelf.fails, None
-        if fails == "before":
-            raise StoreError("no space is left")
-        self._inner.append(record)
-        if fails == "after":
-            raise StoreError("the disk was lost while it was written")
 
 
 @dataclass
