@@ -140,6 +140,8 @@ def start_broker(queue: str, open_place: OpenPlace, umask: int) -> Any:
     # No CPU is reserved for it, as for the tables of trials: trials that hold all CPUs would wait
     # for their broker for ever. Calls of all holders must be able to wait at the same time. No call
     # is repeated by Ray itself, since the client knows better what to do.
+    # Without a strategy of its own it would belong to the placement group of the trial that asked
+    # first. Ray would end it with that trial, and wait for the group for ever to start it again.
     return (
         ray.remote(BrokerActor)
         .options(
@@ -150,6 +152,7 @@ def start_broker(queue: str, open_place: OpenPlace, umask: int) -> Any:
             num_cpus=0,
             max_restarts=-1,
             max_concurrency=10_000,
+            scheduling_strategy="DEFAULT",
         )
         .remote(queue, open_place, umask)
     )
