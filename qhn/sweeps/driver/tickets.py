@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store
@@ -38,5 +36,5 @@ class Tickets:
                 sweep=self._plan.name,
                 folder=str(local_folder(self._store) / DEVICES),
             )
-            self._made[key] = json.dumps(asdict(ticket))
+            self._made[key] = ticket.to_json()
         return self._made[key]
