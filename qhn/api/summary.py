@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from qhn.sweeps.config.settings import settings
+from qhn.sweeps.driver.lane_summary import LaneSummary
 from qhn.sweeps.driver.run import RunOutcome
 from qhn.sweeps.results.statistics import SHOWN, GroupSummary
 from qhn.sweeps.results.table import flags_text, table_of
@@ -42,7 +43,9 @@ class SweepSummary:
             their numbers are equal, bit for bit.
         wall_seconds: seconds from the call to its end.
         training_seconds: seconds of training in this run, summed over its trials.
-        slots: how many trials ran at once.
+        slots: how many simulated trials ran at once.
+        lanes: what the run did in the lane of each queued device: jobs, waits, idle share, cost;
+            see `qhn.sweeps.driver.lane_summary.LaneSummary`.
     """
 
     def __init__(self, outcome: RunOutcome) -> None:
@@ -62,6 +65,7 @@ class SweepSummary:
         self.wall_seconds: float = account.wall_seconds
         self.training_seconds: float = account.training_seconds
         self.slots: int = account.slots
+        self.lanes: tuple[LaneSummary, ...] = account.lanes
 
     def __repr__(self) -> str:
         over = self.finished + self.finished_before

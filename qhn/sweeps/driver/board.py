@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from qhn.sweeps.driver.lane_board import LaneBoard
 from qhn.sweeps.planning.plan import PlannedTrial
 
 TrialState = Literal["waiting", "running", "finished", "failed"]
@@ -41,17 +42,23 @@ class Board:
         trials: all planned trials.
         done: the test accuracies of trials that finished before this run, by trial id.
         failed: ids of trials that failed before this run and are not tried again.
+        lanes: how the lanes of queued devices stand; None if there are none.
 
     Attributes:
         groups: the progress of each group, by its label.
         phase: what the driver does now, in a few words for people.
+        lanes: how the lanes of queued devices stand.
         notes: lines for people, for example about files that could not be used.
         unwritten: a function that returns how many trials still have to be written to MLflow. None
             until the sweep waits for nothing else.
     """
 
     def __init__(
-        self, trials: Iterable[PlannedTrial], done: Mapping[str, float], failed: set[str]
+        self,
+        trials: Iterable[PlannedTrial],
+        done: Mapping[str, float],
+        failed: set[str],
+        lanes: LaneBoard | None = None,
     ) -> None:
         self.groups: dict[str, GroupCounts] = {}
         self._states: dict[str, TrialState] = {}
@@ -62,6 +69,7 @@ class Board:
         self._running: dict[str, None] = {}
         self._ended_at: deque[float] = deque(maxlen=_RECENT)
         self.phase = "starting"
+        self.lanes = lanes or LaneBoard()
         self.notes: list[str] = []
         self.unwritten: Callable[[], int] | None = None
         for trial in trials:

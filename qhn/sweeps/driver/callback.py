@@ -82,6 +82,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._told: dict[str, int] = {}
         self._progress_at = 0.0
         self._progress: list[str] = []
+        self._lanes: dict[str, Any] = {}
         self.training_seconds = 0.0
 
     def __getstate__(self) -> dict[str, object]:
@@ -110,8 +111,13 @@ class DriverCallback(Callback):  # type: ignore[misc]
         if answer.store_error is not None:
             # The store cannot be used, so no other trial could be kept either: the sweep ends.
             raise StoreError(answer.store_error)
+        standing = self._board.lanes.of(trial_id)
+        if standing is not None and answer.lane is not None:
+            standing.heard(trial_id, answer.lane)
         if answer.error is not None:
             self._fail(trial_id, answer.error)
+        elif answer.paused:
+            self._pause(trial_id, answer.paused)
         elif answer.finished:
             self._end(trial_id, answer.metrics)
         elif over:
@@ -132,7 +138,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Note that a trial runs."""
-        self._board.move(str(trial.config["id"]), "running")
+        trial_id = str(trial.config["id"])
+        self._board.move(trial_id, "running")
+        if (standing := self._board.lanes.of(trial_id)) is not None:
+            standing.place(trial_id, "computing")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Start a trial whose process died again from its checkpoint, at most `RESTARTS` times.
@@ -142,6 +151,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         """
         trial_id = str(trial.config["id"])
         self._deaths[trial_id] += 1
+        self._leaves(trial_id)
         if self._deaths[trial_id] <= RESTARTS:
             self._board.move(trial_id, "waiting")
             self._emission.again(self._trials[trial_id])
@@ -153,12 +163,19 @@ class DriverCallback(Callback):  # type: ignore[misc]
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Save which trials run, for `qhn sweep status` in another terminal."""
         now, running = time.monotonic(), self._board.running()
-        if running != self._progress and now - self._progress_at >= _PROGRESS_EVERY_S:
-            self._progress, self._progress_at = running, now
+        if now - self._progress_at < _PROGRESS_EVERY_S:
+            return
+        lanes = self._board.lanes.content() if self._board.lanes.standings else {}
+        if (running, lanes) != (self._progress, self._lanes):
+            self._progress_at = now
             try:
-                self._folder.save_progress(running)
+                if running != self._progress:
+                    self._folder.save_progress(running)
+                if lanes != self._lanes:
+                    self._folder.save_lanes(lanes)
             except DamagedError as damage:
                 self._note(self._store.mend(damage))
+            self._progress, self._lanes = running, lanes
 
     def _stop(self, answer: Answer) -> None:
         """Save the result of a trial that is stopped early, with the sweep and not with the trial.
@@ -180,6 +197,19 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._folder.save_stop(self._rule, stop)
         self._end(answer.trial_id, stop.metrics)
 
+    def _pause(self, trial_id: str, why: str) -> None:
+        """Note that a trial does not go on in this run, because its budget is spent.
+
+        It has no result and no error. The next run of the sweep goes on with it.
+        """
+        self._board.lanes.paused[trial_id] = why
+        self._board.move(trial_id, "waiting")
+        self._over(trial_id)
+
+    def _leaves(self, trial_id: str) -> None:
+        if (standing := self._board.lanes.of(trial_id)) is not None:
+            standing.place(trial_id, None)
+
     def _end(self, trial_id: str, metrics: Mapping[str, float]) -> None:
         self._board.move(trial_id, "finished", metrics[HEADLINE])
         self._families.has_finished(trial_id)
@@ -195,6 +225,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
             self._fail(child.trial_id, fails_with(parent, error.message))
 
     def _over(self, trial_id: str) -> None:
+        self._leaves(trial_id)
         self._told.pop(trial_id, None)
         self._heard.pop(trial_id, None)
         self._tell_over(self._trials[trial_id])

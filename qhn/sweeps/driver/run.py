@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,15 @@ from qhn.sweeps.driver.attached_ray import Cluster
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.families import fails_with, orphans
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
+from qhn.sweeps.driver.lane_board import LaneBoard
+from qhn.sweeps.driver.lane_summary import lane_summaries
 from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.summary import RunSummary
 from qhn.sweeps.driver.tune_run import Spent, Work, train
 from qhn.sweeps.planning.arrangement import arrange
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
+from qhn.sweeps.results.lane_jobs import jobs_of, shares_of, spent_by_trial
 from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.results.statistics import GroupSummary, summarise, summary_csv
 from qhn.sweeps.results.table import make_rows
@@ -128,7 +132,9 @@ def run_sweep(
         plan.trials,
         {i: _accuracy(result) for i, result in done.items()},
         set(ids) - done.keys() - left,
+        _lane_board(plan, store),
     )
+    begun = time.time()
     board.notes += notes
     stops = _stops(done)
     # The last step that this driver has heard of, for each trial that may still be stopped early.
@@ -178,6 +184,8 @@ def run_sweep(
             ended = [trial for trial in plan.trials if trial.trial_id in over]
             untracked = writer.finish(ended, _PATIENCE_S)
             outcome = _outcome(plan, store, results, set(done), spent, started, live, untracked)
+            if plan.lanes:
+                outcome = _with_lanes(outcome, board, live, store, begun)
             outcome = replace(outcome, notes=board.notes)
             note = sweep_note(plan, outcome.groups, resume_command(plan.name, store, location))
             if not _close_sweep(writer, text, outcome, note) and not untracked:
@@ -204,6 +212,28 @@ def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, Tr
         _log.warning("%s", note)
         notes.append(note)
     return outcomes(plan, store)
+
+
+def _lane_board(plan: Plan, store: Store) -> LaneBoard:
+    """How the lanes of the sweep stand before the run."""
+    lanes = LaneBoard(plan.lanes, plan.trials)
+    for standing in lanes.standings.values():
+        shares = shares_of(store, plan.name, jobs_of(store, standing.lane.queue))
+        standing.spent_before(spent_by_trial(shares))
+    return lanes
+
+
+def _with_lanes(
+    outcome: RunOutcome, board: Board, live: Live, store: Store, begun: float
+) -> RunOutcome:
+    """The outcome with what the run did in each lane, and a note on each that needs one."""
+    name = outcome.summary.sweep
+    store.sweep(name).save_lanes(board.lanes.content(), durable=True)
+    lanes = lane_summaries(board.lanes, live.queued(), store, name, begun)
+    # Most trials of a lane end for the same reason, which need not be said of each.
+    for why, count in Counter(board.lanes.paused.values()).items():
+        board.notes.append(f"{count} trial{'s' if count > 1 else ''} stopped for now: {why}")
+    return replace(outcome, summary=replace(outcome.summary, lanes=lanes))
 
 
 def _without_stopped_parents(plan: Plan, results: dict[str, TrialResult]) -> dict[str, TrialResult]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from qhn.sweeps.driver.lane_summary import LaneSummary
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -29,6 +31,7 @@ class RunSummary:
         results_digest: a digest of all final numbers of the plan's trials; see
             `qhn.sweeps.store.results_digest`.
         untracked: how many MLflow runs do not have the newest state of their trials.
+        lanes: what the run did in the lane of each queued device, see `LaneSummary`.
     """
 
     sweep: str
@@ -46,6 +49,7 @@ class RunSummary:
     results_digest: str
     untracked: int
     ray_start_seconds: float = 0.0
+    lanes: tuple[LaneSummary, ...] = ()
 
     def to_json(self) -> str:
         """The summary as JSON text, which is the content of the summary file."""

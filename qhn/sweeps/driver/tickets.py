@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.local import local_folder

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 from qhn.core.errors import DamagedError
 from qhn.lanes import Usage
-from qhn.lanes.amounts import total
 from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.planning.prices import LanePrice, lane_prices, over_budget
+from qhn.sweeps.results.lane_jobs import jobs_of, shares_of, spent_by
 from qhn.sweeps.spec import InvalidSpecError
 from qhn.sweeps.spec.mistakes import Finding
 from qhn.sweeps.spec.parse import mistakes_in
 from qhn.sweeps.store import Store
-from qhn.sweeps.store.ledger import StoredLedger
 
 
 class LaneLeft(NamedTuple):
@@ -81,6 +80,4 @@ def _begun(plan: Plan, store: Store, over: Collection[str]) -> dict[str, int]:
 
 
 def _spent(price: LanePrice, sweep: str, store: Store) -> Usage:
-    records = StoredLedger(store.backend, price.lane.queue).read()
-    shares = (share for record in records for share in record.members if share.sweep == sweep)
-    return total(share.wanted if share.used is None else share.used for share in shares)
+    return spent_by(shares_of(store, sweep, jobs_of(store, price.lane.queue)))

@@ -68,6 +68,17 @@ def open_place(store: str, queue: str) -> StoredPlace:
     return StoredPlace(open_store(store).backend, queue)
 
 
+def known_store_id(backend: Backend) -> str | None:
+    """The id of a store, without making one if it has none.
+
+    Raises:
+        DamagedError: if the id cannot be read.
+        StoreError: if the store cannot be used.
+    """
+    content = backend.get(_ID_KEY)
+    return None if content is None else _parse_id(content)
+
+
 def store_id(backend: Backend) -> str:
     """The id of a store, by which providers' jobs are told from those of other stores.
 
@@ -86,6 +97,10 @@ def store_id(backend: Backend) -> str:
             made = secrets.token_hex(4)
             backend.put(_ID_KEY, json.dumps({"format": FORMAT, "id": made}).encode())
             return made
+    return _parse_id(content)
+
+
+def _parse_id(content: bytes) -> str:
     try:
         fields = parse_object(content)
         check_format(fields.get("format"), _ID_KEY)

@@ -6,6 +6,7 @@
                   lock               locked by the driver that runs the sweep
                   tracking/lock      locked by the process that writes the sweep to MLflow
                   progress.json      the trials that run now
+                  lanes.json         how its lanes stand, and trials that wait for a budget
                   origin.json        whether an older version has run the sweep before
                   stops/<rule>/<trial id>.json
                                      results of trials that this sweep stopped early by this rule
@@ -22,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from qhn.core.errors import DamagedError, InvalidValueError, NotFoundError, StoreError
 from qhn.sweeps.config.trial import digest
@@ -178,6 +179,25 @@ class SweepStore:
         except (DamagedError, ValueError, TypeError):
             # The driver writes the file again within moments, so damage is not worth an error.
             return []
+
+    def save_lanes(self, content: Mapping[str, Any], *, durable: bool = False) -> None:
+        """Write how the lanes of the sweep stand, and which of its trials wait for a budget.
+
+        Args:
+            content: as `qhn.sweeps.driver.lane_board.LaneBoard.content` gives it.
+            durable: whether it must outlive a power cut: at the end of a run.
+        """
+        text = json.dumps({"format": FORMAT, **content}, indent=1)
+        self._backend.put(f"{self._folder}/lanes.json", text.encode(), durable=durable)
+
+    def lanes(self) -> dict[str, Any]:
+        """What `save_lanes` has written last; empty if it has not, or if that cannot be read."""
+        try:
+            content = self._backend.get(f"{self._folder}/lanes.json")
+            return {} if content is None else parse_object(content)
+        except (DamagedError, InvalidValueError):
+            # The next run writes it again. What was paid for is in the ledger.
+            return {}
 
     def save_stop(self, rule: Rule, result: TrialResult) -> None:
         """Write the result of a trial that this sweep stopped early.
