@@ -77,7 +77,7 @@ def from_options(
             "networks": [{"kind": "mlp", "hidden": hidden} if hidden else {"kind": "logistic"}],
             "ansatze": [{"entangler": entangler, "depth": depth}],
             "objectives": [goal],
-            "devices": [device],
+            "devices": [_device(device)],
             "seeds": [seed],
             "training": {
                 "steps": steps,
@@ -95,6 +95,14 @@ def unused_options(objective: str, lambda_: float | None, bandwidth: str | None)
     given = {"lambda": lambda_, "bandwidth": bandwidth}
     whys = {key: why_unused(objective, key) for key, value in given.items() if value is not None}
     return [f"--{key}: {why}" for key, why in whys.items() if why is not None]
+
+
+def _device(text: str) -> Any:
+    """A device as a word, or as a mapping such as ``{name: exact, noise: 0.001}``."""
+    from qhn.sweeps.spec.document import read_document
+
+    # A word is left to the reader of words, because YAML would take `exact:64` for a mapping.
+    return read_document(text, "--device").content if text.startswith("{") else text
 
 
 def _number_or_word(text: str) -> float | str:

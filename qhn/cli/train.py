@@ -64,7 +64,10 @@ def train(
     report_every: Annotated[int, typer.Option(help="Updates between two lines.")] = 25,
     device: Annotated[
         str,
-        typer.Option(help="Where the circuit runs: exact, or exact:SHOTS to train from samples."),
+        typer.Option(
+            help="Where the circuit runs: exact, exact:SHOTS to train from samples, or a mapping "
+            "as in sweep files, such as '{name: exact, noise: 0.001}'."
+        ),
     ] = "exact",
     seed: Annotated[
         int,

@@ -104,4 +104,8 @@ def test_a_command_trains_from_samples_and_shows_what_they_give(qhn):
     assert "MMD²" in output and "entropy" not in output
     refused = qhn("train", *arguments, "--objective", "elbo", "--device", "exact:32", code=2)
     assert "--objective: elbo needs a device that gives probabilities" in refused
+    noisy = qhn("train", *arguments, "--device", "{name: exact, noise: 0.01, shots: 16}")
+    assert '"noise":{"p1":0.01,"p2":0.01}' in noisy
+    wrong = qhn("train", *arguments, "--device", "{name: exact, noise: 2}", code=2)
+    assert "--device: must be from 0 to 1, but got 2" in wrong
     assert "--device: `shots >= 1`" in qhn("train", *arguments, "--device", "exact:0", code=2)

@@ -7,7 +7,7 @@ drowns in their noise. So shots that grow are spent where they are needed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from statistics import fmean
@@ -148,14 +148,22 @@ def largest_shots(shots: Shots) -> int:
     return shots.largest if isinstance(shots, ShotSchedule) else shots
 
 
-def total_shots(shots: Shots, total_steps: int) -> int:
-    """The shots of one circuit over a whole training, summed over the steps 0 to ``total_steps``.
+def total_shots(
+    shots: Shots, total_steps: int, begun: int = 0, at_steps: Collection[int] | None = None
+) -> int:
+    """The shots of one circuit over a training, summed over its steps.
 
-    At the last step the circuits are run once more, for the final report.
+    Args:
+        shots: the shots of each step.
+        total_steps: the number of updates. At the last step the circuits are run once more, for
+            the final report.
+        begun: how many updates were made before.
+        at_steps: the steps at which the circuit is run; None for all from ``begun`` on.
     """
+    steps = range(begun, total_steps + 1) if at_steps is None else at_steps
     if not isinstance(shots, ShotSchedule):
-        return shots * (total_steps + 1)
-    return sum(shots.at(step, total_steps) for step in range(total_steps + 1))
+        return shots * len(steps)
+    return sum(shots.at(step, total_steps) for step in steps)
 
 
 @cache
@@ -168,6 +176,6 @@ def mean_shots(shots: Shots, total_steps: int) -> float:
 
 
 def _rounded(number: float) -> int:
-    # Powers and cosines may differ in the last digits from machine to machine. The margin keeps such
-    # differences from deciding whether a half is rounded up.
+    # Powers and cosines may differ in their last digits from machine to machine. The margin keeps
+    # such differences from deciding whether a half is rounded up.
     return math.floor(number + 0.5 + _MARGIN)

@@ -22,8 +22,7 @@ from qhn.devices.kinds.options import (
 from qhn.devices.queued import Access
 
 #: How many trajectories a noisy distribution is averaged over at each step, unless it is said. At
-#: 14 qubits and two layers, a step with noise of p1 = 0.001 and p2 = 0.004 takes about as long as
-#: ten steps without noise.
+#: 14 qubits and two layers, a step with noise of p1 = 0.001 and p2 = 0.004 takes about 10 ms.
 DEFAULT_TRAJECTORIES = 128
 #: The most trajectories. At this number a step takes minutes on 14 qubits.
 MAX_TRAJECTORIES = 10**6

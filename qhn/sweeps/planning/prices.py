@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from qhn.core.estimators.shots import total_shots
 from qhn.lanes import Budget, Usage
 from qhn.lanes.amounts import total
 from qhn.sweeps.config.circuits import circuits
@@ -85,11 +86,15 @@ def need(config: TrialConfig, begun: int = 0) -> Need:
     """
     steps, every = config.training.steps, config.training.report_every or config.training.steps
     evaluations = steps + 1 - begun
-    runs = evaluations * circuits(config.device, config.ansatz.depth, config.n_qubits)
+    sets = circuits(config.device, config.ansatz.depth, config.n_qubits)
+    shots = config.device.step_shots or 0
+    runs, executions = evaluations * sets, sets * total_shots(shots, steps, begun)
     if config.device.sample_estimator == "spsa":
         # At a step with a report there is one circuit more.
-        runs += sum(1 for step in range(begun, steps + 1) if step % every == 0 or step == steps)
-    return Need(evaluations, runs, runs * (config.device.capabilities.shots or 0))
+        reports = [step for step in range(begun, steps + 1) if step % every == 0 or step == steps]
+        runs += len(reports)
+        executions += total_shots(shots, steps, at_steps=reports)
+    return Need(evaluations, runs, executions)
 
 
 def lane_prices(

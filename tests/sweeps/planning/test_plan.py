@@ -33,6 +33,8 @@ SELBO = "[{name: selbo, lambda: [1, 30], bandwidth: [n/4, 2], prior_samples: [cl
         ("paper", 720, 36),
         ("mmd-bandwidth", 720, 36),
         ("digits", 100, 5),
+        ("noise", 70, 14),
+        ("noise-aer", 20, 4),
     ],
 )
 def test_the_sweep_files_of_the_repository(name, n_trials, n_groups):
@@ -48,6 +50,8 @@ def test_every_sweep_file_is_tested():
         "paper",
         "mmd-bandwidth",
         "digits",
+        "noise",
+        "noise-aer",
     }
 
 

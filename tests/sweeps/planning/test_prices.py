@@ -37,8 +37,8 @@ def price(**changes):
 
 
 class TestNeed:
-    def config(self, estimator="shift", steps=40):
-        device = {"name": "exact", "shots": 8, "estimator": estimator}
+    def config(self, estimator="shift", steps=40, shots=8):
+        device = {"name": "exact", "shots": shots, "estimator": estimator}
         return TrialConfig.model_validate(
             {
                 "dataset": {"name": "moons", "train": 10, "test": 10},
@@ -50,9 +50,10 @@ class TestNeed:
             }
         )
 
+    @pytest.mark.parametrize("shots", [8, {"schedule": "cosine", "start": 2, "end": 30}])
     @pytest.mark.parametrize("estimator", ["shift", "spsa"])
-    def test_it_is_what_a_training_asks_of_its_device(self, estimator):
-        config = self.config(estimator)
+    def test_it_is_what_a_training_asks_of_its_device(self, estimator, shots):
+        config = self.config(estimator, shots=shots)
         calls = []
 
         class Counting:
