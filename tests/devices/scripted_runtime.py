@@ -41,6 +41,7 @@ class ScriptedJob:
     status_: str = "DONE"
     message: str | None = None
     usage_s: float | None = 4.4
+    executions: int = 0
 
     def job_id(self):
         return f"d{self.number:04}"
@@ -57,7 +58,7 @@ class ScriptedJob:
             return {"timestamps": {**times, "finished": None}, "usage": {"quantum_seconds": None}}
         times["finished"] = "2026-01-02T03:05:10Z"
         usage = {} if self.usage_s is None else {"quantum_seconds": self.usage_s}
-        return {"timestamps": times, "usage": usage, "executions": 37 * 256}
+        return {"timestamps": times, "usage": usage, "executions": self.executions}
 
     def properties(self):
         return Processor().properties()
@@ -75,11 +76,13 @@ class ScriptedService:
         lag: how many listings do not show a job yet.
         errors: what the next calls raise, in this order; None for a call that works.
         lost: whether submissions raise after the job was accepted.
+        status: the status of new jobs.
     """
 
     lag: int = 0
     errors: list[Exception | None] = field(default_factory=list)
     lost: Exception | None = None
+    status: str = "DONE"
     submitted: list[ScriptedJob] = field(default_factory=list)
     listings: int = 0
 
@@ -124,7 +127,8 @@ class _Sampler:
             warnings.filterwarnings("ignore", message=".*have no effect in local testing mode")
             local = real_sampler_for(self.backend, self.tags).run(pubs)
         number = len(self.service.submitted)
-        job = ScriptedJob(number, list(self.tags), self.backend.name, local)
+        job = ScriptedJob(number, list(self.tags), self.backend.name, local, self.service.status)
+        job.executions = sum(len(values) * shots for _, values, shots in pubs)
         self.service.submitted.append(job)
         if self.service.lost is not None:
             raise self.service.lost

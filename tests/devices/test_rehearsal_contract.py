@@ -12,6 +12,7 @@ from qhn.devices import make_device
 from qhn.devices.queued import Part
 from qhn.devices.rehearsal.access import RehearsalAccess
 from qhn.devices.rehearsal.presets import PRESETS
+from qhn.devices.rehearsal.words import ProviderError
 
 
 @pytest.fixture
@@ -25,6 +26,10 @@ class TestPresets(QueuedContract):
         rehearsed = Rehearsed(tmp_path, preset=request.param)
         yield rehearsed
         rehearsed.close()
+
+    def test_too_many_parts_are_refused(self, handle, together):
+        with pytest.raises(ProviderError, match=f"{together + 1} parts, which exceeds"):
+            handle.submit("qhn-s-t-0-0", [part(shots=1, step=n) for n in range(together + 1)])
 
     def test_the_provider_promises_what_the_handle_promises(self, world, handle):
         assert world.access.provider.submission == handle.capabilities.submission

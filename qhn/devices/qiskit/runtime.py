@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import IntArray
 from qhn.core.errors import DeviceError, InvalidValueError
-from qhn.devices.opening import OpenHandle, check_sets
+from qhn.devices.opening import OpenHandle
 from qhn.devices.qiskit.access import MOST_EXECUTIONS, RuntimeAccess
 from qhn.devices.qiskit.account import connect, without_secrets, words_of
 from qhn.devices.qiskit.aer import check_width
@@ -18,6 +18,7 @@ from qhn.devices.qiskit.circuit import Compiled, compiled_for
 from qhn.devices.qiskit.jobs import report_of, status_of
 from qhn.devices.qiskit.samples import from_bytes
 from qhn.devices.queued import JobReport, Part
+from qhn.devices.submitting import check_job
 
 if TYPE_CHECKING:
     from qhn.devices.kinds.qiskit import Qiskit
@@ -95,15 +96,15 @@ class RuntimeHandle(OpenHandle):
                 must be.
         """
         self._check_open()
+        check_job(submission, parts)
         executions = sum(part.executions for part in parts)
-        if not 0 < executions <= MOST_EXECUTIONS:
+        if executions > MOST_EXECUTIONS:
             raise InvalidValueError(
-                f"a job must have 1 to {MOST_EXECUTIONS:,} executions, sets times shots, but got "
-                f"{executions:,}; use fewer shots, or fewer parts in a job"
+                f"a job must have at most {MOST_EXECUTIONS:,} executions, sets times shots, but "
+                f"got {executions:,}; use fewer shots, or fewer parts in a job"
             )
         pubs = []
         for part in parts:
-            check_sets(part.sets, part.ansatz)
             compiled = self._circuit(part.ansatz)
             pubs.append((compiled.circuit, compiled.values(part.sets), part.shots))
         with without_secrets():

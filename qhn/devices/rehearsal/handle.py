@@ -15,8 +15,8 @@ from qhn.devices.kinds.exact import Exact
 from qhn.devices.opening import OpenHandle
 from qhn.devices.queued import JobReport, Part
 from qhn.devices.rehearsal.access import RehearsalAccess
-from qhn.devices.rehearsal.parts import check_parts
 from qhn.devices.rehearsal.provider import RehearsalProvider
+from qhn.devices.submitting import check_job
 
 
 class RehearsalHandle(OpenHandle):
@@ -57,7 +57,7 @@ class RehearsalHandle(OpenHandle):
             InvalidValueError: if the submission id or a part is not as it must be.
         """
         self._check_open()
-        check_parts(parts)
+        check_job(submission, parts)
         return self._provider.submit(submission, parts)
 
     def find(self, submission: str) -> str | None:

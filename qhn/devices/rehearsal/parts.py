@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 
 from qhn.core.ansatz import Ansatz
-from qhn.core.checks import check_count
-from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.sampler import SampleKey
-from qhn.devices.opening import check_sets
 from qhn.devices.queued import Part
 
 #: The columns of a part, in the order of `row_of`.
@@ -24,23 +21,6 @@ COLUMNS = "trial, seed, step, shots, sets, ansatz, angles"
 _LEVEL = 1
 
 Row = tuple[str, str, int, int, int, str, bytes]
-
-
-def check_parts(parts: Sequence[Part]) -> None:
-    """Check that parts can be run.
-
-    Raises:
-        InvalidValueError: if there are none, if a number of shots is not a whole number from 1 on,
-            or if angles have another shape than their circuit or are not finite.
-    """
-    if not parts:
-        raise InvalidValueError("a job must have at least one part, but got none")
-    for part in parts:
-        check_count("shots", part.shots)
-        check_sets(part.sets, part.ansatz)
-        check_count("sets", len(part.sets))
-        if not np.isfinite(part.sets).all():
-            raise InvalidValueError("angles must be finite, but got NaN or infinity among them")
 
 
 def row_of(part: Part) -> Row:
