@@ -27,21 +27,23 @@ class Device(Protocol):
     device's name after a colon, as in ``exact:1024``. A device with a queue has a class variable
     ``access``, the dataclass of the settings that are not options; see `qhn.devices.queued.Access`.
 
-    Three more methods are optional:
+    Further methods are optional:
 
     * ``reached(access)`` gives the settings with what the options say about the queue, such as the
       name of the processor, and None if the device has no queue with these options. Settings that
       only the device fills in have ``"of_device"`` in the metadata of their field.
     * ``resolved(n_qubits)`` gives the same device with those options filled in that follow from the
       number of qubits. A plan does this, so that they are part of a trial's identity.
+    * ``state_bytes(n_qubits)`` gives the memory that its simulator takes for states, in bytes, if
+      that is not the exact engine.
+    * ``check(n_qubits)`` raises an `InvalidValueError` where only the device's library knows that
+      it cannot run so many qubits, or that there is no such device. It may import the library, and
+      must not reach a network.
     * ``notes(n_qubits)`` gives sentences that a person should read before a circuit of so many
       qubits is run.
     """
 
     kind: ClassVar[str]
-
-    # A device that needs other memory than the exact engine has a method
-    # ``state_bytes(n_qubits) -> int``.
 
     @property
     def capabilities(self) -> Capabilities:

@@ -24,6 +24,9 @@ REMOTE = "qiskit.remote"
 _ONLY_SAMPLE = (REMOTE, "qiskit.basicsim")
 #: Devices whose samples are decided by a seed. Of all others nothing is known.
 _SEEDED = ("default.qubit", "default.mixed", "reference.qubit", "qiskit.aer", REMOTE)
+#: How many states a simulator keeps at once: the state, those of a gradient, and temporary ones. A
+#: gradient by automatic differentiation keeps one for each gate.
+_STATE_COPIES, _MIXED_COPIES = 6, 3
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,22 @@ class PennyLane:
             submission="idempotent",
             shots=None if self.shots is None else largest_shots(self.shots),
         )
+
+    def state_bytes(self, n_qubits: int) -> int:
+        """The memory that the simulator takes for the state of a circuit, in bytes."""
+        if self.device == "default.mixed":
+            return _MIXED_COPIES * 16 << 2 * n_qubits
+        return _STATE_COPIES * 16 << n_qubits
+
+    def check(self, n_qubits: int) -> None:
+        """See `Device`.
+
+        Raises:
+            InvalidValueError: if PennyLane has no such device, or if it has too few qubits.
+        """
+        from qhn.devices.pennylane.making import check_installed
+
+        check_installed(self.device, self.backend, n_qubits)
 
     def open(self, ansatz: Ansatz, access: Access | None = None) -> DeviceHandle:
         """See `Device.open`.

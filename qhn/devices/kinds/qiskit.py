@@ -151,6 +151,18 @@ class Qiskit:
         # A matrix product state grows with its entanglement, which nobody knows beforehand.
         return 32 << n_qubits if method == "statevector" else 0
 
+    def check(self, n_qubits: int) -> None:
+        """See `Device`.
+
+        Raises:
+            InvalidValueError: if there is no such fake backend, or if it has too few qubits.
+        """
+        self.resolved(n_qubits)
+        if self.simulated and self.backend != "aer":
+            from qhn.devices.qiskit.simulator import check_width, fake_backend
+
+            check_width(self.backend, fake_backend(self.backend).num_qubits, n_qubits)
+
     def notes(self, n_qubits: int) -> tuple[str, ...]:
         """What a person should know before a circuit of so many qubits is run on this device."""
         if self.queued:

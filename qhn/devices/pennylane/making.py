@@ -25,13 +25,7 @@ def make(name: str, n_qubits: int, **settings: Any) -> Any:
     Raises:
         InvalidValueError: if there is no such device, or if it cannot be made.
     """
-    if name not in qml.plugin_devices:
-        qml.refresh_devices()  # a plugin may have been installed since PennyLane was imported
-    if name not in qml.plugin_devices:
-        raise InvalidValueError(
-            f"a pennylane device must be installed, but got {name!r}; installed are "
-            f"{', '.join(sorted(qml.plugin_devices))}"
-        )
+    check_installed(name)
     try:
         return qml.device(name, wires=n_qubits, **settings)
     except REFUSALS as error:
@@ -39,6 +33,30 @@ def make(name: str, n_qubits: int, **settings: Any) -> Any:
             f"the pennylane device {name} must work on {n_qubits} qubits, but it says: "
             f"{one_line(error)}"
         ) from error
+
+
+def check_installed(name: str, backend: str | None = None, n_qubits: int = 1) -> None:
+    """Check that PennyLane has a device, and that the backend it runs has enough qubits.
+
+    Args:
+        name: the name of the device in PennyLane.
+        backend: the fake backend of ``qiskit.remote``; None for all others.
+        n_qubits: how many qubits the circuit has.
+
+    Raises:
+        InvalidValueError: if there is no such device or backend, or if it has too few qubits.
+    """
+    if name not in qml.plugin_devices:
+        qml.refresh_devices()  # a plugin may have been installed since PennyLane was imported
+    if name not in qml.plugin_devices:
+        raise InvalidValueError(
+            f"a pennylane device must be installed, but got {name!r}; installed are "
+            f"{', '.join(sorted(qml.plugin_devices))}"
+        )
+    if backend is not None:
+        from qhn.devices.qiskit.simulator import check_width, fake_backend
+
+        check_width(backend, fake_backend(backend).num_qubits, n_qubits)
 
 
 def apply_gates(ansatz: Ansatz, angles: Any) -> None:

@@ -14,7 +14,7 @@ from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.sampler import SampleKey
 from qhn.devices.kinds.pennylane import REMOTE
 from qhn.devices.opening import OpenHandle, check_sets
-from qhn.devices.pennylane.making import REFUSALS, apply_gates, make, one_line
+from qhn.devices.pennylane.making import REFUSALS, apply_gates, check_installed, make, one_line
 
 if TYPE_CHECKING:
     from qhn.devices.kinds.pennylane import PennyLane
@@ -44,16 +44,15 @@ class PennyLaneSamplerHandle(OpenHandle):
         super().__init__(device.kind, ansatz, device.capabilities)
         self._device = device.device
         self._settings: dict[str, Any] = {}
+        check_installed(device.device, device.backend, ansatz.n_qubits)
         if device.backend is not None:
             from qhn.devices.kinds.qiskit import Qiskit
-            from qhn.devices.qiskit.aer import check_width
             from qhn.devices.qiskit.simulator import fake
 
             method = Qiskit(backend=device.backend).resolved(ansatz.n_qubits).method
             assert method is not None
             # The simulator that a fake backend makes for each circuit, made once and on one core.
             self._settings["backend"] = fake(device.backend, method)
-            check_width(device.backend, self._settings["backend"].num_qubits, ansatz)
             self._settings["seed_transpiler"] = 0
         self._made(0)  # an unknown device is refused where it is opened
 

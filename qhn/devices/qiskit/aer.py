@@ -14,7 +14,7 @@ from qhn.core.estimators.sampler import SampleKey
 from qhn.devices.opening import OpenHandle, check_sets
 from qhn.devices.qiskit.circuit import circuit_of, compiled_for
 from qhn.devices.qiskit.samples import from_counts
-from qhn.devices.qiskit.simulator import aer, fake
+from qhn.devices.qiskit.simulator import aer, check_width, fake
 
 if TYPE_CHECKING:
     from qhn.devices.kinds.qiskit import Qiskit
@@ -47,7 +47,7 @@ class AerHandle(OpenHandle):
             self._compiled = circuit_of(ansatz)
         else:
             self._simulator = fake(device.backend, device.method)
-            check_width(device.backend, self._simulator.num_qubits, ansatz)
+            check_width(device.backend, self._simulator.num_qubits, ansatz.n_qubits)
             self._compiled = compiled_for(self._simulator, ansatz)
 
     def sample(self, sets: FloatArray, shots: int, key: SampleKey) -> IntArray:
@@ -78,16 +78,3 @@ class AerHandle(OpenHandle):
         """Free the simulator."""
         super().close()
         self._simulator = None
-
-
-def check_width(backend: str, n_backend: int, ansatz: Ansatz) -> None:
-    """Check that a backend has enough qubits.
-
-    Raises:
-        InvalidValueError: if it has fewer than the circuit.
-    """
-    if ansatz.n_qubits > n_backend:
-        raise InvalidValueError(
-            f"a circuit must fit on its backend, but {backend} has {n_backend} qubits and the "
-            f"circuit {ansatz.n_qubits}; use a smaller network or a larger backend"
-        )

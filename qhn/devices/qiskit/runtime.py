@@ -13,10 +13,10 @@ from qhn.core.errors import DeviceError, InvalidValueError
 from qhn.devices.opening import OpenHandle
 from qhn.devices.qiskit.access import MOST_EXECUTIONS, RuntimeAccess
 from qhn.devices.qiskit.account import connect, without_secrets, words_of
-from qhn.devices.qiskit.aer import check_width
 from qhn.devices.qiskit.circuit import Compiled, compiled_for
 from qhn.devices.qiskit.jobs import report_of, status_of
 from qhn.devices.qiskit.samples import from_bytes
+from qhn.devices.qiskit.simulator import check_width
 from qhn.devices.queued import JobReport, Part
 from qhn.devices.submitting import check_job
 
@@ -84,7 +84,7 @@ class RuntimeHandle(OpenHandle):
         super().__init__(device.kind, ansatz, device.capabilities)
         self._service = connect(access) if service is None else service
         self._backend = _backend(self._service, device.backend)
-        check_width(device.backend, self._backend.num_qubits, ansatz)
+        check_width(device.backend, self._backend.num_qubits, ansatz.n_qubits)
         # One for each circuit: transpiling takes longer than anything else here.
         self._compiled: dict[Ansatz, Compiled] = {}
 
@@ -167,7 +167,7 @@ class RuntimeHandle(OpenHandle):
 
     def _circuit(self, ansatz: Ansatz) -> Compiled:
         if ansatz not in self._compiled:
-            check_width(str(self._backend.name), self._backend.num_qubits, ansatz)
+            check_width(str(self._backend.name), self._backend.num_qubits, ansatz.n_qubits)
             self._compiled[ansatz] = compiled_for(self._backend, ansatz)
         return self._compiled[ansatz]
 

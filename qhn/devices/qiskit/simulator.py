@@ -74,6 +74,19 @@ def fake_backend(name: str) -> Any:
     return known[name]()
 
 
+def check_width(backend: str, n_backend: int, n_qubits: int) -> None:
+    """Check that a backend has enough qubits for a circuit.
+
+    Raises:
+        InvalidValueError: if it has fewer.
+    """
+    if n_qubits > n_backend:
+        raise InvalidValueError(
+            f"a circuit must fit on its backend, but {backend} has {n_backend} qubits and the "
+            f"circuit {n_qubits}; use a smaller network or a larger backend"
+        )
+
+
 def _is_backend(kind: Any) -> bool:
     return hasattr(kind, "backend_name")
 

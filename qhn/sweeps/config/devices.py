@@ -77,6 +77,21 @@ class DeviceConfig(Part):
         # The exact engine keeps two states, their distribution and some scratch space.
         return 8 * _ENGINE_ARRAYS << n_qubits
 
+    def own_bytes(self, n_qubits: int) -> int:
+        """The memory that a library takes for states of a circuit; 0 where it is the engine."""
+        device: Any = self.build()
+        return int(device.state_bytes(n_qubits)) if hasattr(device, "state_bytes") else 0
+
+    def check(self, n_qubits: int) -> None:
+        """Check what only the library of a device knows. Devices with a queue are not reached.
+
+        Raises:
+            InvalidValueError: if there is no such device, or if it has too few qubits.
+        """
+        device: Any = self.build()
+        if hasattr(device, "check"):
+            device.check(n_qubits)
+
     @property
     def sample_estimator(self) -> str:
         """How gradients are had from samples: ``shift`` or ``spsa``."""

@@ -39,6 +39,9 @@ _TIMED_SAMPLES = 2**18
 _TIMED_RUNS = 2**26
 #: Drawing and scoring one sample takes about as long as so many amplitudes in one layer.
 _AMPLITUDES_PER_SAMPLE = 16
+#: The options that say which program simulates the circuits. Some take a hundred times as long as
+#: others for the same circuits.
+_SIMULATOR = ("name", "device", "backend", "method")
 
 
 class CostClass(NamedTuple):
@@ -185,21 +188,24 @@ def _n_reports(config: TrialConfig) -> int:
 def _rates(examples: dict[CostClass, TrialConfig], budget_s: float) -> dict[CostClass, Rate]:
     """The rates of classes: measured, from the cheapest class on, as long as there is time.
 
-    The rates of the other classes are scaled from those of the last class that was measured.
+    The rates of the other classes are scaled from those of the last class that was measured with
+    the same simulator. So at least one class of each simulator is measured.
     """
     rates: dict[CostClass, Rate] = {}
     deadline = time.perf_counter() + budget_s
-    measured: CostClass | None = None
+    measured: dict[tuple[str | None, ...], CostClass] = {}
     for number, of_class in enumerate(sorted(examples, key=lambda c: c.work)):
+        simulator = tuple(getattr(of_class.device, name, None) for name in _SIMULATOR)
+        known = measured.get(simulator)
         now = time.perf_counter()
-        if measured is None or now < deadline:
+        if known is None or now < deadline:
             # All classes that are left get the same share of the time that is left.
             share = (deadline - now) / (len(examples) - number)
             rates[of_class] = measure(examples[of_class], share)
-            measured = of_class
+            measured[simulator] = of_class
         else:
-            scale = of_class.work / measured.work
-            rates[of_class] = Rate(*(scale * seconds for seconds in rates[measured]))
+            scale = of_class.work / known.work
+            rates[of_class] = Rate(*(scale * seconds for seconds in rates[known]))
     return rates
 
 

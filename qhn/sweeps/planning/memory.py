@@ -172,6 +172,7 @@ def training_bytes(
             averaging = _AVERAGED_BYTES * points
             return always + device.state_bytes(n_qubits) + strings + averaging + _SMALL_OBJECTS
         always += 8 * _SAMPLING_ARRAYS << n_qubits
+    always += device.own_bytes(n_qubits)
     states = 8 * TRAINING_ARRAYS << max(n_qubits, _MIN_QUBITS)
     report = report_bytes(family, dataset.train, dataset.test, best_of)
     return states + always + report + _SMALL_OBJECTS

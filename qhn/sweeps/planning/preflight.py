@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from qhn.core.errors import InvalidValueError
 from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, DatasetConfig, NetworkConfig
 from qhn.sweeps.planning.arrangement import arrange
@@ -41,8 +42,10 @@ def preflight(
 
     Raises:
         InvalidSpecError: a `SpecError` that names, with its line, each entry of the file that needs
-            more memory than the machine has.
+            more memory than the machine has, or each device that is not installed or has too few
+            qubits.
     """
+    _check_devices(trials, text, source)
     needs = list(_needs(trials))
     too_large = [need for need in needs if not need.fits(machine)]
     if too_large:
@@ -53,6 +56,28 @@ def preflight(
         raise InvalidSpecError(source, mistakes_in(text, source, findings))
     # Every problem fits alone, so all of them fit one after the other.
     return arrange(trials, machine)
+
+
+def _check_devices(trials: Iterable[PlannedTrial], text: str | bytes, source: str) -> None:
+    """Check what only the libraries of devices know, which are imported for it."""
+    reasons: dict[tuple[DeviceConfig, int], str] = {}
+    for device, n_qubits in {(t.config.device, t.config.n_qubits): None for t in trials}:
+        try:
+            device.check(n_qubits)
+        except InvalidValueError as error:
+            reasons[device, n_qubits] = str(error)
+    if not reasons:
+        return
+    spec = parse_spec(text, source)
+    findings: list[tuple[Place, str]] = []
+    for (device, n_qubits), reason in reasons.items():
+        resolved = [entry.config.resolved(n_qubits) for entry in spec.devices]
+        # A device that is no entry is that of `start_from`.
+        place: Place = (
+            ("devices", resolved.index(device)) if device in resolved else ("start_from",)
+        )
+        findings.append((place, reason))
+    raise InvalidSpecError(source, mistakes_in(text, source, findings))
 
 
 @dataclass(frozen=True)

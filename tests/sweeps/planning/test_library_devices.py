@@ -6,7 +6,10 @@ import pytest
 
 from qhn.core.errors import QhnError
 from qhn.sweeps.config.devices import device_config
+from qhn.sweeps.planning import cost
+from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import make_plan
+from qhn.sweeps.planning.preflight import preflight
 from qhn.sweeps.spec import parse_spec
 
 
@@ -87,6 +90,58 @@ def test_mistakes_are_found_without_the_libraries(devices, message):
     assert message in mistake(devices)
 
 
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("'qiskit:FakeNairobi'", "devices[1]: a fake backend must be one that"),
+        (
+            "'qiskit:FakeNairobiV2'",
+            "devices[1]: a circuit must fit on its backend, but FakeNairobi",
+        ),
+        ("'pennylane:dream.qubit'", "devices[1]: a pennylane device must be installed, but got"),
+        (
+            "{name: pennylane, device: qiskit.remote, backend: FakeNairobiV2, shots: 3}",
+            "devices[1]: a circuit must fit on its backend, but FakeNairobiV2 has 7 qubits",
+        ),
+    ],
+)
+def test_what_only_the_libraries_know_is_found_before_anything_starts(device, message):
+    text = (
+        "name: a\ndatasets: [moons]\nnetworks: [{kind: mlp, hidden: 3}]\nobjectives: [mle]\n"
+        f"seeds: 2\ndevices:\n  - qiskit\n  - {device}\n"
+    )
+    trials = make_plan(parse_spec(text)).trials
+    with pytest.raises(QhnError) as caught:
+        preflight(trials, Machine(2**40), text, "file.yaml")
+    assert "has 1 mistake" in str(caught.value)
+    assert f"line 8: {message}" in str(caught.value)
+    good = [trial for trial in trials if trial.config.device.title.startswith("qiskit method")]
+    assert len(preflight(good, Machine(2**40), text, "file.yaml")) == 2
+
+
+def test_the_memory_of_density_matrices_counts():
+    [small, large] = planned("[qiskit, {name: qiskit, noise: 0.1, method: density_matrix}]").trials
+    assert large.config.device.own_bytes(10) - small.config.device.own_bytes(10) > 2**24
+    assert device_config({"name": "exact"}).own_bytes(10) == 0
+
+
 def test_too_many_qubits_for_a_method_are_found_when_planned():
     message = mistake("[{name: qiskit, method: density_matrix}]", network="{kind: mlp, hidden: 3}")
     assert "at most 13 qubits" in message and "has 14" in message
+
+
+def test_the_time_of_one_simulator_says_nothing_about_another(monkeypatch):
+    times = {"qiskit": 2.0, "exact": 0.001}
+    timed = []
+
+    def measure(config, budget_s):
+        timed.append(config.device.title)
+        return cost.Rate(times[config.device.name], 0.0)
+
+    monkeypatch.setattr(cost, "measure", measure)
+    trials = planned("[{name: exact, shots: 9}, {name: exact, shots: 18}, qiskit]").trials
+    found = cost.estimate([trial.config for trial in trials], budget_s=0.0)
+    # One class of each simulator is timed, although there is no time.
+    assert timed == ["exact shots=9", "qiskit method=statevector"]
+    steps = trials[0].config.training.steps
+    assert 2.002 * steps < found.training_seconds < 2.01 * steps
