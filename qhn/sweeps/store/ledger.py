@@ -2,14 +2,17 @@
 
 ::
 
-    lanes/<name>/writer.json         which claim may write
-                 jobs/<id>.json      the record of the job with this submission id
+    lanes/<name>/writer.json             which claim may write
+                 jobs/<xy>/<id>.json     the record of the job with this submission id; xy is the
+                                         beginning of the id's digest, since a write looks through
+                                         its whole folder
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from hashlib import sha256
 from typing import Any
 
 from qhn.core.errors import DamagedError, FencedError, InvalidValueError, StoreError
@@ -50,7 +53,8 @@ class StoredLedger:
 
     def append(self, record: Record) -> None:
         """See `Ledger.append`."""
-        key = f"{self._folder}/jobs/{record.submission}.json"
+        name = f"{record.submission}.json"
+        key = f"{self._folder}/jobs/{sha256(name.encode()).hexdigest()[:2]}/{name}"
         # Under the lock nobody can claim the ledger between the look at the claim and the write.
         with held(self._backend.lock(self._folder)):
             last = self._last_claim()
@@ -68,7 +72,7 @@ class StoredLedger:
         """See `Ledger.read`."""
         records = []
         found = self._backend.get_many(self._backend.list(f"{self._folder}/jobs/"))
-        for key in sorted(found):
+        for key in sorted(found, key=lambda key: key.rpartition("/")[2]):
             content = found[key]
             if isinstance(content, DamagedError):
                 raise content
