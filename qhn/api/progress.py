@@ -58,6 +58,8 @@ def line(board: Board) -> str:
     parts = [f"{over} of {board.planned} trials finished", f"{board.count('running')} running"]
     if failed:
         parts.append(f"{failed} failed")
+    if board.lanes.paused:
+        parts.append(f"{len(board.lanes.paused)} without budget")
     if (left := board.seconds_left()) is not None:
         parts.append(f"{timedelta(seconds=round(left))} left")
     return f"{board.phase}: {', '.join(parts)}"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from qhn.cli.lanes import lanes_app
 from qhn.cli.options import DEFAULT_STORE
 from qhn.cli.sweep import sweep_app
 from qhn.cli.train import train
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(lanes_app, name="lanes")
 app.command()(train)
 app.command()(ui)
 

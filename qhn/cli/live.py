@@ -15,11 +15,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from qhn.cli.lane_words import lane_lines, lane_table
 from qhn.cli.words import counted, duration, plus_minus
 from qhn.sweeps.driver.board import Board, GroupCounts
 
 _LINE_EVERY_S = 10.0
 _LINES_AROUND = 8
+_LINES_AROUND_LANES = 5
 _NUMBERS = (("done", 7), ("now", 3), ("failed", 6), ("test accuracy", 13))
 _GAPS = 8
 
@@ -75,6 +77,9 @@ def _print_lines(board: Board, console: Console, stop: threading.Event) -> None:
         if board.phase != phase or now - printed_at >= _LINE_EVERY_S:
             phase, printed_at = board.phase, now
             console.print(status_line(board), soft_wrap=True)
+            if board.phase == "training":
+                for line in lane_lines(board.lanes):
+                    console.print(line, soft_wrap=True, markup=False)
         stop.wait(0.2)
 
 
@@ -88,7 +93,9 @@ class _View:
     def __rich__(self) -> RenderableType:
         board = self._board
         groups = list(board.groups.values())
-        shown = _most_interesting(groups, max(3, self._console.height - _LINES_AROUND))
+        lanes_take = len(board.lanes.standings)
+        around = _LINES_AROUND + (lanes_take + _LINES_AROUND_LANES if lanes_take else 0)
+        shown = _most_interesting(groups, max(3, self._console.height - around))
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         room = self._console.width - sum(width for _, width in _NUMBERS) - _GAPS
         table.add_column("group", no_wrap=True, overflow="ellipsis", max_width=max(room, 8))
@@ -110,7 +117,8 @@ class _View:
         bar = ProgressBar(total=max(board.planned, 1), completed=over, width=min(60, width))
         # Bar and line come above the table, because rich cuts off the end if the screen is small.
         line = Text(status_line(board), no_wrap=True, overflow="ellipsis")
-        return Group(bar, Text(), line, table)
+        lanes = lane_table(board.lanes)
+        return Group(bar, Text(), line, *([] if lanes is None else [lanes]), table)
 
 
 def _most_interesting(groups: list[GroupCounts], count: int) -> list[GroupCounts]:

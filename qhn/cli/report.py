@@ -7,6 +7,7 @@ import shlex
 from rich.console import Console
 from rich.markup import escape
 
+from qhn.cli.lane_report import print_lane_summaries
 from qhn.cli.options import store_option
 from qhn.cli.progress import run_in_words
 from qhn.cli.results import print_flags, print_groups, print_list, write_all_columns
@@ -38,6 +39,7 @@ def print_report(
     if outcome.groups:
         print_groups(console, plan, outcome.groups, write_all_columns(summary.sweep, store))
         print_flags(console, outcome.groups)
+    print_lane_summaries(console, summary.lanes)
     print_words(console, run_in_words(summary))
     if summary.overhead_ms_per_trial is not None:
         console.print(

@@ -192,5 +192,7 @@ def _how_to_resume(name: str, request: Request) -> str:
         options += f" --tracking-uri {shlex.quote(request.tracking_uri)}"
     if request.address is not None:
         options += f" --address {shlex.quote(request.address)}"
+    if request.over_budget:
+        options += " --over-budget"
     command = f"qhn sweep resume {name}{options}"
     return f"Run the same command again to go on, or: {escape(command)}"

@@ -121,7 +121,11 @@ class LaneBoard:
 
     def content(self) -> dict[str, Any]:
         """How all lanes stand, as JSON values."""
+        paused = Counter(self._lane_of[trial_id] for trial_id in self.paused)
         return {
-            "lanes": {name: standing.content() for name, standing in self.standings.items()},
+            "lanes": {
+                name: {**standing.content(), "paused": paused[name]}
+                for name, standing in self.standings.items()
+            },
             "paused": dict(self.paused),
         }
