@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from qhn.core.errors import QhnError
+from qhn.devices.kinds.exact import Exact
 from qhn.devices.rehearsal.access import RehearsalAccess
 from qhn.devices.rehearsal.handle import RehearsalHandle
 from qhn.lanes.limits import Limits
@@ -179,7 +180,9 @@ class World:
         device = life.config.device.build()
         capabilities = replace(device.capabilities, submission=self.access.behaviour.submission)
         capabilities = replace(capabilities, reproducible=self.reproducible)
-        handle = RehearsalHandle(factory.ansatz(life.config), capabilities, self.access, self.clock)
+        exact = Exact(shots=device.shots)
+        ansatz = factory.ansatz(life.config)
+        handle = RehearsalHandle(ansatz, capabilities, exact, self.access, self.clock)
         life.sampler = LaneSampler(
             Fragile(lambda: handle, self), Fragile(lambda: self.desk, self), self.ticket(),
             self.access.provider, self.store, trial=life.config.trial_id,
