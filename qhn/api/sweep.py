@@ -126,6 +126,8 @@ class Sweep:
             InvalidValueError: if ``cpus`` is not a whole number of at least 1, or ``address`` is
                 no address.
             SpecError: if the sweep needs more memory than there is, or more than a budget.
+            DeviceError: if a queued device cannot be used, for example without credentials. In this
+                case nothing was started.
             StoreError: if the store cannot be used, or another process runs this sweep.
             TrackingError: if MLflow cannot be used. In this case no trial was started.
             RayError: if Ray cannot be started or attached to, if this process is connected to a

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from qhn.cli.doctor import doctor
 from qhn.cli.lanes import lanes_app
 from qhn.cli.options import DEFAULT_STORE
 from qhn.cli.sweep import sweep_app
@@ -26,6 +27,7 @@ app.add_typer(sweep_app, name="sweep")
 app.add_typer(lanes_app, name="lanes")
 app.command()(train)
 app.command()(ui)
+app.command()(doctor)
 
 
 def _print_version(wanted: bool) -> None:

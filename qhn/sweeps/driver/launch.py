@@ -18,6 +18,7 @@ from typing import TextIO
 from qhn.core.errors import QhnError, RayError, StoreError
 from qhn.sweeps.driver.attached_ray import Cluster, attached_ray
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.checkup import check_queues
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.local_ray import available_cpus
@@ -207,12 +208,14 @@ def run(
             `qhn.sweeps.driver.handlers`).
 
     Raises:
+        DeviceError: if a queued device cannot be used. In this case nothing was started.
         StoreError: if the store or the log cannot be written.
         TrackingError: if the tracking store cannot be used. In this case no trial was started.
         RayError: if Ray cannot be started.
     """
     leave_a_deleted_folder(launch.log.parent)
     with output_to(launch.log) as terminal:
+        notes = _look_at_queues(launch)
         options = RunOptions(
             share.cores,
             share.machine,
@@ -222,7 +225,7 @@ def run(
             share.ray_folder,
             share.cluster,
         )
-        return run_sweep(
+        outcome = run_sweep(
             launch.plan,
             launch.text,
             launch.store,
@@ -230,6 +233,24 @@ def run(
             lambda board: view(board, terminal),
             options,
         )
+        return replace(outcome, notes=[*notes, *outcome.notes])
+
+
+def _look_at_queues(launch: Launch) -> list[str]:
+    """Look at the queued devices that the sweep still needs, here where the secrets are.
+
+    Returns:
+        Notes for people.
+
+    Raises:
+        DeviceError: if one of them cannot be used.
+    """
+    plan = launch.plan
+    if not plan.lanes:
+        return []
+    over = outcomes(plan, launch.store).keys()
+    left = [trial for trial in plan.trials if trial.trial_id not in over]
+    return check_queues(plan, launch.store, left)
 
 
 @contextmanager

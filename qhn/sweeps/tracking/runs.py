@@ -20,6 +20,7 @@ from qhn.sweeps.tracking.known_runs import (
     load_runs,
     steps_of,
 )
+from qhn.sweeps.tracking.lane_content import lane_metrics, lane_tags
 from qhn.sweeps.tracking.location import TrackingLocation
 from qhn.sweeps.tracking.names import (
     KIND_TAG,
@@ -178,7 +179,13 @@ class SweepRuns:
             # MLflow would sort NaN among the numbers.
             if math.isfinite(value)
         ]
-        self._experiment.log(run, points, params, tags)
+        if record.result is not None:
+            # These are known at the end only, and have one point each.
+            points += [
+                (name, value, record.result.finished_ms, record.result.steps)
+                for name, value in lane_metrics(record.result).items()
+            ]
+        self._experiment.log(run, points, params, tags | lane_tags(record.result))
         run.described = True
 
     def finish_groups(self, interrupted: bool = False) -> None:
