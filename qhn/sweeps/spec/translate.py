@@ -55,11 +55,15 @@ def mistakes_of(error: ValidationError, model: type[Part], document: Document) -
 def _is_of_unknown_device(details: ErrorDetails, model: type[Part], document: Document) -> bool:
     """Whether a key belongs to a device whose name is missing or wrong, which is told anyway."""
     place = details["loc"][:-1]
-    if not _models_at(model, place)[0] & {DeviceSpec, DeviceConfig}:
+    if not _are_devices(_models_at(model, place)[0]):
         return False
     device = _value_at(document.content, place_in_file(place, document.content))
     name = device.get("name") if isinstance(device, dict) else None
     return not isinstance(name, str) or name not in device_models()
+
+
+def _are_devices(models: set[type[Part]]) -> bool:
+    return all(issubclass(model, DeviceSpec | DeviceConfig) for model in models)
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
@@ -135,11 +139,11 @@ def _wrong_tag(details: ErrorDetails, model: type[Part]) -> tuple[Place, str]:
 def _unknown_key(model: type[Part], where: Place, content: Any) -> str:
     key, owner = str(where[-1]), where[-2] if where[1:] else ""
     candidates, unfiltered = _models_at(model, where[:-1])
-    if candidates & {DeviceSpec, DeviceConfig}:
-        # The models of devices are known only when a file is read, so they are in no annotation.
+    if _are_devices(candidates):
+        # pydantic's place does not say which device it is, but the file does.
         owner = _value_at(content, place_in_file(where[:-1], content))["name"]
         models: Mapping[str, type[Part]] = device_models()
-        if DeviceSpec in candidates:
+        if DeviceConfig not in candidates:
             models = device_spec_models()
         candidates, unfiltered = {models[str(owner)]}, set(models.values())
     known = sorted({_key(name, field) for m in candidates for name, field in _fields(m)})
