@@ -31,7 +31,7 @@ def print_lanes(console: Console, lanes: Sequence[LaneLeft]) -> None:
             Column("jobs\nabout", [f"{price.jobs:,}" for price in prices]),
             Column("QPU time", [duration(price.expected.qpu_seconds) for price in prices]),
             Column("cost", [_money(price, price.expected.cost) for price in prices]),
-            Column("days", [_days(price.days) for price in prices]),
+            Column("takes\nabout", [_time(price) for price in prices]),
         ],
     )
     for price, spent in lanes:
@@ -88,5 +88,7 @@ def _money(price: LanePrice, amount: float) -> str:
     return f"{amount_text(amount)} {price.lane.provider.currency}"
 
 
-def _days(days: float) -> str:
-    return f"{days:,.0f}" if days >= 100 else f"{days:.2g}"
+def _time(price: LanePrice) -> str:
+    if price.days < 1:
+        return duration(price.seconds)
+    return f"{price.days:,.0f} days" if price.days >= 10 else f"{price.days:.1f} days"

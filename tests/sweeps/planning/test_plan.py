@@ -35,6 +35,8 @@ SELBO = "[{name: selbo, lambda: [1, 30], bandwidth: [n/4, 2], prior_samples: [cl
         ("digits", 100, 5),
         ("noise", 70, 14),
         ("noise-aer", 20, 4),
+        ("rehearsal", 24, 4),
+        ("hardware", 6, 3),
     ],
 )
 def test_the_sweep_files_of_the_repository(name, n_trials, n_groups):
@@ -52,6 +54,8 @@ def test_every_sweep_file_is_tested():
         "digits",
         "noise",
         "noise-aer",
+        "rehearsal",
+        "hardware",
     }
 
 
