@@ -51,13 +51,15 @@ class Watcher:
 
     Args:
         process: the id of the process.
+        memory: whether memory is measured as well, which takes a while in each sample.
 
     Attributes:
         memory_mb: the largest PSS of driver and writer together so far, in MB.
     """
 
-    def __init__(self, process: int) -> None:
+    def __init__(self, process: int, *, memory: bool = True) -> None:
         self._root = psutil.Process(process)
+        self._memory = memory
         self._processor: dict[tuple[int, float], float] = {}
         self._samples = 0
         self.memory_mb = 0.0
@@ -76,7 +78,9 @@ class Watcher:
                     times = process.cpu_times()
                     used = times.user + times.system
                     self._processor[process.pid, process.create_time()] = used
-                    if self._samples % _MEMORY_EVERY == 0 and (role := self._role(process)):
+                    if not self._memory or self._samples % _MEMORY_EVERY:
+                        continue
+                    if role := self._role(process):
                         memory[role] += process.memory_full_info().pss / 1e6
         self._samples += 1
         # Driver and writer are added within one sample, because their peaks need not be at the

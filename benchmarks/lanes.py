@@ -1,0 +1,55 @@
+"""Measures lanes: simulated trials beside those of a QPU, sharing between sweeps, and coalescing.
+
+    python benchmarks/lanes.py mixed [--simulated 100] [--queue 0 5] [--no-plain]
+    python benchmarks/lanes.py sharing [--jobs 1000]
+    python benchmarks/lanes.py coalescing [--trials 16]
+
+Every figure comes from the record of a rehearsal QPU, which writes down each job, and from the
+times in the results of trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from throttling import mixed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, help="a file for all figures")
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("mixed", help="simulated trials and three times as many on a QPU")
+    command.set_defaults(measure=measure_mixed)
+    command.add_argument("--simulated", type=int, default=100)
+    command.add_argument("--steps", type=int, default=2)
+    command.add_argument("--trajectories", type=int, default=20_000)
+    command.add_argument("--speedup", type=float, default=5.0)
+    command.add_argument("--queue", type=float, nargs="+", default=[0.0, 5.0])
+    command.add_argument("--no-plain", action="store_true", help="leave plain Tune out")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="qhn-lanes-") as folder:
+        found = options.measure(options, Path(folder))
+    text = json.dumps(found, indent=1)
+    print(text)
+    if options.json is not None:
+        options.json.write_text(text + "\n")
+
+
+def measure_mixed(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    """Measure at each queue time."""
+    sizes = mixed.Sizes(options.simulated, options.steps, options.trajectories, options.speedup)
+    return [
+        mixed.measure(sizes, queue_s, folder / f"{queue_s:g}", plain=not options.no_plain)
+        for queue_s in options.queue
+    ]
+
+
+if __name__ == "__main__":
+    main()

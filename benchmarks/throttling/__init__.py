@@ -1,0 +1,1 @@
+"""What `benchmarks/lanes.py` is made of: sweeps, their runs, and what a processor's record says."""
