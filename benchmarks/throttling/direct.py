@@ -34,9 +34,14 @@ class DirectSampler:
         part = Part(self._handle.ansatz, sets, shots, key)
         pace = Pace.of(self._provider, part.executions, key.seed)
         job = self._handle.submit(f"plain-{self._trial}-{key.step}", [part])
-        begin = time.monotonic()
+        begin = queued_at = time.monotonic()
         while not (report := self._handle.look(job)).is_over:
-            time.sleep(pace.until_next_look(report.phase, time.monotonic() - begin))
+            now = time.monotonic()
+            if report.phase == "running":
+                time.sleep(pace.while_running(now - queued_at))
+            else:
+                time.sleep(pace.while_queued(now - begin))
+                queued_at = now
         self.waited_s += time.monotonic() - begin
         return self._handle.fetch(job)[0]
 

@@ -73,7 +73,12 @@ class Emission(Searcher):  # type: ignore[misc]
         if not able:
             return str(Searcher.FINISHED) if self.is_over else None
         # Take the lane that is filled least, so that no lane waits until another one is full.
-        lane = min(able, key=lambda lane: len(self._alive[lane.name]) / lane.most_alive)
+        # Where lanes are equal, as at the beginning, simulated trials come first: theirs are the
+        # cores that the start of a process takes, and trials in a queue have to wait anyway.
+        lane = min(
+            able,
+            key=lambda lane: (len(self._alive[lane.name]) / lane.most_alive, lane.is_queued),
+        )
         trial = next_of[lane.name]
         assert trial is not None
         self._waiting[lane.name].remove(trial)

@@ -32,6 +32,11 @@ class Lane:
     bounded: bool = True
 
     @property
+    def is_queued(self) -> bool:
+        """Whether its trials wait for a queue of quantum processors, and hold no core."""
+        return not self.resources.get("CPU")
+
+    @property
     def most_alive(self) -> int:
         """How many of its trials Tune may have that have not ended.
 

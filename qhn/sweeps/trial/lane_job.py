@@ -24,6 +24,8 @@ def watch(travel: Travel, hold: Hold, job_id: str) -> Course[JobReport]:
         LaneError: if the provider refuses to say how the job is.
     """
     began, number = travel.clock(), 0
+    # When the job had not begun to execute yet, as far as is known.
+    queued_at = began
     where: Whereabouts = "queued"
     while True:
         note = ""
@@ -36,9 +38,11 @@ def watch(travel: Travel, hold: Hold, job_id: str) -> Course[JobReport]:
         else:
             if report.is_over:
                 return report
-            number = 0
-            where = "executing" if report.phase == "running" else "queued"
-            pause = travel.pace.until_next_look(report.phase, travel.clock() - began)
+            number, now = 0, travel.clock()
+            if report.phase == "running":
+                where, pause = "executing", travel.pace.while_running(now - queued_at)
+            else:
+                where, pause, queued_at = "queued", travel.pace.while_queued(now - began), now
         yield from hold.wait(pause, where, note)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qhn.devices.queued import Phase, Provider
+from qhn.devices.queued import Provider
 from qhn.lanes.failures import pause_s
 
 #: No pause is shorter, seconds, so that a rehearsal that is sped up leaves time for computing.
@@ -34,21 +34,31 @@ class Pace:
         """The pace for jobs of so many executions at a provider."""
         return cls(provider.qpu_seconds(executions) / provider.speedup, provider.speedup, seed)
 
-    def until_next_look(self, phase: Phase, waited_s: float) -> float:
-        """The pause before the next look at a job.
+    def while_queued(self, waited_s: float) -> float:
+        """The pause before the next look at a job that waits at the provider.
 
-        A job that executes is looked at four times in the time that it takes, so that the processor
-        is not idle for long because nobody has noticed its end. Before, a tenth of the time that
-        the job has waited is added to that, since a long queue has no need to be asked every
-        second.
+        A job is looked at four times in the time that it will execute, so that its start is not
+        missed by much. After a long wait there is no need to ask every second.
 
         Args:
-            phase: where the job is.
-            waited_s: for how long the job has been looked at.
+            waited_s: for how long the job has waited.
         """
-        base = self.execution_s / 4
-        pause = base if phase == "running" else base + waited_s / 10
+        pause = max(self.execution_s / 4, waited_s / 20)
         return max(SHORTEST_S, min(pause, _LONGEST_LOOK_S))
+
+    def while_running(self, runs_at_most_s: float) -> float:
+        """The pause before the next look at a job that executes.
+
+        Until somebody has seen the end of a job, its place in the queue stays empty. So from the
+        first moment at which the end can be expected, the job is looked at often, and less often
+        again if it takes longer than expected.
+
+        Args:
+            runs_at_most_s: the time since the job was last seen waiting.
+        """
+        left = self.execution_s - runs_at_most_s
+        pause = left if left > 0 else max(self.execution_s / 40, -left / 8)
+        return max(SHORTEST_S, min(pause, self.execution_s / 4, _LONGEST_LOOK_S))
 
     def after_failure(self, number: int, submission: str) -> float:
         """The pause after a call or a job that failed; see `pause_s`.

@@ -147,3 +147,12 @@ def test_where_ray_does_not_bound_a_lane_no_trial_waits_in_it():
     emission = Emission(TRIALS, lambda trial: lane)
     handed = [emission.suggest(str(number)) for number in range(5)]
     assert [answer is not None for answer in handed] == [True, True, True, False, False]
+
+
+def test_simulated_trials_come_before_those_that_wait_in_a_queue():
+    """However the file lists them: they need the cores that starting a process takes."""
+    lanes = [queued_lane("qpu", 4), simulator_lane(2)]
+    emission = Emission(TRIALS, lambda trial: lanes[trial.config.seed >= 6])
+    first = emission.suggest("1")
+    assert isinstance(first, dict)
+    assert first["lane"] == "simulator"
