@@ -22,6 +22,7 @@ from qhn.lanes.desk import (
     Refused,
     Reply,
     Waiting,
+    trial_of,
 )
 from qhn.lanes.events import (
     Acquire,
@@ -99,11 +100,31 @@ class Broker:
         if end is None:
             self._parts[request.submission] = asking.part
             self._archive.belongs(request.submission, asking.store)
+            for holder in self._predecessors(request):
+                self._do(Gone(holder))
             self._do(Acquire(request), but=request.holder)
             end = self._archive.end_of(request.submission)
         if end is not None:
             return end
         return self._reply(request, notes)
+
+    def _predecessors(self, request: Request) -> set[str]:
+        """The holders in whose place the one that asks has come.
+
+        A trial of a sweep is in one process at a time, so a new one shows that the earlier one is
+        dead. Without this, what it holds would keep its place in the lane until its term ends.
+        """
+        state, trial = self._present(), (request.sweep, request.trial)
+        entries = [*state.waiting.values(), *state.parked.values()]
+        entries += [member for lease in state.leases.values() for member in lease.members]
+        # In a state made from the ledgers, all members of a job have the name of its leader.
+        return {
+            entry.request.holder
+            for entry in entries
+            if entry.request.holder != request.holder
+            and (entry.request.sweep, entry.request.trial) == trial
+            and trial_of(entry.request.holder) == request.trial
+        }
 
     def _reply(self, request: Request, notes: tuple[str, ...]) -> Reply:
         state, key = self._present(), (request.submission, request.holder)

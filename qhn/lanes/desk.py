@@ -239,6 +239,21 @@ class Place(Protocol):
 OpenPlace: TypeAlias = Callable[[str, str], Place]
 
 
+def holder_of(trial: str, process: str) -> str:
+    """The name under which a process asks for the steps of a trial.
+
+    Args:
+        trial: the id of the trial.
+        process: a name that no other process ever has.
+    """
+    return f"{trial}@{process}"
+
+
+def trial_of(holder: str) -> str:
+    """The id of the trial for whose steps a holder asks."""
+    return holder.partition("@")[0]
+
+
 def account(sweep: str, store: str) -> str:
     """The account of a sweep: two stores may have sweeps of one name, which share no budget.
 

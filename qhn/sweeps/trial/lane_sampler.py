@@ -13,7 +13,7 @@ from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.errors import DamagedError
 from qhn.core.estimators.sampler import SampleKey, StillWaiting
 from qhn.devices.queued import Part, Provider, QueuedHandle
-from qhn.lanes.desk import Desk
+from qhn.lanes.desk import Desk, holder_of
 from qhn.lanes.ticket import Ticket
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.lane_place import store_id
@@ -89,7 +89,7 @@ class LaneSampler:
             store_id=store_id(store.backend),
             trial=trial,
             # A process that has the same number as an earlier one must not be taken for it.
-            holder=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            holder=holder_of(trial, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"),
             clock=clock,
             pace=Pace.of(provider, 1, seed),
             use=LaneUse(backend=backend),
