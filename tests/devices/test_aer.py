@@ -65,11 +65,13 @@ def test_a_fake_backend_has_the_noise_of_its_processor():
     from qhn.devices.qiskit.circuit import compiled_for
     from qhn.devices.qiskit.samples import from_bytes
 
-    # Twice on Aer: by this device, and as Qiskit Runtime does it in its local mode, one
-    # trajectory for each shot.
-    shots, backend = 4_000, FakeNairobiV2()
+    # Twice on Aer: by this device, and as Qiskit Runtime does it in its local mode.
+    shots, backend = 20_000, FakeNairobiV2()
     compiled = compiled_for(backend, ANSATZ)
-    job = SamplerV2(mode=backend).run([(compiled.circuit, compiled.values(SETS), shots)])
+    options = {"simulator": {"seed_simulator": 3}}
+    job = SamplerV2(mode=backend, options=options).run(
+        [(compiled.circuit, compiled.values(SETS), shots)]
+    )
     expected = from_bytes(job.result()[0].data.c.array)
     with make_device("qiskit", backend="FakeNairobiV2").open(ANSATZ) as handle:
         found = handle.sample(SETS, shots, KEY)
