@@ -189,11 +189,10 @@ def _run_queued(device: str, handle: QueuedHandle, part: Part) -> Finding:
     if report.phase == "failed":
         return Finding(device, "job", "wrong", f"job {job} has failed: {report.why}")
     drawn = _patiently(lambda: handle.fetch(job))[0].size
-    used = "" if report.qpu_seconds is None else f"; {report.qpu_seconds:.2f} QPU s were billed"
-    seconds = time.monotonic() - begin
-    return Finding(
-        device, "job", "fine", f"job {job} gave {drawn} samples in {seconds:.1f} s{used}"
-    )
+    text = f"job {job} gave {drawn} samples in {time.monotonic() - begin:.1f} s"
+    if report.qpu_seconds is not None:
+        text += f"; {report.qpu_seconds:.2f} QPU s were billed"
+    return Finding(device, "job", "fine", text)
 
 
 def _words(error: BaseException) -> str:
