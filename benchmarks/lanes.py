@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from throttling import mixed
+from throttling import coalescing, mixed, sharing
+from throttling.sharing import Load
 
 
 def main() -> None:
@@ -33,6 +34,15 @@ def main() -> None:
     command.add_argument("--speedup", type=float, default=5.0)
     command.add_argument("--queue", type=float, nargs="+", default=[0.0, 5.0])
     command.add_argument("--no-plain", action="store_true", help="leave plain Tune out")
+    command = commands.add_parser("sharing", help="two sweeps on one Ray and one QPU")
+    command.set_defaults(measure=measure_sharing)
+    command.add_argument("--jobs", type=int, default=20, help="of each of 20 trials, and alike")
+    command.add_argument("--speedup", type=float, default=20.0)
+    command = commands.add_parser("coalescing", help="one step in each job, and several")
+    command.set_defaults(measure=measure_coalescing)
+    command.add_argument("--trials", type=int, default=24)
+    command.add_argument("--steps", type=int, default=9)
+    command.add_argument("--speedup", type=float, default=20.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qhn-lanes-") as folder:
         found = options.measure(options, Path(folder))
@@ -49,6 +59,26 @@ def measure_mixed(options: argparse.Namespace, folder: Path) -> list[dict[str, A
         mixed.measure(sizes, queue_s, folder / f"{queue_s:g}", plain=not options.no_plain)
         for queue_s in options.queue
     ]
+
+
+def measure_sharing(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Measure equal sweeps, different ones, and a late one, on one Ray after the other."""
+    n, speedup = options.jobs, options.speedup
+    cases = {
+        "equal": [Load(20, n), Load(20, n)],
+        "100 trials against 10, jobs 1:5": [Load(100, -(-n // 4)), Load(10, -(-n // 2), 10.0)],
+    }
+    found: dict[str, Any] = {}
+    with sharing.shared_ray(folder / "ray") as address:
+        for name, loads in cases.items():
+            found[name] = sharing.together(loads, speedup, folder / name[:5], address)
+        found["late"] = sharing.late(Load(40, n), Load(4, n), speedup, folder / "late", address)
+    return found
+
+
+def measure_coalescing(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Measure once."""
+    return coalescing.measure(options.trials, options.steps, options.speedup, folder)
 
 
 if __name__ == "__main__":

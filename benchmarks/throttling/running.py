@@ -31,12 +31,14 @@ class Ran:
 
     Attributes:
         began: when its Ray had started, in seconds since 1970.
+        trials: the ids of its trials.
         times: the times of each trial, by lane; simulated trials are in the lane ``simulator``.
         digest: the digest of its results.
         processor: seconds of the machine's cores that its processes used.
     """
 
     began: float
+    trials: list[str]
     times: dict[str, list[Times]]
     digest: str
     processor: float
@@ -97,7 +99,13 @@ class Sweep:
         for trial, lane in account["lane_of"].items():
             found = Times(results[trial].started_ms / 1e3, results[trial].finished_ms / 1e3)
             times.setdefault(lane, []).append(found)
-        return Ran(account["began"], times, account["results_digest"], self._watcher.processor)
+        return Ran(
+            began=account["began"],
+            trials=list(account["lane_of"]),
+            times=times,
+            digest=account["results_digest"],
+            processor=self._watcher.processor,
+        )
 
 
 def run(text: str, folder: Path, *options: str, module: str = "throttling.driver") -> Ran:
