@@ -104,11 +104,23 @@ class QueuedHandle(DeviceHandle, Protocol):
         """Ask how a job is."""
         ...
 
-    def fetch(self, job_id: str) -> list[IntArray]:
-        """The samples of a job that is done, one array of shape ``(M, S)`` for each of its parts.
+    def fetch(self, job_id: str, places: Sequence[int] | None = None) -> list[IntArray]:
+        """The samples of a job that is done, one array of shape ``(M, S)`` for each wanted part.
 
         They are basis-state indices, int64, with qubit 0 as the highest bit. They may be fetched
-        more than once, and by any process.
+        more than once, and by any process. The samples of a part do not depend on which others are
+        fetched with it.
+
+        Args:
+            job_id: the provider's id of the job.
+            places: the numbers of the wanted parts, from 0 on in the order of `submit`. Trials that
+                share a job each want their own part alone. None means all parts.
+
+        Returns:
+            The samples in the order of ``places``.
+
+        Raises:
+            InvalidValueError: if the job has no part of such a number.
         """
         ...
 

@@ -1,9 +1,9 @@
-"""What every device with a queue checks before a job leaves this machine."""
+"""What every device with a queue checks: jobs before they leave this machine, and their parts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -40,3 +40,22 @@ def check_job(submission: str, parts: Sequence[Part]) -> None:
         check_count("sets", len(part.sets))
         if not np.isfinite(part.sets).all():
             raise InvalidValueError("angles must be finite, but got NaN or infinity among them")
+
+
+def check_places(job_id: str, places: Iterable[int], count: int) -> None:
+    """Check that a job has the parts that somebody wants to fetch.
+
+    Args:
+        job_id: the provider's id of the job.
+        places: the numbers of the wanted parts, from 0 on.
+        count: how many parts the job has.
+
+    Raises:
+        InvalidValueError: if there is no part of such a number.
+    """
+    for place in places:
+        # A negative number would count from the end, and give one trial the samples of another.
+        if not 0 <= place < count:
+            raise InvalidValueError(
+                f"the parts of job {job_id} have the numbers 0 to {count - 1}, but got {place}"
+            )

@@ -109,6 +109,21 @@ class QueuedContract:
             assert most_frequent(samples) == (0b100 if sets % 2 else 0)
         assert handle.look(job).shots == sum(n * s for n, s in sizes)
 
+    def test_one_part_can_be_fetched_without_the_others(self, world, handle, together):
+        sizes = [(1, 50), (3, 70), (2, 40)][:together]
+        job = handle.submit("qhn-s-t-0-0", [
+            part(np.zeros((n, *ANSATZ.parameter_shape)) + 0.4 * n, s, t)
+            for t, (n, s) in enumerate(sizes)
+        ])  # fmt: skip
+        world.finish(job)
+        whole = handle.fetch(job)
+        for order in ([0], list(reversed(range(len(sizes)))), []):
+            fetched = world.open().fetch(job, order)
+            assert [a.tolist() for a in fetched] == [whole[place].tolist() for place in order]
+        for place in (-1, len(sizes)):
+            with pytest.raises(InvalidValueError, match=f"0 to {len(sizes) - 1}, but got {place}"):
+                handle.fetch(job, [place])
+
     def test_samples_of_a_job_that_is_not_done_are_refused(self, handle):
         job = handle.submit("qhn-s-t-0-0", [part()])
         with pytest.raises(Exception, match="QUEUED"):

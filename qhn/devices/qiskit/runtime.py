@@ -18,7 +18,7 @@ from qhn.devices.qiskit.jobs import report_of, status_of
 from qhn.devices.qiskit.samples import from_bytes
 from qhn.devices.qiskit.simulator import check_width
 from qhn.devices.queued import JobReport, Part
-from qhn.devices.submitting import check_job
+from qhn.devices.submitting import check_job, check_places
 
 if TYPE_CHECKING:
     from qhn.devices.kinds.qiskit import Qiskit
@@ -130,11 +130,12 @@ class RuntimeHandle(OpenHandle):
         with without_secrets():
             return report_of(self._service.job(job_id))
 
-    def fetch(self, job_id: str) -> list[IntArray]:
-        """See `QueuedHandle.fetch`.
+    def fetch(self, job_id: str, places: Sequence[int] | None = None) -> list[IntArray]:
+        """See `QueuedHandle.fetch`. The platform gives a job as a whole; only parts are decoded.
 
         Raises:
             DeviceError: if the job is not done.
+            InvalidValueError: if the job has no part of such a number.
         """
         self._check_open()
         with without_secrets():
@@ -144,8 +145,11 @@ class RuntimeHandle(OpenHandle):
                 raise DeviceError(
                     f"samples can be fetched from a job that is done, but {job_id} is {status}"
                 )
-            # A circuit has one register, whatever its name is.
-            return [from_bytes(next(iter(pub.data.values())).array) for pub in job.result()]
+            pubs = list(job.result())
+        wanted = range(len(pubs)) if places is None else places
+        check_places(job_id, wanted, len(pubs))
+        # A circuit has one register, whatever its name is.
+        return [from_bytes(next(iter(pubs[place].data.values())).array) for place in wanted]
 
     def state(self) -> BackendState:
         """Ask how the processor is. Nothing is submitted."""

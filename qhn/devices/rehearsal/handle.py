@@ -70,15 +70,18 @@ class RehearsalHandle(OpenHandle):
         self._check_open()
         return self._provider.look(job_id)
 
-    def fetch(self, job_id: str) -> list[IntArray]:
+    def fetch(self, job_id: str, places: Sequence[int] | None = None) -> list[IntArray]:
         """See `QueuedHandle.fetch`. The samples are those of the device ``exact``, bit for bit.
 
         Parts of one job may be of trials with other noise. The noise is that of the handle which
         fetches, so that each trial gets what its own device says, whoever submitted the job.
+
+        Raises:
+            InvalidValueError: if the job has no part of such a number.
         """
         self._check_open()
         # They are computed anew each time: that takes less time than it would take to keep them.
-        return [self._sample(part) for part in self._provider.parts(job_id)]
+        return [self._sample(part) for part in self._provider.parts(job_id, places)]
 
     def close(self) -> None:
         """Close the provider's file; jobs go on. Without a folder, all of them are gone."""

@@ -18,6 +18,7 @@ from qhn.devices.rehearsal.database import Database, newest
 from qhn.devices.rehearsal.intake import Answer, Intake
 from qhn.devices.rehearsal.parts import COLUMNS, part_of, row_of
 from qhn.devices.rehearsal.words import ProviderError
+from qhn.devices.submitting import check_places
 
 
 class RehearsalProvider:
@@ -85,10 +86,15 @@ class RehearsalProvider:
             now = self._answer_or_fail(db, "look", job_id)
             return self._report(db, job_id, now)
 
-    def parts(self, job_id: str) -> list[Part]:
-        """The parts of a job that is done, in their order.
+    def parts(self, job_id: str, places: Sequence[int] | None = None) -> list[Part]:
+        """The parts of a job that is done.
+
+        Args:
+            job_id: the id of the job.
+            places: the numbers of the wanted parts, from 0 on; None means all, in their order.
 
         Raises:
+            InvalidValueError: if the job has no part of such a number.
             ProviderError: if it is not done, or has failed.
         """
         with self._file.reading() as db:
@@ -103,7 +109,11 @@ class RehearsalProvider:
                 "WHERE job = (SELECT number FROM jobs WHERE job_id = ?) ORDER BY place",
                 (job_id,),
             ).fetchall()
-        return [part_of(row) for row in rows]
+        if places is None:
+            return [part_of(row) for row in rows]
+        check_places(job_id, places, len(rows))
+        # Only these are made of their rows: to unpack the angles takes longer than to read them.
+        return [part_of(rows[place]) for place in places]
 
     def _report(self, db: sqlite3.Connection, job_id: str, now: float) -> JobReport:
         row = db.execute(

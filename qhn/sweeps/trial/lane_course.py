@@ -55,7 +55,8 @@ class Travel:
         pace: how long to pause.
         use: the trial's account.
         notes: lines for people.
-        fetched: the last job that was fetched, so that its samples need not be fetched twice.
+        fetched: the last job and place in it that were fetched, with their samples, so that these
+            need not be fetched twice.
         missed: when a job that nobody looks after was first not found, by submission id.
     """
 
@@ -69,7 +70,7 @@ class Travel:
     pace: Pace
     use: LaneUse
     notes: list[str]
-    fetched: tuple[str, list[IntArray]] | None = None
+    fetched: tuple[str, int, IntArray] | None = None
     missed: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -46,12 +46,15 @@ def watch(travel: Travel, hold: Hold, job_id: str) -> Course[JobReport]:
         yield from hold.wait(pause, where, note)
 
 
-def fetch(travel: Travel, job_id: str, hold: Hold | None = None) -> Course[list[IntArray]]:
-    """The samples of a job that is done, one array for each of its parts.
+def fetch(travel: Travel, job_id: str, place: int, hold: Hold | None = None) -> Course[IntArray]:
+    """The samples of one part of a job that is done.
+
+    The others belong to other trials, which fetch theirs: a device may compute or decode each.
 
     Args:
         travel: who fetches.
         job_id: the provider's id of the job.
+        place: the number of the part in the job, from 0 on.
         hold: the lease of the job, if it is still held.
 
     Raises:
@@ -60,10 +63,11 @@ def fetch(travel: Travel, job_id: str, hold: Hold | None = None) -> Course[list[
     """
     number = 0
     while True:
-        if travel.fetched is not None and travel.fetched[0] == job_id:
-            return travel.fetched[1]
+        if travel.fetched is not None and travel.fetched[:2] == (job_id, place):
+            return travel.fetched[2]
         try:
-            travel.fetched = (job_id, travel.handle.fetch(job_id))
+            (samples,) = travel.handle.fetch(job_id, [place])
+            travel.fetched = (job_id, place, samples)
         except Exception as error:  # noqa: BLE001 - a provider's library raises anything
             _check_passes(travel, job_id, error, number)
             pause = travel.pace.after_failure(number, job_id)
@@ -89,7 +93,7 @@ def collect(travel: Travel, part: Part, over: Over, kept: IntArray | None) -> Co
     assert over.job_id is not None
     samples = kept
     if samples is None:
-        samples = (yield from fetch(travel, over.job_id))[over.place]
+        samples = yield from fetch(travel, over.job_id, over.place)
         travel.fetched = None
         if samples.shape != (len(part.sets), part.shots):
             raise travel.give_up(

@@ -149,9 +149,8 @@ class Step:
             hold.release("failed", used, report.why)
             return
         if self._kept is None:
-            samples = yield from fetch(travel, job_id, hold)
             # What is paid for is safe before anybody learns that the job is over.
-            self._keep(samples[grant.place])
+            self._keep((yield from fetch(travel, job_id, grant.place, hold)))
         hold.release("done", used)
 
     def _collect(self, over: Over) -> Course[IntArray]:

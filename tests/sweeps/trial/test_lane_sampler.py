@@ -11,6 +11,7 @@ from lane_world import ACCESS, LIMITS, World, config, problem
 from qhn.core.errors import LaneError
 from qhn.core.estimators.sampler import SampleKey
 from qhn.devices.queued import Part
+from qhn.devices.rehearsal.handle import RehearsalHandle
 from qhn.lanes.limits import Budget
 from qhn.sweeps.config import factory
 from qhn.sweeps.store.samples import read_samples
@@ -44,6 +45,22 @@ def test_the_account_is_kept_with_the_result(tmp_path):
     assert use.queued_s == pytest.approx(4 * 3.0)
     assert len(set(use.job_ids)) == 4
     assert use.backend.startswith("rehearsal")
+
+
+def test_each_trial_fetches_its_own_part_of_a_shared_job(tmp_path, monkeypatch):
+    drawn = []
+    real = RehearsalHandle._sample
+    monkeypatch.setattr(
+        RehearsalHandle, "_sample", lambda self, part: drawn.append(part.key) or real(self, part)
+    )
+    trials = [config(seed) for seed in range(4)]
+    world = World(tmp_path, limits=replace(LIMITS, requests_per_job=4)).add(*trials).run()
+    steps = len(world.paid())
+    assert (steps, world.jobs() < steps) == (4 * 2, True)
+    # Its samples are drawn once for each step that was paid for, whoever shared the job with it.
+    assert sorted((key.trial, key.step) for key in drawn) == sorted(world.paid())
+    alone = World(tmp_path / "alone").add(*trials).run()
+    assert world.digest() == alone.digest()
 
 
 def test_it_comes_back_while_it_waits_and_changes_nothing(tmp_path):
