@@ -11,7 +11,6 @@ from contextlib import closing
 from qhn.lanes.ledger import ENDS
 from qhn.sweeps.store.lane_place import open_place
 
-OPTIONS = ", speedup: 20, queue_s: 2, submissions_per_minute: 1000"
 SWEEP = """\
 name: practice
 datasets: [{name: moons, train: 10, test: 10}]
@@ -19,14 +18,22 @@ networks: [{kind: mlp, hidden: 1}]
 ansatze: [{depth: 1}]
 objectives: [mle]
 devices:
-  - {name: rehearsal, shots: 16, estimator: spsa, speedup: 20, queue_s: 2, submissions_per_minute: 1000}
+  - name: DEVICE
+    shots: 9
+    estimator: spsa
 training: {steps: 12, report_every: 12}
 seeds: [0, 1, 2]
 """
+BEHAVIOUR = """\
+rehearsal
+    speedup: 20
+    queue_s: 2
+    submissions_per_minute: 1000"""
 
 
 def test_another_broker_takes_over_and_nothing_is_paid_twice(qhn):
-    file = qhn.write(SWEEP)
+    file = qhn.write(SWEEP.replace("DEVICE", BEHAVIOUR))
+    ids = qhn.trials(file)
     process = qhn.start("sweep", "run", file)
     place = open_place(str(qhn.root), "rehearsal-rehearsal")
 
@@ -55,8 +62,8 @@ def test_another_broker_takes_over_and_nothing_is_paid_twice(qhn):
     assert len(steps) == 3 * 13
     assert {count for _, _, count in steps} == {1}
     # The numbers are those of the same training without a queue and without an accident.
-    results = qhn.store.results(qhn.trials(file))
-    undisturbed = qhn.write(SWEEP.replace("rehearsal, ", "exact, ").replace(OPTIONS, ""))
+    results = qhn.store.results(ids)
+    undisturbed = qhn.write(SWEEP.replace("DEVICE", "exact"))
     qhn.train(undisturbed)
     exact = qhn.store.results(qhn.trials(undisturbed))
     by_metrics = [sorted(str(r.metrics) for r in found.values()) for found in (results, exact)]
