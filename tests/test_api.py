@@ -78,6 +78,7 @@ def test_what_programs_call_keeps_its_arguments():
         "retry_failed": False,
         "progress": True,
         "over_budget": False,
+        "address": None,
     }
 
 

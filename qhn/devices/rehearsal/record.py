@@ -103,14 +103,11 @@ class Record:
     Args:
         folder: the folder of the device; see `RehearsalAccess.folder`.
 
+    It is a context manager, which closes the file at the end.
+
     Raises:
         NotFoundError: if there is no such file.
         StoreError: if it cannot be read.
-
-    Example:
-        >>> with Record("/tmp/qpu") as record:  # doctest: +SKIP
-        ...     record.most_pending()
-        3
     """
 
     def __init__(self, folder: str | Path) -> None:
