@@ -202,9 +202,10 @@ class Broker:
         return report(self._queue, self._present(), self._tenants)
 
     def close(self) -> None:
-        """Let another broker take over."""
+        """Let another broker take over. If it is asked again, it reads the ledgers anew."""
         self._archive.leave()
         self._state = None
+        self.wake_at = None
 
     def _enter(self, asking: Asking) -> None:
         """Know the sweep that asks, and its store."""

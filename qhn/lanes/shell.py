@@ -18,6 +18,9 @@ from qhn.lanes.ledger import Outcome
 
 #: The namespace of Ray in which brokers have their names.
 NAMESPACE = "qhn"
+#: Seconds without any call after which a broker lets those of other Rays at the stores. It goes on
+#: with the ledgers when somebody asks again.
+IDLE_S = 60.0
 
 T = TypeVar("T")
 
@@ -45,6 +48,7 @@ class BrokerActor:
         self._broker = Broker(queue, open_place, time.time, self._tell)
         self._news: dict[str, asyncio.Event] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._idle: asyncio.TimerHandle | None = None
 
     async def ask(self, asking: Asking, wait_s: float, known: int | None) -> Reply:
         """See `Desk.ask`."""
@@ -111,6 +115,7 @@ class BrokerActor:
             raise
         finally:
             self._set_timer()
+            self._stay()
 
     def _tell(self, holder: str) -> None:
         if (news := self._news.get(holder)) is not None:
@@ -123,6 +128,12 @@ class BrokerActor:
         if (at := self._broker.wake_at) is not None:
             delay = max(0.0, at - time.time())
             self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _stay(self) -> None:
+        """Keep the stores for another while. Whoever waits or holds a lease calls more often."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._broker.close)
 
     def _wake(self) -> None:
         try:

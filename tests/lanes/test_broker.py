@@ -191,6 +191,15 @@ class TestLedgers:
         first.close()
         assert queue.ask("y").leads
 
+    def test_a_broker_that_has_left_goes_on_when_it_is_asked(self, queue):
+        token = queue.submit("x")
+        queue.broker.close()
+        assert not queue.shelves["a"].occupied
+        assert queue.broker.wake_at is None
+        assert not queue.broker.renew(token, "x.0")
+        assert queue.ask("x").token == token
+        assert queue.broker.renew(token, "x.0")
+
     def test_a_broker_whose_ledger_was_claimed_does_nothing_more(self, queue):
         token = queue.ask("x").token
         queue.shelves["a"].place().claim()
