@@ -81,12 +81,13 @@ def head(tmp_path):
     folder = f"/tmp/qhn-head-{os.getpid()}"
     command = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; main()"
     options = ["--head", "--port=0", "--num-cpus=2", "--include-dashboard=false", "--block"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", command, "start", *options, f"--temp-dir={folder}"],
-        env=environment,
-        stdout=(tmp_path / "head.log").open("w"),
-        stderr=subprocess.STDOUT,
-    )
+    with (tmp_path / "head.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", command, "start", *options, f"--temp-dir={folder}"],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         deadline = time.monotonic() + 120
         while not (found := [r for r in set(local_raylets()) - before if folder in r.folder]):
