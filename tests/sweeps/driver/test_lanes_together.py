@@ -66,7 +66,6 @@ def test_simulated_and_queued_trials_run_in_one_sweep(qhn):
         else:
             assert metrics["qpu_shots"] == results[trial.trial_id].lane["shots"]
             assert tags["qhn.job_ids"].split() == results[trial.trial_id].lane["job_ids"]
-    assert qhn.run(file)["results_digest"] == summary["results_digest"]
 
 
 @pytest.fixture
