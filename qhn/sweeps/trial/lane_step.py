@@ -148,8 +148,9 @@ class Step:
         if report.phase == "failed":
             hold.release("failed", used, report.why)
             return
-        if self._kept is None:
-            # What is paid for is safe before anybody learns that the job is over.
+        if self._kept is None and not travel.handle.capabilities.reproducible:
+            # What is paid for is safe before anybody learns that the job is over. If the device
+            # gives the same samples again, the next job need not wait for that.
             self._keep((yield from fetch(travel, job_id, grant.place, hold)))
         hold.release("done", used)
 
