@@ -18,6 +18,7 @@ from typing import Any
 
 from throttling import coalescing, mixed, sharing
 from throttling.sharing import Load
+from throttling.showing import show
 
 
 def main() -> None:
@@ -46,19 +47,22 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qhn-lanes-") as folder:
         found = options.measure(options, Path(folder))
-    text = json.dumps(found, indent=1)
-    print(text)
     if options.json is not None:
-        options.json.write_text(text + "\n")
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def measure_mixed(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """Measure at each queue time."""
     sizes = mixed.Sizes(options.simulated, options.steps, options.trajectories, options.speedup)
-    return [
-        mixed.measure(sizes, queue_s, folder / f"{queue_s:g}", plain=not options.no_plain)
-        for queue_s in options.queue
-    ]
+    turns = []
+    for queue_s in options.queue:
+        found = mixed.measure(sizes, queue_s, folder / f"{queue_s:g}", plain=not options.no_plain)
+        turns.append(found)
+        alone = " and ".join(f"{seconds:.0f}" for seconds in found["simulated_alone_s"])
+        title = f"queue time {queue_s:g} s, {found['jobs_in_flight']} jobs in flight; the simulated"
+        columns = {name: found[name] for name in ("leases", "plain Tune") if name in found}
+        show(f"{title} trials alone take {alone} s", columns)
+    return turns
 
 
 def measure_sharing(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -71,14 +75,20 @@ def measure_sharing(options: argparse.Namespace, folder: Path) -> dict[str, Any]
     found: dict[str, Any] = {}
     with sharing.shared_ray(folder / "ray") as address:
         for name, loads in cases.items():
-            found[name] = sharing.together(loads, speedup, folder / name[:5], address)
+            place = folder / str(len(found))
+            found[name] = sharing.together(loads, speedup, place, address)
         found["late"] = sharing.late(Load(40, n), Load(4, n), speedup, folder / "late", address)
+    show("Two sweeps on one QPU with 2 jobs in flight", found)
     return found
 
 
 def measure_coalescing(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Measure once."""
-    return coalescing.measure(options.trials, options.steps, options.speedup, folder)
+    found = coalescing.measure(options.trials, options.steps, options.speedup, folder)
+    runs = {name: figures for name, figures in found.items() if isinstance(figures, dict)}
+    both = {name: figure for name, figure in found.items() if name not in runs}
+    show("The same sweep with one step in each job, and with several", {**runs, "both": both})
+    return found
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def measure(sizes: Sizes, queue_s: float, folder: Path, *, plain: bool) -> dict[
             str(slots.jobs_in_flight),
             module="throttling.plain_tune",
         )
-        found["plain_tune"] = _judged(tune, slots, statistics.mean(alone))
+        found["plain Tune"] = _judged(tune, slots, statistics.mean(alone))
     return found
 
 
