@@ -145,6 +145,23 @@ def tune_without_mlflow() -> Iterator[None]:
 
 
 @contextmanager
+def tune_without_credentials() -> Iterator[None]:
+    """Let Ray Tune run without sending credentials to the processes of trials.
+
+    Tune copies the keys of Amazon's cloud from the driver's environment into the description of the
+    processes that it asks Ray for, and Ray writes that description to its logs. A Ray that is
+    started here inherits the environment anyway; elsewhere credentials belong to the machine.
+    """
+    cache = importlib.import_module("ray.tune.execution.class_cache")
+    before = cache.ENV_VARS_TO_PROPAGATE
+    cache.ENV_VARS_TO_PROPAGATE = {name for name in before if not name.startswith("AWS_")}
+    try:
+        yield
+    finally:
+        cache.ENV_VARS_TO_PROPAGATE = before
+
+
+@contextmanager
 def _secrets_kept() -> Iterator[None]:
     """Make new files readable only for this user, and also the file with Ray's token."""
     token = _TOKEN.expanduser()
