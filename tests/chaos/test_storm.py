@@ -1,0 +1,105 @@
+"""Whole sweeps with real Ray on a rehearsal device where much goes wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psutil
+import pytest
+from killing import Killer, Tally
+from storm import QUEUE, Storm, undisturbed
+from witnesses import disagreements
+
+from qhn.devices.rehearsal.record import Record
+from qhn.sweeps.driver.neighbours import clear_leftovers, private_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+WEATHER = "transient_rate: 0.2, timeout_rate: 0.05, timeout_accepted: 1, session_jobs: 10"
+SECRETS = {
+    "QISKIT_IBM_TOKEN": "planted-token-of-qiskit",
+    "IQM_TOKEN": "planted-token-of-iqm",
+    "AWS_SECRET_ACCESS_KEY": "planted-key-of-braket",
+}
+PLANTED = re.compile(rb"planted-(?:token|key)-of-[a-z]+")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """No test finds what drivers of others before it, killed on purpose, have left."""
+    clear_leftovers()
+
+
+def secrets_in(*folders):
+    """The files below some folders that contain a planted secret."""
+    found = []
+    for path in (path for folder in folders for path in Path(folder).rglob("*")):
+        try:
+            if path.is_file() and PLANTED.search(path.read_bytes()):
+                found.append(path)
+        except OSError:  # it is gone by now
+            continue
+    return found
+
+
+def secrets_told(pid):
+    """The command lines and titles below a process, as `ps` shows them, with a planted secret."""
+    found = []
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        try:
+            line = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if PLANTED.search(line):
+            found.append(line)
+    return found
+
+
+def test_every_trial_finishes_and_no_secret_is_told(qhn, tmp_path):
+    storm = Storm("ibm-open", trials=4, steps=9, speedup=100, weather=WEATHER, simulated=True)
+    file = qhn.write(storm.text)
+    qhn.environment |= SECRETS
+    driver = qhn.start("sweep", "run", file, "--summary", tmp_path / "summary.json")
+    place = qhn.root / "devices" / QUEUE
+
+    def some_jobs_are_done():
+        told.extend(secrets_told(driver.pid))
+        if not place.exists():
+            return False
+        with Record(place) as record:
+            return len(record.jobs()) >= 10
+
+    told = []
+    qhn.wait(driver, some_jobs_are_done)
+    # Ray's own logs are deleted when the sweep ends.
+    assert not secrets_in(private_folder())
+    output, _ = driver.communicate(timeout=240)
+    assert driver.returncode == 0, output
+    assert not told
+    assert not secrets_in(tmp_path)
+    assert not PLANTED.search(output.encode())
+    with Record(place) as record:
+        kinds = {event.kind for event in record.events()}
+    assert {"transient", "timeout, accepted", "session"} <= kinds
+    assert disagreements(qhn.root, storm) == []
+    assert qhn.status("storm")["finished"] == 8
+    assert undisturbed(storm, tmp_path / "calm") in (tmp_path / "summary.json").read_text()
+
+
+def test_kills_change_no_number_and_pay_for_nothing_twice(qhn, tmp_path):
+    storm = Storm("ibm-open", trials=4, steps=14, speedup=100, jobs_in_flight=2, together=2)
+    file, tally = qhn.write(storm.text), Tally()
+    driver = qhn.start("sweep", "run", file)
+    killer = Killer(qhn.root, driver, tally)
+    # In the gap: the provider has the job, and its id is not in the ledger yet.
+    assert killer.kill_after(3, "actor", in_gap=True)
+    assert killer.kill_after(8, "broker", in_gap=True)
+    assert killer.kill_after(14, "driver", in_gap=True)
+    killer.close()
+    driver.communicate()
+    summary = qhn.run(file)
+    assert tally.kills == {"actor": 1, "broker": 1, "driver": 1}
+    assert summary["finished"] + summary["skipped"] == 4
+    assert summary["results_digest"] == undisturbed(storm, tmp_path / "calm")
+    assert disagreements(qhn.root, storm) == []
