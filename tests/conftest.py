@@ -18,11 +18,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from qhn.cli import main
-from qhn.core.errors import DivergedError
+from qhn.core.errors import DivergedError, LaneError
+from qhn.lanes.ticket import Ticket
 from qhn.sweeps.config import factory
+from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialError, open_store, results_digest
+from qhn.sweeps.trial.alone import opened
 from qhn.sweeps.trial.session import TrialSession
 
 _LIMIT_S = 240
@@ -105,21 +108,28 @@ class Qhn:
     def train(self, file: Path, only: Collection[str] | None = None) -> str:
         """Train trials of a file in this process, without Ray or MLflow; the results' digest.
 
-        For tests of what happens afterwards: a sweep of its own takes seconds to start.
+        For tests of what happens afterwards: a sweep of its own takes seconds to start. Trials on
+        devices with a queue take their turns in the lanes of the file, one after another.
         """
         plan = make_plan(parse_spec(file.read_text(), str(file)))
         self.store.sweep(plan.name).save_file(file.read_text())
+        tickets = Tickets(plan, self.store)
         ids = [t.trial_id for t in plan.trials if only is None or t.trial_id in only]
         for trial in plan.trials:
             if trial.trial_id not in ids:
                 continue
             config = trial.config
-            with config.device.open(factory.ansatz(config)) as device:
-                session = TrialSession(config, factory.problem(config), device, self.store)
+            ticket = tickets.of(trial)
+            lane = None if ticket is None else Ticket.from_json(ticket)
+            with opened(config, lane, self.store) as found:
+                problem = factory.problem(config)
+                session = TrialSession(config, problem, found.device, self.store, found.sampler)
                 try:
-                    while not session.work(60.0).finished:
-                        pass
-                except DivergedError as error:
+                    over = False
+                    while not over:
+                        progress = session.work(60.0)
+                        over = progress.finished or bool(progress.paused)
+                except (DivergedError, LaneError) as error:
                     failure = TrialError(str(error), "", 1, session.flags())
                     self.store.save_error(trial.trial_id, failure)
         return results_digest(self.store.results(ids).values())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qhn.core.errors import SpecError
 from qhn.sweeps.config.trial import TrialConfig
+
+if TYPE_CHECKING:
+    from qhn.sweeps.spec.devices import DeviceSpec
 
 # The option for each place in a sweep file of one trial, to name the option in messages. A place
 # comes after the longer places that begin with it.
@@ -28,7 +32,21 @@ _OPTIONS = {
 }
 
 
-def from_file(path: str) -> TrialConfig:
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be trained.
+
+    Attributes:
+        config: the configuration of the trial.
+        entry: its device as it would stand in a sweep file, with the settings by which it is
+            reached, which are no part of the trial; None for the defaults of these.
+    """
+
+    config: TrialConfig
+    entry: DeviceSpec | None = None
+
+
+def from_file(path: str) -> Chosen:
     """The configuration in the ``config.json`` of a trial.
 
     Raises:
@@ -36,7 +54,7 @@ def from_file(path: str) -> TrialConfig:
         InvalidValueError: if its content is not a configuration.
     """
     try:
-        return TrialConfig.from_json(Path(path).read_text(encoding="utf-8"))
+        return Chosen(TrialConfig.from_json(Path(path).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot read the trial's configuration {path}: {error}") from None
 
@@ -55,7 +73,7 @@ def from_options(
     report_every: int,
     device: str,
     seed: int,
-) -> TrialConfig:
+) -> Chosen:
     """The configuration of a trial with these settings. They are checked like a sweep file.
 
     Raises:
@@ -112,7 +130,7 @@ def _number_or_word(text: str) -> float | str:
         return text
 
 
-def _checked(content: Mapping[str, Any]) -> TrialConfig:
+def _checked(content: Mapping[str, Any]) -> Chosen:
     from qhn.sweeps.planning.machine import Machine, available_bytes
     from qhn.sweeps.planning.plan import make_plan
     from qhn.sweeps.planning.preflight import preflight
@@ -120,12 +138,21 @@ def _checked(content: Mapping[str, Any]) -> TrialConfig:
 
     try:
         text = json.dumps(content, indent=1)
-        trials = make_plan(parse_spec(text)).trials
+        spec = parse_spec(text)
+        trials = make_plan(spec).trials
         # The trial is trained in this process, so there is no Ray whose object store needs memory.
-        return preflight(trials, Machine(available_bytes()), text, "the options")[0].config
+        (trial,) = preflight(trials, Machine(available_bytes()), text, "the options")
     except InvalidSpecError as error:
         mistakes = [Mistake(_option(found.path), None, found.message) for found in error.mistakes]
         raise InvalidSpecError("the command line", mistakes) from None
+    (entry,) = spec.devices
+    if entry.label is not None:
+        why = (
+            "a label must stand in a sweep file, whose lanes call the device by it, but got label: "
+            f"{entry.label}; leave it out"
+        )
+        raise InvalidSpecError("the command line", [Mistake("--device", None, why)])
+    return Chosen(trial.config, entry)
 
 
 def _option(path: str) -> str:

@@ -35,6 +35,12 @@ def states_text(states: Mapping[str, int]) -> str:
     return ", ".join(parts) or "no trial runs"
 
 
+def state_text(state: str, note: str = "") -> str:
+    """Where one trial is, such as ``queued at the provider``, and why if there is more to say."""
+    words = _IN_WORDS.get(state, state)
+    return f"{words} ({note})" if note else words
+
+
 def spent_text(spent: Usage, budget: Budget | None, currency: str) -> str:
     """What a sweep has used of a lane, and of which budget, such as ``27.7 of 30 QPU s``."""
     limits = budget if budget is not None and budget.per == "sweep" else None

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -14,13 +14,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from qhn.cli.configuration import from_file, from_options, unused_options
+from qhn.cli.configuration import Chosen, from_file, from_options, unused_options
 from qhn.cli.messages import print_note
+from qhn.cli.signals import clean_stops
 from qhn.cli.supervisor import INTERRUPTED
+from qhn.cli.waiting import waiting
 from qhn.cli.words import counted
 from qhn.core.errors import SpecError
+from qhn.lanes import Usage
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import TrialResult
+
+if TYPE_CHECKING:
+    from qhn.core.evaluation.task import Task
+    from qhn.sweeps.trial.alone import Opened
 
 _PATIENCE_S = 2.0
 # Enough for a number such as 9.59e-05, and a space.
@@ -65,8 +72,8 @@ def train(
     device: Annotated[
         str,
         typer.Option(
-            help="Where the circuit runs: exact, exact:SHOTS to train from samples, or a mapping "
-            "as in sweep files, such as '{name: exact, noise: 0.001}'."
+            help="Where the circuit runs: exact, exact:SHOTS to train from samples, or any device "
+            "as in sweep files, such as '{name: exact, noise: 0.001}' or rehearsal:256."
         ),
     ] = "exact",
     seed: Annotated[
@@ -82,9 +89,9 @@ def train(
     """Train one configuration in this process, for debugging. Nothing is kept."""
     if trial is not None:
         _refuse_others(context)
-        config = from_file(trial)
+        chosen = from_file(trial)
     else:
-        config = from_options(
+        chosen = from_options(
             dataset=dataset,
             objective=objective,
             lambda_=lambda_,
@@ -104,14 +111,15 @@ def train(
             # A note is for people, so it must not come between a program and the JSON.
             print_note(Console(stderr=True, highlight=False) if as_json else console, note)
     try:
-        result = _train(config, console)
+        with clean_stops():
+            result = _train(chosen, console)
     except KeyboardInterrupt:
         console.print("[yellow]Interrupted.[/] Nothing is kept; `qhn sweep run` keeps and resumes.")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         typer.echo(result.to_json())
     else:
-        _print_result(result, config, console)
+        _print_result(result, chosen.config, console)
 
 
 def _refuse_others(context: typer.Context) -> None:
@@ -149,34 +157,79 @@ def _patience(console: Console) -> Iterator[Callable[[float], None]]:
         )
 
 
-def _train(config: TrialConfig, console: Console) -> TrialResult:
+def _train(chosen: Chosen, console: Console) -> TrialResult:
     """Train, and print a line for each report when it is made."""
     from qhn.sweeps.config import factory
-    from qhn.sweeps.trial.session import TrialSession, result_of
+    from qhn.sweeps.trial.alone import opened_alone
 
+    config = chosen.config
     console.print(f"{config.to_json()}\n", markup=False)
     with _patience(console) as tell:
         problem = factory.problem(config, tell)
+    _warn_of_payment(config, console)
+    with opened_alone(config, chosen.entry) as opened:
+        try:
+            return _follow(config, problem, opened, console)
+        except KeyboardInterrupt:
+            # What a rehearsal has drawn can be drawn again.
+            if not opened.device.capabilities.reproducible:
+                for job in opened.jobs_left():
+                    print_note(console, f"job {job} goes on at the provider, and may be billed")
+            raise
+
+
+def _follow(config: TrialConfig, problem: Task, opened: Opened, console: Console) -> TrialResult:
+    """Train to the end, and show each report, and where the trial waits between them."""
+    from qhn.cli.lane_words import spent_text, state_text
+    from qhn.sweeps.trial.session import TrialSession, result_of
+
     places = console.width // _WIDTH - 1 if console.is_terminal else len(_COLUMNS)
     shown: dict[str, str] = {}
-    with config.device.open(factory.ansatz(config)) as device:
-        session = TrialSession(config, problem, device, None)
-        finished = False
+    session = TrialSession(config, problem, opened.device, None, opened.sampler)
+    finished, last = False, -1
+    with waiting(console) as wait:
         while not finished:
+            # On a queued device it comes back every second, whether there is a report or not.
             progress = session.work(math.inf, until_report=True)
             finished = progress.finished
-            if not shown:
-                # A device that only samples reports no entropy, for example. So the columns are
-                # known with the first report.
-                known = [(k, title) for k, title in _COLUMNS.items() if k in progress.metrics]
-                shown = dict(known[: max(1, places)])
-                titles = ("step", *shown.values())
-                console.print("".join(f"{title:>{_WIDTH}}" for title in titles))
-            numbers = "".join(f"{progress.metrics[name]:>{_WIDTH}.3g}" for name in shown)
-            console.print(f"{progress.step:>{_WIDTH}}{numbers}")
-        for note in session.notes:
+            if progress.metrics and progress.step > last:
+                last = progress.step
+                if not shown:
+                    # A device that only samples reports no entropy, for example. So the columns are
+                    # known with the first report.
+                    known = [(k, title) for k, title in _COLUMNS.items() if k in progress.metrics]
+                    shown = dict(known[: max(1, places)])
+                    titles = ("step", *shown.values())
+                    console.print("".join(f"{title:>{_WIDTH}}" for title in titles))
+                numbers = "".join(f"{progress.metrics[name]:>{_WIDTH}.3g}" for name in shown)
+                console.print(f"{progress.step:>{_WIDTH}}{numbers}")
+            elif progress.lane is not None:
+                where = state_text(progress.lane["state"], progress.lane["note"])
+                wait.say(f"step {session.trainer.step}: {where}")
+    notes = [*session.notes, *([] if opened.sampler is None else opened.sampler.notes)]
+    for note in notes:
+        print_note(console, note)
+    if opened.sampler is not None:
+        use = opened.sampler.use
+        spent = spent_text(Usage(use.shots, use.qpu_seconds, use.cost), None, opened.currency)
+        console.print(
+            f"{counted(use.jobs, 'job')}, {use.shots:,} shots, {spent}; "
+            f"{use.queued_s:,.1f} s queued, {use.executing_s:,.1f} s executing"
+        )
+    return result_of(config.trial_id, session.state(), "finished")
+
+
+def _warn_of_payment(config: TrialConfig, console: Console) -> None:
+    """Say what a processor is, before the first job is submitted."""
+    device = config.device
+    if device.capabilities.queued and not device.capabilities.reproducible:
+        for note in device.notes(config.n_qubits):
             print_note(console, note)
-        return result_of(config.trial_id, session.state(), "finished")
+        print_note(
+            console,
+            "nothing is kept here, so samples that were paid for are lost when this command ends; "
+            "`qhn sweep run` keeps them, and takes up its jobs after an interruption",
+        )
 
 
 def _print_result(result: TrialResult, config: TrialConfig, console: Console) -> None:
