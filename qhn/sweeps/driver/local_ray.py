@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from qhn.core.errors import RayError
 from qhn.sweeps.driver.handlers import Shield
@@ -152,7 +153,7 @@ def tune_without_credentials() -> Iterator[None]:
     processes that it asks Ray for, and Ray writes that description to its logs. A Ray that is
     started here inherits the environment anyway; elsewhere credentials belong to the machine.
     """
-    cache = importlib.import_module("ray.tune.execution.class_cache")
+    cache: Any = importlib.import_module("ray.tune.execution.class_cache")
     before = cache.ENV_VARS_TO_PROPAGATE
     cache.ENV_VARS_TO_PROPAGATE = {name for name in before if not name.startswith("AWS_")}
     try:
