@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -85,6 +86,13 @@ def _canonical_shots(shots: int | ScheduleConfig | None) -> int | ScheduleConfig
     return found if isinstance(found, int) else shots
 
 
+def _other_trajectories(count: int | None, info: ValidationInfo) -> int | None:
+    # Only where the device would average by itself does the default go without saying. Elsewhere
+    # the number is kept, so that the device refuses it like any other.
+    averages = info.data.get("noise") is not None and info.data.get("shots") is None
+    return None if averages and count == DEFAULT_TRAJECTORIES else count
+
+
 if TYPE_CHECKING:
     _Shots = int | ScheduleConfig | None
 else:
@@ -116,7 +124,7 @@ OPTION_TYPES: dict[str, Any] = {
     # The device itself refuses other numbers. What goes without saying is left out of identities.
     "trajectories": Annotated[
         int | None,
-        AfterValidator(lambda count: None if count == DEFAULT_TRAJECTORIES else count),
+        AfterValidator(_other_trajectories),
         WithJsonSchema(
             {"anyOf": [{"type": "integer", "minimum": 2, "maximum": MAX_TRAJECTORIES}, _NULL]}
         ),

@@ -207,6 +207,28 @@ class TestRegisteredDevice:
         assert line == "  line 5: device.shots: must be a whole number, but got 'a'"
 
 
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"shots": 64, "noise": 0.1}, "with shots"),
+        ({"shots": 64}, "without noise"),
+        ({"noise": 0}, "without noise"),
+        ({}, "without noise"),
+    ],
+)
+@pytest.mark.parametrize("trajectories", [128, 64])
+def test_trajectories_that_nobody_averages_are_refused(options, where, trajectories):
+    """128 of them too, which is the number that goes without saying elsewhere."""
+    with pytest.raises(ValidationError, match=f"trajectories={trajectories} {where}; leave them"):
+        config({"name": "exact", "trajectories": trajectories, **options})
+
+
+def test_the_number_of_trajectories_that_goes_without_saying_changes_no_id():
+    noisy = {"name": "exact", "noise": 0.1}
+    assert config({**noisy, "trajectories": 128}).trial_id == config(noisy).trial_id
+    assert config({**noisy, "trajectories": 64}).trial_id != config(noisy).trial_id
+
+
 def test_a_device_is_forgotten_with_its_registration():
     with pytest.raises(ValidationError, match="'exact'"):
         config({"name": "dice"})
