@@ -135,11 +135,10 @@ class Qiskit:
             )
         if self.method is not None or self.queued:
             return self
-        noisy = self.noise is not None or self.backend != "aer"
         method: Method = "statevector"
         if n_qubits > _STATE_QUBITS:
             method = "matrix_product_state"
-        elif noisy and n_qubits <= _DENSE_QUBITS:
+        elif self._noisy and n_qubits <= _DENSE_QUBITS:
             method = "density_matrix"
         return dataclasses.replace(self, method=method)
 
@@ -150,6 +149,22 @@ class Qiskit:
             return 32 << 2 * n_qubits
         # A matrix product state grows with its entanglement, which nobody knows beforehand.
         return 32 << n_qubits if method == "statevector" else 0
+
+    def simulations(self, n_qubits: int, shots: float) -> float:
+        """How many states of 2^N amplitudes Aer simulates for one circuit with so many shots.
+
+        A density matrix is as large as 2^N of them, and all shots are drawn from it. The other
+        methods simulate noise shot by shot.
+        """
+        if self.queued:
+            return 1.0
+        if self.resolved(n_qubits).method == "density_matrix":
+            return 2.0**n_qubits
+        return max(1.0, shots) if self._noisy else 1.0
+
+    @property
+    def _noisy(self) -> bool:
+        return self.noise is not None or self.backend != "aer"
 
     def check(self, n_qubits: int) -> None:
         """See `Device`.

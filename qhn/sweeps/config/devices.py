@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema, PydanticKnownError
 
 from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
+from qhn.core.noise.depolarising import Depolarising
 from qhn.devices import DEVICES, Capabilities, Device, DeviceHandle, make_device
 from qhn.devices.kinds import Exact
 from qhn.devices.kinds.options import Shots, smallest_shots
@@ -91,6 +92,38 @@ class DeviceConfig(Part):
         device: Any = self.build()
         if hasattr(device, "check"):
             device.check(n_qubits)
+
+    @property
+    def drawn_noise(self) -> Depolarising | None:
+        """The noise whose errors our engine draws for each trajectory; None if there is none.
+
+        A library that simulates noise by itself says what that takes; see `simulations` and
+        `state_bytes` of its device.
+        """
+        device: Any = self.build()
+        noise: Depolarising | None = getattr(device, "noise", None)
+        return None if hasattr(device, "simulations") else noise
+
+    def simulations(self, depth: int, n_qubits: int, shots: float) -> float:
+        """How many states of 2^N amplitudes are simulated on average for one circuit; at least 1.
+
+        Args:
+            depth: the number of layers.
+            n_qubits: N.
+            shots: the samples of the circuit; not used if the device averages trajectories.
+        """
+        device: Any = self.build()
+        if hasattr(device, "simulations"):
+            return float(device.simulations(n_qubits, shots))
+        noise = self.drawn_noise
+        if noise is None:
+            return 1.0
+        trajectories = self.capabilities.trajectories or shots
+        # All entanglers have at most one CNOT for each qubit in each layer. Trajectories without an
+        # error share one pattern of signs, and nearly all others have one of their own where errors
+        # are many. Each pattern is simulated once.
+        without = ((1.0 - noise.p1) ** 2 * (1.0 - noise.p2)) ** (depth * n_qubits)
+        return max(1.0, min(trajectories, 1.0 + trajectories * (1.0 - float(without))))
 
     @property
     def sample_estimator(self) -> str:

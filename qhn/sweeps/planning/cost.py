@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from qhn.core.estimators.shots import mean_shots
 from qhn.sweeps.config import factory as build
@@ -71,12 +71,12 @@ class CostClass(NamedTuple):
         """The cost of a step, in amplitudes of one layer; for similar classes a good measure.
 
         It is layers times 2^N. A device that samples runs several circuits, each so many times. A
-        noisy circuit is run once for each pattern of signs that its errors give.
+        noisy circuit is simulated more than once; see `DeviceConfig.simulations`.
         """
         samples = _AMPLITUDES_PER_SAMPLE * self.shots
         runs = circuits(self.device, self.ansatz.depth, self.n_qubits)
-        patterns = sign_patterns(self.device, self.ansatz.depth, self.n_qubits, self.shots)
-        return runs * (patterns * (self.ansatz.depth << self.n_qubits) + samples)
+        states = self.device.simulations(self.ansatz.depth, self.n_qubits, self.shots)
+        return runs * (states * (self.ansatz.depth << self.n_qubits) + samples)
 
 
 class Rate(NamedTuple):
@@ -118,25 +118,6 @@ def cost_class(config: TrialConfig) -> CostClass:
         config.device,
         0.0 if shots is None else mean_shots(shots, config.training.steps),
     )
-
-
-def sign_patterns(device: DeviceConfig, depth: int, n_qubits: int, shots: float) -> float:
-    """How often a circuit is simulated on average, with different signs of its angles; at least 1.
-
-    Args:
-        device: the device.
-        depth: the number of layers.
-        n_qubits: N.
-        shots: the samples of the circuit; not used if the device averages trajectories.
-    """
-    noise: Any = getattr(device, "noise", None)
-    if noise is None:
-        return 1.0
-    trajectories = device.capabilities.trajectories or shots
-    # All entanglers have at most one CNOT for each qubit in each layer. Trajectories without an
-    # error share one pattern, and nearly all others have one of their own where errors are many.
-    without = ((1.0 - noise.p1) ** 2 * (1.0 - noise.p2)) ** (depth * n_qubits)
-    return max(1.0, min(trajectories, 1.0 + trajectories * (1.0 - float(without))))
 
 
 def estimate(
@@ -247,7 +228,9 @@ def measure(config: TrialConfig, budget_s: float) -> Rate:
 def _small(config: TrialConfig) -> TrialConfig:
     """The configuration with at most as many layers and shots as are timed."""
     n_qubits, shots = config.n_qubits, config.device.capabilities.shots
-    layers = _TIMED_AMPLITUDES >> n_qubits
+    # A density matrix is as large as many states, however few shots there are.
+    states = 1.0 if shots is None else config.device.simulations(1, n_qubits, 1.0)
+    layers = int(_TIMED_AMPLITUDES / states) >> n_qubits
     if circuits(config.device, 1, n_qubits) > 2:
         # Each layer has two angles for each qubit, and each angle two circuits of all layers.
         layers = math.isqrt(layers // (4 * n_qubits))
@@ -255,10 +238,10 @@ def _small(config: TrialConfig) -> TrialConfig:
     ansatz = config.ansatz.model_copy(update={"depth": depth})
     device, sets = config.device, circuits(config.device, depth, n_qubits)
     # Each trajectory of a noisy circuit may need a run of its own.
-    few = max(2, _TIMED_RUNS // (sets * depth << n_qubits))
+    few = max(2, int(_TIMED_RUNS / states) // (sets * depth << n_qubits))
     if shots is not None:
         fewer = max(2, _TIMED_SAMPLES // sets)
-        if getattr(device, "noise", None) is not None:
+        if device.simulations(depth, n_qubits, shots) > states:
             fewer = min(fewer, few)
         device = device.model_copy(update={"shots": min(shots, fewer)})
     elif trajectories := device.capabilities.trajectories:

@@ -179,8 +179,8 @@ def training_bytes(
 
 
 def _trajectory_bytes(device: DeviceConfig, depth: int, n_qubits: int) -> int:
-    """The memory for the trajectories of one noisy circuit, in bytes; 0 without noise."""
-    if getattr(device, "noise", None) is None:
+    """The memory for the trajectories that our engine draws of one noisy circuit, in bytes."""
+    if device.drawn_noise is None:
         return 0
     averaged = device.capabilities.trajectories
     trajectories = averaged or device.capabilities.shots or 0

@@ -8,6 +8,7 @@ from qhn.core.errors import QhnError
 from qhn.sweeps.config.devices import device_config
 from qhn.sweeps.planning import cost
 from qhn.sweeps.planning.machine import Machine
+from qhn.sweeps.planning.memory import training_bytes
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.planning.preflight import preflight
 from qhn.sweeps.spec import parse_spec
@@ -123,6 +124,47 @@ def test_the_memory_of_density_matrices_counts():
     [small, large] = planned("[qiskit, {name: qiskit, noise: 0.1, method: density_matrix}]").trials
     assert large.config.device.own_bytes(10) - small.config.device.own_bytes(10) > 2**24
     assert device_config({"name": "exact"}).own_bytes(10) == 0
+
+
+def test_a_library_that_simulates_noise_takes_no_memory_for_our_errors():
+    """Our engine keeps the errors of each shot; Aer simulates one shot after another."""
+    devices = [
+        f"{{name: {name}, shots: 100000{noise}}}"
+        for name in ("exact", "qiskit, method: statevector")
+        for noise in ("", ", noise: 0.1")
+    ]
+    ours, noisy, aer, noisy_aer = (
+        training_bytes(config.dataset, config.network, config.ansatz, 64, config.device)
+        for config in (trial.config for trial in planned(f"[{', '.join(devices)}]").trials)
+    )
+    assert noisy > 1.5 * ours
+    assert noisy_aer == aer
+
+
+def test_noisy_simulations_count_by_their_method():
+    devices = (
+        "[{name: qiskit}, {name: qiskit, noise: 0.1, method: statevector}, "
+        "{name: qiskit, noise: 0.1}, {name: qiskit, noise: 0.1, shots: 2048}, "
+        "'qiskit:FakeNairobiV2']"
+    )
+    plain, by_shot, dense, more, fake = (
+        trial.config.device.simulations(2, 3, trial.config.device.capabilities.shots)
+        for trial in planned(devices).trials
+    )
+    assert (plain, by_shot) == (1, 1024)
+    # A density matrix of three qubits is as large as eight states.
+    assert dense == more == fake == 8
+
+
+def test_of_noisy_simulations_fewer_shots_are_timed_only_where_each_takes_its_time():
+    def timed(method, shots):
+        device = f"{{name: qiskit, noise: 0.01, method: {method}, shots: {shots}}}"
+        [trial] = planned(f"[{device}]", network="{kind: mlp, hidden: 2}").trials
+        return cost._small(trial.config).device.shots
+
+    assert timed("density_matrix", 1000) == 1000
+    # 61 circuits of two layers on 10 qubits.
+    assert timed("statevector", 1000) == 2**26 // (61 * 2 << 10) < 1000
 
 
 def test_too_many_qubits_for_a_method_are_found_when_planned():
