@@ -36,6 +36,9 @@ class Device(Protocol):
       number of qubits. A plan does this, so that they are part of a trial's identity.
     * ``state_bytes(n_qubits)`` gives the memory that its simulator takes for states, in bytes, if
       that is not the exact engine.
+    * ``simulations(n_qubits, shots)`` gives how many states of 2^N amplitudes its library simulates
+      for one circuit, for the estimate of time. A device whose noise is drawn by our engine has no
+      such method.
     * ``check(n_qubits)`` raises an `InvalidValueError` where only the device's library knows that
       it cannot run so many qubits, or that there is no such device. It may import the library, and
       must not reach a network.
