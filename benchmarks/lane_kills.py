@@ -37,7 +37,7 @@ STORMS = (
     Storm("ibm-open", trials=12, steps=30, speedup=100, together=2),
     Storm("braket", trials=12, steps=30, speedup=40, jobs_in_flight=4),
 )
-VICTIMS = ("actor", "actor", "actor", "actor", "broker", "broker", "driver")
+VICTIMS = ("actor", "actor", "actor", "broker", "both", "both", "driver")
 
 
 def start(file: Path, store: Path) -> subprocess.Popen[bytes]:

@@ -1,8 +1,9 @@
 """Kills trial actors, the broker and the driver of a running storm with SIGKILL.
 
 Moments come from the jobs that the provider has accepted, and never from a clock. The narrowest one
-is the gap: the provider has a job, and the ledger does not know its id yet. What is killed then is
-the process that has just submitted, or the broker that was about to write the id down.
+is the gap: the provider has a job, and the ledger does not know its id yet. To be sure of it, the
+broker is stopped as soon as the provider has a job, and only if the id is not in the ledger then
+something is killed, before the broker goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
@@ -19,10 +21,13 @@ import psutil
 from storm import QUEUE
 from witnesses import Witnesses
 
+from qhn.lanes.desk import trial_of
+from qhn.lanes.ledger import ENDS
 from qhn.sweeps.driver.callback import RESTARTS
 from qhn.sweeps.store.lane_place import open_place
 
-Victim = Literal["actor", "broker", "driver"]
+#: What is killed: the process that holds a job, the broker, both of them, or the driver.
+Victim = Literal["actor", "broker", "both", "driver"]
 
 
 @dataclass
@@ -31,7 +36,7 @@ class Tally:
 
     Attributes:
         kills: by victim.
-        gaps: how often a job's id was not in the ledger yet when the victim was gone.
+        gaps: how many of these kills were in the gap.
         takeovers_s: the seconds from the death of a job's holder until another process had taken
             the job up, or it had ended.
     """
@@ -78,62 +83,81 @@ class Killer:
             self._look_for_takeovers()
             for job, submission in self._witnesses.jobs_since(seen):
                 seen = job
-                note = self._witnesses.note(submission)
-                if in_gap and note["state"] != "reserved":
+                if in_gap and self._witnesses.note(submission)["state"] != "reserved":
                     continue
-                if self._kill(victim, submission, note, in_gap):
+                if self._kill(victim, submission, in_gap):
                     return True
             # The processor is left to those who shall get into the gap.
             time.sleep(0.0005)
         return False
 
-    def _kill(self, victim: Victim, submission: str, note: dict[str, Any], in_gap: bool) -> bool:
-        process = self._victim(victim, note)
-        if process is None:
+    def _kill(self, victim: Victim, submission: str, in_gap: bool) -> bool:
+        broker = _of_ray((open_place(str(self._root), QUEUE).holder() or "").split()[1:2])
+        if in_gap and not self._holds_still(broker, submission):
             return False
-        process.send_signal(signal.SIGKILL)
-        if victim == "driver":
-            self._driver.wait()
-        else:
-            psutil.wait_procs([process], timeout=60)
-        self._tally.kills[victim] += 1
-        if victim == "actor":
-            trial = note["holder"].partition("@")[0]
-            self._deaths[trial] += 1
-            self._left[submission] = (time.monotonic(), note["holder"])
-        after = self._witnesses.note(submission)
-        if in_gap and (after["state"], after["job_id"]) == ("reserved", None):
-            self._tally.gaps[victim] += 1
-        return True
-
-    def _victim(self, victim: Victim, note: dict[str, Any]) -> psutil.Process | None:
-        """The process to kill, if it can be found and may be killed once more."""
+        note = self._witnesses.note(submission)
         try:
+            victims = self._victims(victim, note, broker)
+            for process in victims:
+                process.send_signal(signal.SIGKILL)
             if victim == "driver":
-                # The driver dies with the process that watches it; see `qhn.cli.supervisor`.
-                return psutil.Process(self._driver.pid)
-            if victim == "broker":
-                return _of_ray((open_place(str(self._root), QUEUE).holder() or "").split()[1])
-            holder = note["holder"]
+                self._driver.wait()
+            else:
+                psutil.wait_procs(victims, timeout=60)
+        finally:
+            if broker is not None:
+                with suppress(psutil.Error):
+                    broker.resume()
+        if victims:
+            self._count(victim, submission, note["holder"], in_gap)
+        return bool(victims)
+
+    def _holds_still(self, broker: psutil.Process | None, submission: str) -> bool:
+        """Stop the broker before it writes a job's id; False if it has died or was faster."""
+        if broker is None:
+            return False
+        with suppress(psutil.Error):
+            broker.suspend()
+            while broker.status() != psutil.STATUS_STOPPED:
+                time.sleep(0.0001)
+            if self._witnesses.note(submission)["state"] == "reserved":
+                return True
+            broker.resume()
+        return False
+
+    def _victims(
+        self, victim: Victim, note: dict[str, Any], broker: psutil.Process | None
+    ) -> list[psutil.Process]:
+        """The processes to kill; none if they cannot be found or may not be killed once more."""
+        if victim == "driver":
+            # The driver dies with the process that watches it; see `qhn.cli.supervisor`.
+            return [psutil.Process(self._driver.pid)]
+        found = [broker] if victim in ("broker", "both") else []
+        if victim in ("actor", "both"):
             # A trial whose processes die more often is taken for the reason, and fails.
-            if note["state"] in ("done", "failed") or self._deaths[_trial(holder)] >= RESTARTS:
-                return None
-            return _of_ray(holder.rsplit("-", 2)[1])
-        except (psutil.Error, IndexError):
-            return None
+            over = note["state"] in ENDS or self._deaths[trial_of(note["holder"])] >= RESTARTS
+            found.append(None if over else _of_ray(note["holder"].rsplit("-", 2)[1:2]))
+        return [] if None in found else [process for process in found if process is not None]
+
+    def _count(self, victim: Victim, submission: str, holder: str, in_gap: bool) -> None:
+        self._tally.kills[victim] += 1
+        self._tally.gaps[victim] += in_gap
+        if victim in ("actor", "both"):
+            self._deaths[trial_of(holder)] += 1
+            self._left[submission] = (time.monotonic(), holder)
 
     def _look_for_takeovers(self) -> None:
         for submission, (died, holder) in list(self._left.items()):
             note = self._witnesses.note(submission)
-            if note["holder"] != holder or note["state"] in ("done", "failed"):
+            if note["holder"] != holder or note["state"] in ENDS:
                 self._tally.takeovers_s.append(time.monotonic() - died)
                 del self._left[submission]
 
 
-def _trial(holder: str) -> str:
-    return holder.partition("@")[0]
-
-
-def _of_ray(pid: str) -> psutil.Process | None:
-    process = psutil.Process(int(pid))
-    return process if process.cmdline()[0].startswith("ray::") else None
+def _of_ray(pid: list[str]) -> psutil.Process | None:
+    """The process of Ray with this id, if there is one."""
+    try:
+        process = psutil.Process(int(pid[0]))
+        return process if process.cmdline()[0].startswith("ray::") else None
+    except (psutil.Error, IndexError):
+        return None
