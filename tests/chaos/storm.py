@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qhn.lanes.local import LocalDesk
 from qhn.lanes.ticket import Ticket
 from qhn.sweeps.config import factory
 from qhn.sweeps.planning.plan import Plan, PlannedTrial, make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store, results_digest
-from qhn.sweeps.store.lane_place import open_place
-from qhn.sweeps.trial.lane_opening import lane_sampler, open_device
+from qhn.sweeps.trial.alone import opened
 from qhn.sweeps.trial.session import TrialSession
 
 QUEUE = "rehearsal-qpu-a"
@@ -74,15 +72,14 @@ def undisturbed(storm: Storm, folder: Path) -> str:
         folder: an empty folder.
     """
     plan, store = storm.plan, open_store(f"memory://{folder}")
-    desk = LocalDesk(QUEUE, open_place)
     for trial in plan.trials:
         config, ticket = trial.config, _calm(plan, trial, store.uri, folder)
-        with open_device(config, ticket) as device:
-            sampler = ticket and lane_sampler(config, device, ticket, desk, store)
-            session = TrialSession(config, factory.problem(config), device, store, sampler)
+        with opened(config, ticket, store) as found:
+            session = TrialSession(
+                config, factory.problem(config), found.device, store, found.sampler
+            )
             while not session.work(60.0).finished:
                 pass
-    desk.close()
     return results_digest(store.results([trial.trial_id for trial in plan.trials]).values())
 
 
@@ -91,7 +88,7 @@ def _calm(plan: Plan, trial: PlannedTrial, store: str, folder: Path) -> Ticket |
     if trial.lane is None:
         return None
     ticket = plan.lane(trial.lane).ticket("qpu-a", store=store, sweep=plan.name, folder=str(folder))
-    fair = {"transient_rate": 0.0, "timeout_rate": 0.0, "session_jobs": None, "speedup": 1e5}
+    fair = {"transient_rate": 0.0, "timeout_rate": 0.0, "session_jobs": None}
+    fast = {"speedup": 1e5, "submissions_per_minute": 10**6}
     limits = replace(ticket.limits, submissions_per_minute=None)
-    fair["submissions_per_minute"] = 10**6
-    return replace(ticket, access={**ticket.access, **fair}, limits=limits)
+    return replace(ticket, access={**ticket.access, **fair, **fast}, limits=limits)
