@@ -9,7 +9,7 @@ import psutil
 import pytest
 from killing import Killer, Tally
 from storm import QUEUE, Storm, undisturbed
-from witnesses import disagreements
+from witnesses import Witnesses, disagreements
 
 from qhn.devices.rehearsal.record import Record
 from qhn.sweeps.driver.neighbours import clear_leftovers, private_folder
@@ -62,17 +62,14 @@ def test_every_trial_finishes_and_no_secret_is_told(qhn, tmp_path):
     file = qhn.write(storm.text)
     qhn.environment |= SECRETS
     driver = qhn.start("sweep", "run", file, "--summary", tmp_path / "summary.json")
-    place = qhn.root / "devices" / QUEUE
+    told, witnesses = [], Witnesses(qhn.root)
 
-    def some_jobs_are_done():
+    def some_jobs_were_taken():
         told.extend(secrets_told(driver.pid))
-        if not place.exists():
-            return False
-        with Record(place) as record:
-            return len(record.jobs()) >= 10
+        return len(witnesses.jobs_since(0)) >= 10
 
-    told = []
-    qhn.wait(driver, some_jobs_are_done)
+    qhn.wait(driver, some_jobs_were_taken)
+    witnesses.close()
     # Ray's own logs are deleted when the sweep ends.
     assert not secrets_in(private_folder())
     output, _ = driver.communicate(timeout=240)
@@ -80,7 +77,7 @@ def test_every_trial_finishes_and_no_secret_is_told(qhn, tmp_path):
     assert not told
     assert not secrets_in(tmp_path)
     assert not PLANTED.search(output.encode())
-    with Record(place) as record:
+    with Record(qhn.root / "devices" / QUEUE) as record:
         kinds = {event.kind for event in record.events()}
     assert {"transient", "timeout, accepted", "session"} <= kinds
     assert disagreements(qhn.root, storm) == []

@@ -78,3 +78,10 @@ def test_a_circuit_with_more_qubits_than_the_backend(qhn, command):
 def test_lanes(qhn, command, lane, words):
     output = refused(qhn, command, more=f"lanes: {{q: {lane}}}")
     assert all(word in output for word in words), output
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_secret_in_a_file_is_refused_and_not_repeated(qhn, command):
+    output = refused(qhn, command, "{name: qiskit, backend: ibm_torino, token: planted-secret}")
+    assert "devices[1].token: unknown key" in output
+    assert "planted-secret" not in output
