@@ -68,6 +68,8 @@ class Step:
         self._submission = Submission(travel.store_id, travel.trial, part.key.step)
         # The lease of another trial with which this step goes out.
         self._known: int | None = None
+        # Whether this process has waited for the present attempt, and how many it saw fail.
+        self._waited = False
         self._failed = 0
 
     def course(self) -> Course[IntArray]:
@@ -82,6 +84,7 @@ class Step:
         while True:
             reply = self._ask()
             travel.notes.extend(reply.notes)
+            self._waited |= not isinstance(reply, Over)
             match reply:
                 case Over(outcome="done"):
                     return (yield from self._collect(reply))
@@ -164,19 +167,23 @@ class Step:
     def _try_again(self, over: Over) -> Course[None]:
         """Go on to the next attempt, after a pause.
 
+        Attempts that had failed before this process asked for them are only passed by. Otherwise a
+        trial that has failed with its jobs could never be tried again: the ledger keeps them.
+
         Raises:
             LaneError: if another attempt would fail as well.
         """
-        travel, last = self._travel, self._submission
+        travel, last, is_news = self._travel, self._submission, self._waited
         travel.use.failed += 1
-        if not over.why.startswith(NOT_SUBMITTED) and over.outcome == "failed":
+        if is_news and not over.why.startswith(NOT_SUBMITTED) and over.outcome == "failed":
             # A job that the provider took and that failed there may have been billed.
             self._failed += 1
             refused = classify(LaneError(over.why), "poll") is Verdict.PERMANENT
             if refused or self._failed >= MOST_FAILED_JOBS:
                 times = "" if self._failed == 1 else f" {self._failed} times"
                 raise travel.give_up(f"the job of step {last.step} failed{times}", over.why)
-        self._submission = last.again()
-        if over.outcome == "failed":
+        self._submission, self._waited = last.again(), False
+        pause = 0.0
+        if is_news and over.outcome == "failed":
             pause = travel.pace.after_failure(last.attempt, last.id)
-            yield Pause(pause, "waiting for lease", over.why)
+        yield Pause(pause, "waiting for lease", over.why)

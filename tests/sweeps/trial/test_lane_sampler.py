@@ -162,6 +162,18 @@ class TestRefusals:
         assert "the job of step 0 failed 10 times" in str(life.error)
         assert world.jobs() == 10
 
+    @pytest.mark.parametrize("why", ["the backend was restarted", "quota exceeded"])
+    def test_a_trial_that_failed_with_its_jobs_can_be_tried_again(self, tmp_path, monkeypatch, why):
+        monkeypatch.setattr("qhn.devices.rehearsal.words.JOB_FAILED", (why,))
+        world = World(tmp_path, replace(ACCESS, failure_rate=1.0)).add(CONFIG).run()
+        (life,) = world.lives
+        assert why in str(life.error)
+        # What made the jobs fail was mended, and the trial begins again with --retry-failed.
+        life.error, world.access = None, replace(world.access, failure_rate=0.0)
+        world.run()
+        assert (life.finished, life.error) == (True, None)
+        assert set(world.paid().values()) == {1}
+
     def test_a_full_queue_is_waited_for(self, tmp_path):
         access = replace(ACCESS, pending=1, submissions_per_minute=6)
         limits = replace(LIMITS, jobs_in_flight=4)
