@@ -87,6 +87,8 @@ class Broker:
         self._tenants = Tenants()
         self._parts: dict[str, bytes] = {}
         self._chores: dict[int, Chore] = {}
+        # Holders in whose place others have come.
+        self._succeeded: set[str] = set()
         # None if it must be made from the ledgers.
         self._state: State | None = None
         # Why it may do nothing more.
@@ -101,6 +103,7 @@ class Broker:
             self._parts[request.submission] = asking.part
             self._archive.belongs(request.submission, asking.store)
             for holder in self._predecessors(request):
+                self._succeeded.add(holder)
                 self._do(Gone(holder))
             self._do(Acquire(request), but=request.holder)
             end = self._archive.end_of(request.submission)
@@ -113,7 +116,11 @@ class Broker:
 
         A trial of a sweep is in one process at a time, so a new one shows that the earlier one is
         dead. Without this, what it holds would keep its place in the lane until its term ends.
+        If the earlier one lives after all, it takes nothing back: otherwise the two would take one
+        job from each other for as long as it runs.
         """
+        if request.holder in self._succeeded:
+            return set()
         state, trial = self._present(), (request.sweep, request.trial)
         entries = [*state.waiting.values(), *state.parked.values()]
         entries += [member for lease in state.leases.values() for member in lease.members]
@@ -289,7 +296,7 @@ class Broker:
                             self._end = error
                         raise
                 case Orphaned(lease):
-                    self._chores[lease.token] = Chore(lease.submission, lease.job_id)
+                    self._chores[lease.token] = Chore(lease.submission, lease.job_id, lease.token)
                 case Wake(at):
                     self.wake_at = at
         self._state = state

@@ -54,10 +54,12 @@ class Chore:
     Attributes:
         submission: the id under which it was submitted.
         job_id: the provider's name for it; None if that never became known.
+        token: the token of the last lease of the job. Each lease may have submitted it anew.
     """
 
     submission: str
     job_id: str | None
+    token: int
 
 
 @dataclass(frozen=True)

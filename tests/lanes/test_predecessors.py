@@ -86,3 +86,12 @@ def test_another_sweep_with_the_same_trial_takes_nothing_away(queue):
     lease = queue.submit("t1", 1, "job-1")
     assert isinstance(queue.ask("t1", 2, sweep="b"), Waiting)
     assert queue.broker.renew(lease.token, holder_of("t1", "process-1"))
+
+
+def test_a_predecessor_that_lives_after_all_takes_nothing_back(queue):
+    queue.submit("t1", 1, "job-1")
+    again = queue.ask("t1", 2)
+    assert isinstance(queue.ask("t1", 1), Waiting)
+    assert queue.broker.renew(again.token, holder_of("t1", "process-2"))
+    queue.broker.release(again.token, holder_of("t1", "process-2"), "done")
+    assert [queue.ask("t1", life).job_id for life in (1, 2)] == ["job-1", "job-1"]

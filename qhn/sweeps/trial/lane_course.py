@@ -57,7 +57,8 @@ class Travel:
         notes: lines for people.
         fetched: the last job and place in it that were fetched, with their samples, so that these
             need not be fetched twice.
-        missed: when a job that nobody looks after was first not found, by submission id.
+        missed: when a job that nobody looks after was first not found, by submission id and the
+            token of its last lease.
     """
 
     handle: QueuedHandle
@@ -71,7 +72,7 @@ class Travel:
     use: LaneUse
     notes: list[str]
     fetched: tuple[str, int, IntArray] | None = None
-    missed: dict[str, float] = field(default_factory=dict)
+    missed: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def promise(self) -> Any:

@@ -127,9 +127,12 @@ def look_into(travel: Travel, chore: Chore) -> None:
                 # Only the trial itself, or a person, can find out more.
                 return
             if (job_id := travel.handle.find(chore.submission)) is None:
-                first = travel.missed.setdefault(chore.submission, travel.clock())
+                # After another lease the job may have been submitted a moment ago, so that what was
+                # not there before says nothing.
+                which = chore.submission, chore.token
+                first = travel.missed.setdefault(which, travel.clock())
                 if travel.clock() - first >= sum(travel.pace.searches()):
-                    del travel.missed[chore.submission]
+                    del travel.missed[which]
                     travel.desk.settle(chore.submission, "failed", None, None, "it is nowhere")
                 return
         report = travel.handle.look(job_id)
