@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from qhn.sweeps.spec.devices import DeviceSpec
 from qhn.sweeps.spec.lanes import LaneSpec, queue_of
@@ -52,6 +54,7 @@ def check_lanes(
             else:
                 in_lane[label] = queue
         yield from _queue(name, in_lane, queues)
+        yield from _same_provider(("lanes", name), [by_label[label] for label in in_lane])
     yield from _unnamed(devices, lane_of, queues)
 
 
@@ -106,10 +109,33 @@ def _queue(name: str, in_lane: Mapping[str, str], queues: dict[str, str]) -> Ite
             )
 
 
+def _same_provider(where: tuple[str | int, ...], devices: list[DeviceSpec]) -> Iterator[Finding]:
+    """Check that the same limits and prices are to be expected of all devices of one queue."""
+    for device in devices[1:]:
+        first, other = devices[0].access, device.access
+        if first is None or other is None or first.provider == other.provider:
+            continue
+        if queue_of(devices[0]) != queue_of(device):  # that is a mistake of its own
+            continue
+        values: tuple[Any, Any] = first, other
+        here, there = (dataclasses.asdict(value) for value in values)
+        names = [name for name in here if here[name] != there.get(name)]
+        yield (
+            where,
+            (
+                "devices that share a queue must have the same limits and prices, but "
+                f"{devices[0].key} and {device.key} differ in {', '.join(names)}; "
+                "give both the same"
+            ),
+        )
+        return
+
+
 def _unnamed(
     devices: Mapping[int, DeviceSpec], lane_of: Mapping[str, str], queues: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """A device that no lane names may not be on the queue of a lane."""
+    """A device that no lane names may not be on the queue of a lane, nor differ on its own."""
+    firsts: dict[str, DeviceSpec] = {}
     for place, device in devices.items():
         queue = queue_of(device)
         if device.key not in lane_of and queue is not None and queue in queues:
@@ -118,3 +144,7 @@ def _unnamed(
                 "name it; add it to the devices of the lane"
             )
             yield ("devices", place), message
+        elif device.key not in lane_of and queue is not None:
+            first = firsts.setdefault(queue, device)
+            if first.key != device.key:
+                yield from _same_provider(("devices", place), [first, device])

@@ -52,6 +52,13 @@ TWO = "devices: [{name: oracle, label: a}, {name: oracle, shots: 7, label: b}]\n
         (TWO.replace("label", "region: eu, label") + "lanes: {q: {devices: a}}",
          ["line 6: devices[1]: b is on the queue oracle-eu of the lane q, which does not name it; "
           "add it to the devices of the lane"]),
+        (TWO.replace("label", "region: eu, label").replace("label: b", "plan: single, label: b")
+         + "lanes: {q: {devices: [a, b]}}",
+         ["line 7: lanes.q: devices that share a queue must have the same limits and prices, but a "
+          "and b differ in plan; give both the same"]),
+        (TWO.replace("label", "region: eu, label").replace("label: b", "plan: single, label: b"),
+         ["line 6: devices[1]: devices that share a queue must have the same limits and prices, "
+          "but a and b differ in plan; give both the same"]),
         ("devices: [oracle, {name: oracle, shots: 7, region: eu}]",
          ["line 6: devices[1]: two devices are called oracle and are reached in different ways; "
           "give one of them a label"]),
