@@ -57,6 +57,8 @@ class Travel:
         notes: lines for people.
         fetched: the last job and place in it that were fetched, with their samples, so that these
             need not be fetched twice.
+        submitted: the submission id and the provider's id of the last job that this process has
+            submitted, until the broker knows it.
         missed: when a job that nobody looks after was first not found, by submission id and the
             token of its last lease.
     """
@@ -72,6 +74,7 @@ class Travel:
     use: LaneUse
     notes: list[str]
     fetched: tuple[str, int, IntArray] | None = None
+    submitted: tuple[str, str] | None = None
     missed: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property

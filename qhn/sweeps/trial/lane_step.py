@@ -146,6 +146,7 @@ class Step:
             return
         if not travel.desk.submitted(hold.token, travel.holder, job_id):
             raise LeaseLostError
+        travel.submitted = None
         report = yield from watch(travel, hold, job_id)
         used = travel.usage(report)
         if report.phase == "failed":
@@ -175,6 +176,13 @@ class Step:
         """
         travel, last, is_news = self._travel, self._submission, self._waited
         travel.use.failed += 1
+        if travel.submitted is not None:
+            travel.notes.append(
+                f"job {travel.submitted[1]} on {travel.handle.name} was accepted only after it had "
+                "been given up, so that nobody uses it; it may have to be paid for unless it is "
+                "cancelled there"
+            )
+            travel.submitted = None
         if is_news and not over.why.startswith(NOT_SUBMITTED) and over.outcome == "failed":
             # A job that the provider took and that failed there may have been billed.
             self._failed += 1

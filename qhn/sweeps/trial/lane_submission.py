@@ -41,6 +41,11 @@ def obtain(travel: Travel, hold: Hold, record: Record | None) -> Course[str | No
     if action is Action.ATTACH:
         assert record is not None
         return record.job_id
+    if record is not None and travel.submitted is not None:
+        # The broker did not hear of it, perhaps because the call took longer than the lease.
+        submission, known = travel.submitted
+        if submission == hold.submission:
+            return known
     # Whether the job may exist without our knowing it.
     uncertain = action is not Action.SUBMIT
     number = 0
@@ -66,7 +71,9 @@ def obtain(travel: Travel, hold: Hold, record: Record | None) -> Course[str | No
             yield from hold.wait(_PARTNER_S, "queued", note)
             continue
         try:
-            return travel.handle.submit(admission.submission, parts)
+            accepted = travel.handle.submit(admission.submission, parts)
+            travel.submitted = admission.submission, accepted
+            return accepted
         except Exception as error:
             words = words_of(error)
             verdict = classify(error, "submit")

@@ -145,6 +145,47 @@ class TestKeptSamples:
         assert world.jobs() == 4
 
 
+class TestSlowSubmissions:
+    """The call takes so long that the broker has given its stores back meanwhile."""
+
+    @pytest.fixture
+    def slow(self, monkeypatch):
+        real = RehearsalHandle.submit
+        after = []
+
+        def submit(handle, submission, parts):
+            job_id = real(handle, submission, parts)
+            after.pop()(submission) if after else None
+            return job_id
+
+        monkeypatch.setattr(RehearsalHandle, "submit", submit)
+        return after
+
+    def test_the_job_is_known_nevertheless(self, tmp_path, slow):
+        # Nobody could find it.
+        world = World(tmp_path, replace(ACCESS, submission="neither")).add(CONFIG)
+        slow.append(lambda submission: world.kill_broker())
+        world.run()
+        assert [life.error for life in world.lives] == [None]
+        assert set(world.paid().values()) == {1}
+
+    def test_a_job_that_was_given_up_meanwhile_is_told_of(self, tmp_path, slow):
+        world = World(tmp_path).add(CONFIG)
+        (life,) = world.lives
+
+        def give_up(submission):
+            world.desk.gone(life.sampler.holder)
+            assert world.desk.settle(submission, "failed", why="it is nowhere")
+
+        slow.append(give_up)
+        told = []
+        while not life.finished:
+            sampler = life.sampler
+            world.turn(life)
+            told += [] if sampler is None else sampler.notes
+        assert any("was accepted only after it had been given up" in note for note in told)
+
+
 class TestRefusals:
     def test_a_job_that_the_provider_refuses_for_good_ends_the_trial(self, tmp_path):
         access = replace(ACCESS, executions_per_job=10)
