@@ -152,6 +152,16 @@ def classify(error: BaseException, moment: Moment) -> Verdict:
     return Verdict.PERMANENT if moment == "submit" else Verdict.WAIT
 
 
+def is_known(error: BaseException) -> bool:
+    """Whether the table says what an error means.
+
+    If not, a submission that ended with it may yet have been accepted: an answer that cannot be
+    read raises errors of all kinds.
+    """
+    text = _text_of(error)
+    return any(rule.pattern.search(text) for rule in TABLE)
+
+
 def pause_s(
     attempt: int, *, seed: int, submission: str, first_s: float = 2.0, most_s: float = 300.0
 ) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from qhn.core.errors import LaneError
 from qhn.devices.queued import Part
 from qhn.lanes.desk import Admission
-from qhn.lanes.failures import Verdict, classify
+from qhn.lanes.failures import Verdict, classify, is_known
 from qhn.lanes.ledger import Record
 from qhn.lanes.recovery import Action, action_for
 from qhn.sweeps.trial.lane_course import Course, Hold, LeaseLostError, Travel, words_of
@@ -80,6 +80,11 @@ def obtain(travel: Travel, hold: Hold, record: Record | None) -> Course[str | No
             if verdict is Verdict.REATTACH:
                 uncertain = True
             elif not uncertain:
+                # Where nobody knows what the error means, the provider must say whether there is a
+                # job: others in it would submit their steps again.
+                look = travel.promise == "findable" and not is_known(error)
+                if look and (job_id := (yield from search(travel, hold))) is not None:
+                    return job_id
                 hold.release("failed", None, f"{NOT_SUBMITTED}: {words}")
                 if verdict is Verdict.WAIT:
                     return None

@@ -203,6 +203,27 @@ class TestRefusals:
         assert "the job of step 0 failed 10 times" in str(life.error)
         assert world.jobs() == 10
 
+    @pytest.mark.parametrize("accepted", [True, False])
+    def test_after_an_error_that_nobody_knows_the_job_is_looked_for(
+        self, tmp_path, monkeypatch, accepted
+    ):
+        real = RehearsalHandle.submit
+
+        def submit(handle, submission, parts):
+            if accepted:
+                real(handle, submission, parts)
+            raise ValueError("Expecting value: line 1 column 1 (char 0)")
+
+        monkeypatch.setattr(RehearsalHandle, "submit", submit)
+        world = World(tmp_path, replace(ACCESS, submission="findable")).add(CONFIG).run()
+        (life,) = world.lives
+        assert life.finished == accepted
+        if accepted:
+            assert set(world.paid().values()) == {1}
+        else:
+            assert "the job was refused" in str(life.error)
+            assert [record.state for record in world.records()] == ["failed"]
+
     @pytest.mark.parametrize("why", ["the backend was restarted", "quota exceeded"])
     def test_a_trial_that_failed_with_its_jobs_can_be_tried_again(self, tmp_path, monkeypatch, why):
         monkeypatch.setattr("qhn.devices.rehearsal.words.JOB_FAILED", (why,))
