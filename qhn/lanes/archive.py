@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from qhn.core.errors import StoreError
 from qhn.lanes.desk import OpenPlace, Over, Place
 from qhn.lanes.ledger import ENDS, Outcome, Record
 
@@ -89,12 +90,19 @@ class Archive:
 
         Raises:
             FencedError: if another broker has claimed a ledger.
-            StoreError: if a ledger cannot be written. Some may have the record then.
+            StoreError: if a ledger cannot be written. Some may have the record then. Also if no
+                ledger is there for it: nobody may submit a job that is written down nowhere.
         """
         asked = {self._stores[s.submission] for s in record.members if s.submission in self._stores}
         homes = self._homes.setdefault(record.submission, set())
         homes |= asked
-        for store in sorted(homes & self._places.keys()):
+        there = sorted(homes & self._places.keys())
+        if not there:
+            raise StoreError(
+                f"a job must be written down in a store, but {record.submission} of the queue "
+                f"{self._queue} has none that is open; run its sweep again"
+            )
+        for store in there:
             self._places[store].ledger.append(record)
         self._index(record)
 
