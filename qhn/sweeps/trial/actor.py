@@ -156,7 +156,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
                 stop = session.stop()
         except StoreError as error:
             return Answer(trial_id, store_error=str(error))
-        except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        # Code in Rust, such as Qiskit's, ends with an error that is no `Exception`.
+        except BaseException as error:  # noqa: BLE001 - recorded with the trial, whatever it is
             return Answer(
                 trial_id,
                 error=self._describe(error),
@@ -185,7 +188,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             self._sampler.notes.clear()
         return notes
 
-    def _describe(self, error: Exception) -> TrialError:
+    def _describe(self, error: BaseException) -> TrialError:
         """The message and the traceback of an error as plain text.
 
         The exception itself is not sent, because the driver could not load the class of every
