@@ -13,6 +13,7 @@ from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.cli.words import counted
 from qhn.core.errors import InvalidValueError
 from qhn.sweeps.planning.machine import size_text
+from qhn.sweeps.results.lane_jobs import jobs_of, queues, shares_of
 from qhn.sweeps.store import Store, open_store
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 from qhn.sweeps.tracking.disk_use import sweep_bytes
@@ -79,8 +80,30 @@ def _lines(found: Belongings, store: Store, location: TrackingLocation) -> list[
             f"{counted(found.shared, 'trial')} of it {stays}, since other sweeps plan {them} too: "
             f"{', '.join(found.others)}"
         )
+    lines += _lane_lines(found, store)
     lines.append(
         f"MLflow: the experiment {found.name} in {location.shown}, if there is one (MLflow only "
         "hides its rows, until you call `mlflow gc`)"
     )
+    return lines
+
+
+def _lane_lines(found: Belongings, store: Store) -> list[str]:
+    """What becomes of jobs that were paid for, and of their samples."""
+    known = [record for queue in queues(store) for record in jobs_of(store, queue)]
+    mine = [record for record in known if shares_of(store, found.name, [record])]
+    lines = []
+    if mine:
+        left = sum(not record.is_over for record in mine)
+        there = f", of which {left} may still be at the provider" if left else ""
+        lines.append(
+            f"the ledger stays, with {counted(len(mine), 'job')} of it{there}: if the sweep is run "
+            "again, it pays for none of them twice, but fetches their results from the provider, "
+            "and its trials fail where these are gone"
+        )
+    if any(store.backend.list(f"{folder}/samples/") for folder in found.folders):
+        lines.append(
+            "samples that a quantum processor drew are deleted with their trials, and cannot be "
+            "drawn again"
+        )
     return lines

@@ -11,6 +11,7 @@ from qhn.lanes.desk import account
 from qhn.sweeps.results.lane_decisions import give_up, let_resubmit
 from qhn.sweeps.results.lane_jobs import jobs_of, shares_of, spent_by_trial
 from qhn.sweeps.results.lane_status import job_lines, lane_status, queue_of
+from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store.lane_place import known_store_id, open_place, store_id
 
 SPEC = """
@@ -154,3 +155,14 @@ def test_the_commands_print_it(store, qhn):
         "lanes", "jobs", "qpu", "--resubmit", ids[2], "--abandon", ids[2], code=2
     )
     assert "no lane and no queue is called 'x'" in qhn("lanes", "jobs", "x", code=2)
+
+
+def test_a_deletion_says_what_becomes_of_jobs_and_of_samples(qhn, store):
+    found, _ = store
+    first = stored_plan(found.sweep("t")).trials[0].trial_id
+    found.backend.put(f"{first}/samples/000000.npy", b"")
+    output = qhn("sweep", "delete", "t", code=2)
+    assert "the ledger stays, with 3 jobs of it, of which 2 may still be at the provider" in output
+    assert "samples that a quantum processor drew are deleted with their trials" in output
+    qhn("sweep", "delete", "t", "--yes")
+    assert len(jobs_of(found, QUEUE)) == 4
