@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -11,18 +10,17 @@ from qhn.core.ansatz import Ansatz
 from qhn.core.arrays import FloatArray, IntArray, readonly
 from qhn.core.checks import check_count
 from qhn.core.engine.engine import Engine
-from qhn.core.errors import InvalidValueError
 from qhn.core.estimators.sampler import SampleKey
 from qhn.core.evaluation.passes import draw
 from qhn.devices.capabilities import Capabilities
-from qhn.devices.opening import check_sets
+from qhn.devices.opening import OpenHandle, check_sets
 
 # How many uniform numbers are drawn at a time: half a MiB of them.
 _BLOCK_NUMBERS = 2**16
 AnyEngine = TypeVar("AnyEngine")
 
 
-class OpenEngine(Generic[AnyEngine]):
+class OpenEngine(OpenHandle, Generic[AnyEngine]):
     """What the handles of this device have in common: an engine until they are closed.
 
     Args:
@@ -31,11 +29,8 @@ class OpenEngine(Generic[AnyEngine]):
         capabilities: the capabilities of the device that opens this handle.
     """
 
-    name = "exact"
-
     def __init__(self, engine: AnyEngine, ansatz: Ansatz, capabilities: Capabilities) -> None:
-        self.ansatz = ansatz
-        self.capabilities = capabilities
+        super().__init__("exact", ansatz, capabilities)
         self._engine: AnyEngine | None = engine
 
     @property
@@ -45,26 +40,16 @@ class OpenEngine(Generic[AnyEngine]):
         Raises:
             InvalidValueError: if the handle was closed.
         """
-        if self._engine is None:
-            raise InvalidValueError("a device handle must be open, but this one was closed")
+        self._check_open()
+        assert self._engine is not None
         return self._engine
 
     def close(self) -> None:
         """Free the buffers of the engine."""
+        super().close()
         # Each of its states has 2^N numbers, and the next trial of this process may need the
         # memory.
         self._engine = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _PureHandle(OpenEngine[Engine]):

@@ -13,7 +13,7 @@ from qhn.core.errors import FencedError, RayError
 from qhn.lanes.amounts import Usage
 from qhn.lanes.desk import Admission, Asking, OpenPlace, Reply
 from qhn.lanes.ledger import Outcome
-from qhn.lanes.shell import NAMESPACE, name_of, start_broker
+from qhn.lanes.shell import start_broker
 
 #: For how long a call is repeated that meets no living broker. A process of Ray takes a second or
 #: two to start, more on a busy machine.
@@ -105,35 +105,3 @@ class BrokerClient:
                     f"{PATIENCE_S:.0f} s it did not ({why}); run the sweep again"
                 ) from why
             time.sleep(_PAUSE_S)
-
-
-def status_of(queue: str) -> dict[str, Any] | None:
-    """What is under way in a queue, as `qhn.lanes.report` gives it; None if no broker runs.
-
-    Ray must be connected.
-    """
-    found: dict[str, Any] | None = _with_broker(queue, lambda actor: actor.status.remote())
-    return found
-
-
-def settle_with(queue: str, submission: str, outcome: Outcome, why: str) -> bool | None:
-    """Tell the broker of a queue how a job ended that nobody looks after; None if no broker runs.
-
-    Ray must be connected.
-
-    Returns:
-        Whether there was such a job, or None.
-    """
-    found: bool | None = _with_broker(
-        queue, lambda actor: actor.settle.remote(submission, outcome, None, None, why)
-    )
-    return found
-
-
-def _with_broker(queue: str, call: Callable[[Any], Any]) -> Any:
-    try:
-        return ray.get(call(ray.get_actor(name_of(queue), NAMESPACE)), timeout=_REPLY_S)
-    except (ValueError, RayActorError, GetTimeoutError):
-        return None
-    except RayTaskError as error:
-        raise error.cause from None

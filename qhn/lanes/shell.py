@@ -102,10 +102,6 @@ class BrokerActor:
         """See `Desk.gone`."""
         self._do(lambda: self._broker.gone(holder))
 
-    async def status(self) -> dict[str, Any]:
-        """See `Broker.status`."""
-        return self._do(self._broker.status)
-
     def _do(self, call: Callable[[], T]) -> T:
         try:
             return call()
