@@ -15,7 +15,7 @@ from qhn.cli.tables import Column, print_columns, print_words
 from qhn.cli.words import counted, duration
 from qhn.core.errors import InvalidValueError
 from qhn.sweeps.planning.prices import amount_text
-from qhn.sweeps.results.lane_status import JobLine, LaneStatus, job_lines, lane_status, queue_of
+from qhn.sweeps.results.lane_status import JobLine, LaneStatus, find_queue, job_lines, lane_status
 from qhn.sweeps.store import Store, open_store
 
 lanes_app = typer.Typer(
@@ -38,7 +38,10 @@ def status(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
 
 @lanes_app.command()
 def jobs(
-    name: Annotated[str, typer.Argument(help="The name of a lane or of its queue.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="The name of a lane, of its queue, or of a sweep.", show_default=False),
+    ],
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     resubmit: Annotated[
@@ -58,13 +61,13 @@ def jobs(
         ),
     ] = None,
 ) -> None:
-    """List the jobs of a lane.
+    """List the jobs of a lane, or of a sweep.
 
     If it cannot be found out whether a job was submitted, its trial stops and asks for one of the
     two options. Look at the provider's own list of jobs before you choose.
     """
     opened = open_store(store)
-    queue = queue_of(opened, name)
+    queue, sweep = find_queue(opened, name)
     if resubmit is not None and abandon is not None:
         raise InvalidValueError(
             "one of --resubmit and --abandon can be given, but got both; call the command twice"
@@ -72,7 +75,7 @@ def jobs(
     if resubmit is not None or abandon is not None:
         _decide(opened, queue, resubmit, abandon)
         return
-    found = job_lines(opened, queue)
+    found = job_lines(opened, queue, sweep)
     if as_json:
         typer.echo(json.dumps([line.as_json() for line in found]))
     else:
@@ -139,7 +142,7 @@ def _print_jobs(console: Console, queue: str, lines: list[JobLine]) -> None:
         console,
         [
             Column("submission id", cells("submission"), is_text=True),
-            Column("state", cells("state")),
+            Column("state", cells("state"), is_text=True),
             Column("job id", [job or "" for job in cells("job_id")]),
             Column("sweep", [", ".join(sweeps) for sweeps in cells("sweeps")], "sweep"),
             Column("trials", [str(len(trials)) for trials in cells("trials")], "trials"),

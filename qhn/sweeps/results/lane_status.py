@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from qhn.core.errors import NotFoundError, QhnError
 from qhn.lanes import Budget, Record, Submission, Usage
@@ -126,36 +126,55 @@ def lane_status(store: Store) -> list[LaneStatus]:
     return found
 
 
-def job_lines(store: Store, queue: str) -> list[JobLine]:
+def job_lines(store: Store, queue: str, sweep: str | None = None) -> list[JobLine]:
     """The jobs of a queue, those that were submitted first come first.
+
+    Args:
+        store: where the ledger of the queue is.
+        queue: the name of the queue.
+        sweep: only jobs with steps of this sweep; None for all jobs.
 
     Raises:
         StoreError: if the ledger cannot be read.
     """
-    return [_line(record) for record in jobs_of(store, queue)]
+    lines = [_line(record) for record in jobs_of(store, queue)]
+    return [line for line in lines if sweep is None or sweep in line.sweeps]
 
 
-def queue_of(store: Store, name: str) -> str:
-    """The queue that a name means: its own name, or that of a lane in a sweep of the store.
+class Named(NamedTuple):
+    """What a name means: a queue, and the one sweep whose jobs are meant, if it is not all."""
+
+    queue: str
+    sweep: str | None = None
+
+
+def find_queue(store: Store, name: str) -> Named:
+    """The queue that a name means: its own name, or that of a lane or a sweep in the store.
+
+    A name that belongs to several of them means the queue first, then the lane, then the sweep.
 
     Raises:
-        NotFoundError: if there is none, or if lanes of this name have several queues.
+        NotFoundError: if there is none, or if the lane or the sweep has several queues.
     """
     known = queues(store)
     if name in known:
-        return name
-    lanes = [lane for sweep in store.sweeps() for lane in _lanes(store, sweep.name)]
-    meant = sorted({lane.queue for lane in lanes if lane.name == name})
-    if len(meant) == 1:
-        return meant[0]
-    if meant:
-        raise NotFoundError(
-            f"a lane's name must mean one queue, but {name!r} means {', '.join(meant)}; "
-            "give the name of the queue"
-        )
-    there = ", ".join(sorted({*known, *(lane.name for lane in lanes)})) or "none"
+        return Named(name)
+    lanes = [(sweep.name, lane) for sweep in store.sweeps() for lane in _lanes(store, sweep.name)]
+    for kind, sweep, meant in (
+        ("lane", None, {lane.queue for _, lane in lanes if lane.name == name}),
+        ("sweep", name, {lane.queue for sweep, lane in lanes if sweep == name}),
+    ):
+        if len(meant) == 1:
+            return Named(meant.pop(), sweep)
+        if meant:
+            raise NotFoundError(
+                f"the name of a {kind} must mean one queue, but {name!r} means "
+                f"{', '.join(sorted(meant))}; give the name of the queue"
+            )
+    there = ", ".join(sorted({*known, *(lane.name for _, lane in lanes)})) or "none"
     raise NotFoundError(
-        f"no lane and no queue is called {name!r} in the store {store.shown}; there are: {there}"
+        f"no lane, queue or sweep with jobs is called {name!r} in the store {store.shown}; "
+        f"the lanes and queues there are: {there}"
     )
 
 

@@ -10,7 +10,7 @@ from qhn.lanes import Record, Share, Submission, Usage
 from qhn.lanes.desk import account
 from qhn.sweeps.results.lane_decisions import give_up, let_resubmit
 from qhn.sweeps.results.lane_jobs import jobs_of, shares_of, spent_by_trial
-from qhn.sweeps.results.lane_status import job_lines, lane_status, queue_of
+from qhn.sweeps.results.lane_status import find_queue, job_lines, lane_status
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store.lane_place import known_store_id, open_place, store_id
 
@@ -89,13 +89,15 @@ def test_jobs_come_in_the_order_of_their_submission(store):
     assert submitted.submitted_at == "1970-01-01T00:16:42+00:00"
     assert "used" not in reserved.as_json() and reserved.as_json()["reserved"]["shots"] == 100
     assert done.as_json()["shots"] == 180
+    assert job_lines(store[0], QUEUE, "t") == [done, submitted, reserved]
     assert other.sweeps == ("other",)
 
 
-def test_a_queue_is_found_by_its_name_and_by_that_of_its_lane(store):
-    assert queue_of(store[0], QUEUE) == queue_of(store[0], "qpu") == QUEUE
+def test_a_queue_is_found_by_its_name_and_by_that_of_its_lane_and_sweep(store):
+    assert find_queue(store[0], QUEUE) == find_queue(store[0], "qpu") == (QUEUE, None)
+    assert find_queue(store[0], "t") == (QUEUE, "t")
     with pytest.raises(NotFoundError, match="there are: qpu, rehearsal-qpu-a"):
-        queue_of(store[0], "nowhere")
+        find_queue(store[0], "nowhere")
 
 
 def test_a_job_that_is_given_up_counts_as_paid(store):
@@ -154,7 +156,7 @@ def test_the_commands_print_it(store, qhn):
     assert "one of --resubmit and --abandon" in qhn(
         "lanes", "jobs", "qpu", "--resubmit", ids[2], "--abandon", ids[2], code=2
     )
-    assert "no lane and no queue is called 'x'" in qhn("lanes", "jobs", "x", code=2)
+    assert "no lane, queue or sweep with jobs is called 'x'" in qhn("lanes", "jobs", "x", code=2)
 
 
 def test_a_deletion_says_what_becomes_of_jobs_and_of_samples(qhn, store):
