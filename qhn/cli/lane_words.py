@@ -59,6 +59,16 @@ def spent_text(spent: Usage, budget: Budget | None, currency: str) -> str:
     return ", ".join(parts)
 
 
+def budget_text(budget: Budget | None, currency: str) -> str:
+    """What a lane may use, such as ``the budget is 600 QPU s for the sweep``."""
+    if budget is None:
+        return "no budget limits it"
+    limits = ((budget.shots, "shots"), (budget.qpu_seconds, "QPU s"), (budget.cost, currency))
+    amounts = [f"{amount_text(most)} {unit}" for most, unit in limits if most is not None]
+    whose = "the sweep" if budget.per == "sweep" else "each trial"
+    return f"the budget is {' and '.join(amounts)} for {whose}"
+
+
 def lane_lines(lanes: LaneBoard) -> list[str]:
     """A line for each lane, for output that is no terminal."""
     lines = []

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from qhn.cli.lane_words import budget_text
 from qhn.cli.tables import Column, print_columns, print_words
 from qhn.cli.words import counted, duration
 from qhn.lanes import Usage
@@ -76,6 +77,7 @@ def _words(price: LanePrice, spent: Usage) -> str:
     text = f"lane {lane.name} ({', '.join(lane.labels)}): {', '.join(rules)}"
     if price.jobs:
         text += f"; held up by {price.held_up_by}"
+    text += f"; {budget_text(lane.budget, lane.provider.currency)}"
     if price.separately.cost > price.expected.cost:
         most = _money(price, price.separately.cost)
         text += f"; {most} if every step is a job of its own"

@@ -31,6 +31,9 @@ def test_the_table_and_the_json_have_each_lane(qhn):
     assert row.split()[:6] == ["main", "2", "20", "740", "47,360", "20"]
     assert "53.36 rehearsed USD" in row
     assert "lane main (qpu-a): 1 job in flight, 2 trials at once" in output
+    assert "the budget is 1,000 rehearsed USD for the sweep" in output
+    free = "\n".join((FILE % 1000).splitlines()[:-2])
+    assert "; no budget limits it" in qhn("sweep", "plan", qhn.write(free))
     found = json.loads(qhn("sweep", "plan", file, "--json"))
     (lane,) = found["lanes"]
     assert (found["trials"], found["left"]) == (4, 4)

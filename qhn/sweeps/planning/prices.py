@@ -207,7 +207,7 @@ def over_budget(price: LanePrice, spent: Usage | None = None) -> Iterator[tuple[
     before = spent or Usage()
     if budget.per == "trial":
         # What each trial has used before is not known here, so only what is left counts.
-        wanted, whose = price.per_trial, "a trial"
+        before, wanted, whose = Usage(), price.per_trial, "a trial"
     else:
         wanted, whose = total([before, price.expected]), "the sweep"
     for name, unit in (("shots", "shots"), ("qpu_seconds", "QPU seconds"), ("cost", "")):
@@ -217,10 +217,15 @@ def over_budget(price: LanePrice, spent: Usage | None = None) -> Iterator[tuple[
         unit = unit or price.lane.provider.currency
         message = (
             f"the budget of the lane {price.lane.name} is {amount_text(limit)} {unit} for {whose}, "
-            f"but {whose} is expected to take {amount_text(amount)} {unit}; raise the budget, ask "
-            "for less, or run it with --over-budget until the budget is spent"
+            f"but {whose} is expected to take {amount_text(amount)} {unit}{_used(before, name)}; "
+            "raise the budget, ask for less, or run it with --over-budget until the budget is spent"
         )
         yield name, message
+
+
+def _used(before: Usage, name: str) -> str:
+    used = getattr(before, name)
+    return f", of which {amount_text(used)} were used before" if used else ""
 
 
 def _allows(budget: Budget, name: str, amount: float) -> bool:

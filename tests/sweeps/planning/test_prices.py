@@ -160,6 +160,7 @@ def test_the_message_about_a_budget():
         "to take 310,800 shots; raise the budget, ask for less, or run it with --over-budget until "
         "the budget is spent"
     }
+    assert ", of which 9 were used before; raise" in dict(over_budget(found, Usage(9)))["shots"]
     assert list(over_budget(replace(found, lane=replace(found.lane, budget=None)))) == []
 
 
