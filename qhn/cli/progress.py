@@ -59,11 +59,11 @@ def standing(planned: int, finished: int, failed: int = 0, running: int = 0) -> 
     left = planned - finished - failed - running
     if planned == 1:
         ends = ((finished, "is finished"), (failed, "has failed"), (running, "is running"))
-        return f"its one trial {next((end for n, end in ends if n), 'has not run yet')}"
+        return f"its one trial {next((end for n, end in ends if n), 'is not finished yet')}"
     if finished == planned:
         return f"all {planned:,} trials are finished"
     if left == planned:
-        return f"none of the {planned:,} trials has run yet"
+        return f"none of the {planned:,} trials is finished yet"
     number = f"{finished:,}" if finished else "none"
     parts = [f"{number} of {planned:,} trials {'are' if finished > 1 else 'is'} finished"]
     if failed:

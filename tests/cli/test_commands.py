@@ -46,7 +46,7 @@ def test_version(qhn):
 def test_plan_counts_and_starts_nothing(qhn):
     file = qhn.write(SWEEP.replace("[1, 1.0]", "[1, 3]"))
     output = qhn("sweep", "plan", file)
-    assert "planned: none of the 9 trials has run yet." in output
+    assert "planned: none of the 9 trials is finished yet." in output
     assert ["elbo", "3", "3", "3"] in [line.split() for line in output.splitlines()]
     assert not qhn.root.exists()
 

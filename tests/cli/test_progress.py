@@ -92,7 +92,7 @@ def test_what_a_run_came_to(numbers, words):
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ((96, 0, 0, 0), "none of the 96 trials has run yet"),
+        ((96, 0, 0, 0), "none of the 96 trials is finished yet"),
         ((96, 96, 0, 0), "all 96 trials are finished"),
         ((5000, 5000, 0, 0), "all 5,000 trials are finished"),
         (
@@ -103,7 +103,7 @@ def test_what_a_run_came_to(numbers, words):
         ((96, 94, 2, 0), "94 of 96 trials are finished, 2 have failed"),
         ((96, 0, 0, 2), "none of 96 trials is finished, 2 are running, 94 are left"),
         ((2, 1, 0, 0), "1 of 2 trials is finished, 1 is left"),
-        ((1, 0, 0, 0), "its one trial has not run yet"),
+        ((1, 0, 0, 0), "its one trial is not finished yet"),
         ((1, 1, 0, 0), "its one trial is finished"),
         ((1, 0, 1, 0), "its one trial has failed"),
         ((1, 0, 0, 1), "its one trial is running"),

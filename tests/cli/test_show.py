@@ -57,7 +57,7 @@ def test_where_nothing_is_finished_it_says_how_to_run(qhn, option, monkeypatch):
     monkeypatch.chdir(qhn.folder)
     qhn.store.sweep("made").save_file(TEXT)
     output = qhn("sweep", "show", "made", *option)
-    assert "made: none of the 12 trials has run yet." in output
+    assert "made: none of the 12 trials is finished yet." in output
     assert "No results to show yet. Run it with: qhn sweep resume made" in output
 
 

@@ -63,7 +63,7 @@ def test_the_process_that_holds_the_lock_is_stopped(qhn, hold):
     assert driver.stdout.read() == "stopped\n"
     assert f"Sent a stop to process {driver.pid}, which runs held" in output
     assert "It has ended after 0:0" in output
-    assert "None of the 3 trials has run yet. Go on with: qhn sweep resume held" in output
+    assert "None of the 3 trials is finished yet. Go on with: qhn sweep resume held" in output
 
 
 def test_a_paused_sweep_is_stopped_too(qhn, hold):
