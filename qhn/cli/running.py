@@ -141,7 +141,9 @@ def _run(request: Request, launch: Launch, summary: SummaryFile | None, resume: 
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {resume}")
         raise typer.Exit(INTERRUPTED)
-    if outcome.summary.remaining:
+    # Where only a budget is in the way, a note has said what to do. To resume would not help: the
+    # stored copy of the file has the budget that is spent.
+    if outcome.summary.remaining > sum(lane.paused for lane in outcome.summary.lanes):
         console.print(resume)
     if outcome.summary.failed or outcome.summary.untracked or outcome.summary.remaining:
         raise typer.Exit(1)

@@ -241,7 +241,9 @@ def _print_result(result: TrialResult, config: TrialConfig, console: Console) ->
         for top in result.top_strings[:5]:
             best.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in top.values()))
         console.print("most probable outcomes", best)
+    # On a queued device this is only our own share: the waits and the jobs are told above.
+    time_of = "computed in" if config.device.capabilities.queued else "in"
     console.print(
         f"{counted(config.n_qubits, 'qubit')}, {counted(result.steps, 'step')} "
-        f"in {result.training_seconds:.2f} s"
+        f"{time_of} {result.training_seconds:.2f} s"
     )

@@ -60,7 +60,7 @@ class Budget:
         cost: the most money, or None.
         per: whether these are for the whole sweep or for each of its trials.
         when_spent: ``finish`` ends a trial whose next job does not fit; ``wait`` lets it wait until
-            somebody raises the budget.
+            there is room, because jobs cost less than was reserved or the budget is raised.
 
     Raises:
         InvalidValueError: if a number is not above zero, or if no number is given.

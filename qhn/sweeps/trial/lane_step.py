@@ -24,6 +24,7 @@ from qhn.lanes.desk import (
 from qhn.lanes.failures import Verdict, classify
 from qhn.lanes.state import Request
 from qhn.lanes.submission import Submission
+from qhn.sweeps.planning.prices import amount_text
 from qhn.sweeps.trial.lane_course import Course, Hold, LeaseLostError, Pause, Travel
 from qhn.sweeps.trial.lane_job import collect, fetch, look_into, watch
 from qhn.sweeps.trial.lane_submission import NOT_SUBMITTED, obtain
@@ -105,7 +106,8 @@ class Step:
                     return self._kept
                 case Granted(token=token):
                     self._known = token
-                    yield Pause(0.0, "queued", "another trial has submitted the job")
+                    # Its job is that of another trial, which is usual: there is nothing to tell.
+                    yield Pause(0.0, "queued")
                 case Waiting(chore=chore):
                     if isinstance(chore, Chore):
                         look_into(travel, chore)
@@ -115,8 +117,9 @@ class Step:
                 case Refused(spent=spent):
                     raise BudgetSpentError(
                         f"the budget of lane {travel.ticket.lane} is spent: its jobs have used "
-                        f"{spent.shots:,} shots, {spent.qpu_seconds:,.1f} s of the processor and "
-                        f"{spent.cost:,.2f} in money; raise it, and run the sweep again"
+                        f"{spent.shots:,} shots, {amount_text(spent.qpu_seconds)} QPU s and "
+                        f"{amount_text(spent.cost)} in money; raise it in the sweep file, and run "
+                        "that again"
                     )
 
     def _ask(self) -> Reply:
