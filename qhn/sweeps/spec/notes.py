@@ -66,8 +66,8 @@ def _device_notes(spec: SweepSpec) -> Iterator[Finding]:
         first = firsts.setdefault(entry.config, entry.key)
         if first != entry.key:
             message = (
-                f"{entry.key} has the same options as {first}, so their trials are the same; they "
-                f"are trained once, on {first}"
+                f"{entry.key} differs from {first} in nothing that decides numbers, so their "
+                f"trials are the same; they are trained once, on {first}"
             )
             yield where, message
     if spec.start_from is not None and all(entry.access is None for entry in spec.devices):

@@ -135,8 +135,8 @@ def test_notes():
         "  p: {devices: b, jobs_in_flight: 3, requests_per_job: 100}\n"
     )
     assert [str(note) for note in found] == [
-        "line 6: devices[1]: b has the same options as a, so their trials are the same; they are "
-        "trained once, on a",
+        "line 6: devices[1]: b differs from a in nothing that decides numbers, so their trials "
+        "are the same; they are trained once, on a",
         "line 8: lanes.q.jobs_in_flight: the provider is expected to refuse more than 3, and what "
         "it refuses is tried again later",
         "line 8: lanes.q.submissions_per_minute: the provider is expected to refuse more than 5, "
