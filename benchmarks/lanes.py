@@ -6,6 +6,11 @@
 
 Every figure comes from the record of a rehearsal QPU, which writes down each job, and from the
 times in the results of trials.
+
+A job takes 2 seconds divided by ``--speedup``. ``mixed`` runs two jobs for each of its trials on
+the QPU: with 300 of them 20 minutes for each queue time, and as long again for plain Tune. With a
+speedup of 4 it is a quarter of that, and the time until a place is filled again weighs four times
+as much. The rows of its table are explained in `throttling.mixed`.
 """
 
 from __future__ import annotations
@@ -30,9 +35,9 @@ def main() -> None:
     command = commands.add_parser("mixed", help="simulated trials and three times as many on a QPU")
     command.set_defaults(measure=measure_mixed)
     command.add_argument("--simulated", type=int, default=100)
-    command.add_argument("--steps", type=int, default=2)
+    command.add_argument("--steps", type=int, default=1)
     command.add_argument("--trajectories", type=int, default=20_000)
-    command.add_argument("--speedup", type=float, default=5.0)
+    command.add_argument("--speedup", type=float, default=1.0)
     command.add_argument("--queue", type=float, nargs="+", default=[0.0, 5.0])
     command.add_argument("--no-plain", action="store_true", help="leave plain Tune out")
     command = commands.add_parser("sharing", help="two sweeps on one Ray and one QPU")

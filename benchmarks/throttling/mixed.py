@@ -1,4 +1,14 @@
-"""Measures trials on a QPU and simulated ones in one sweep, and the same with plain Tune."""
+"""Measures trials on a QPU and simulated ones in one sweep, and the same with plain Tune.
+
+The figures, all from the QPU's record and the results of the trials:
+
+simulated_s         from the start of Ray to the end of the last simulated trial
+simulated_ratio     the same, divided by what these trials take alone (before and after, the mean)
+idle_share          the share of the time with fewer jobs at the QPU than there should be
+refill_ms_median    the time from the end of a job to the submission that takes its place
+qpu_s               from the start of Ray to the end of the last job
+processor_s         seconds of the machine's cores that all processes of the sweep used
+"""
 
 from __future__ import annotations
 
