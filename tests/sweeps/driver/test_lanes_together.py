@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
+import psutil
 import pytest
 
 from qhn.devices.rehearsal.record import Record
@@ -94,7 +96,12 @@ def head(tmp_path):
             time.sleep(0.1)
         yield found[0].address
     finally:
-        process.terminate()
+        # Asked to end, Ray would first wait half a minute for its processes.
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+        process.kill()
         process.wait(60)
         subprocess.run(["rm", "-rf", folder], check=True)
 
