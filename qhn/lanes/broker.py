@@ -8,7 +8,7 @@ again by those who wait: what must not be forgotten is in the ledgers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from qhn.core.errors import FencedError, StoreError
 from qhn.lanes.amounts import Usage
@@ -47,7 +47,6 @@ from qhn.lanes.events import (
 from qhn.lanes.ledger import Outcome
 from qhn.lanes.machine import step
 from qhn.lanes.rebuild import rebuild
-from qhn.lanes.report import report
 from qhn.lanes.state import Account, Lease, Request, State
 from qhn.lanes.tenants import Tenants
 
@@ -80,7 +79,6 @@ class Broker:
         tell: Callable[[str], None] = lambda holder: None,
     ) -> None:
         self.wake_at: float | None = None
-        self._queue = queue
         self._clock = clock
         self._tell = tell
         self._archive = Archive(queue, open_place)
@@ -204,9 +202,10 @@ class Broker:
         if self._state is not None:
             self._do(Tick())
 
-    def status(self) -> dict[str, Any]:
-        """What is under way, as JSON values; see `qhn.lanes.report`."""
-        return report(self._queue, self._present(), self._tenants)
+    @property
+    def state(self) -> State:
+        """What the machine knows now. It may have to be made from the ledgers."""
+        return self._present()
 
     def close(self) -> None:
         """Let another broker take over. If it is asked again, it reads the ledgers anew."""

@@ -55,7 +55,7 @@ class Queue:
 
     @property
     def in_flight(self):
-        return self.broker.status()["jobs_in_flight"]
+        return self.broker.state.in_flight
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ class TestLedgers:
             queue.ask("z", store="b", limits=replace(LIMITS, requests_per_job=1))
         assert not queue.shelves["b"].occupied
         assert queue.broker.renew(token, "x.0")
-        assert queue.broker.status()["limits"]["requests_per_job"] == 2
+        assert queue.broker.state.limits.requests_per_job == 2
 
     def test_a_second_broker_is_kept_away(self, queue):
         queue.ask("x")
@@ -235,7 +235,7 @@ class TestLimits:
         # By now its request is too old, and with it the last that was known of the other sweep.
         (note,) = queue.ask("x", sweep="wide@a", limits=wide).notes
         assert "hold again" in note
-        assert queue.broker.status()["limits"]["jobs_in_flight"] == 5
+        assert queue.broker.state.limits.jobs_in_flight == 5
 
     def test_sweeps_of_one_name_in_two_stores_have_accounts_of_their_own(self, queue):
         names = [account("moons", store) for store in ("5a0e", "77f1")]
