@@ -140,6 +140,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         """Note that a trial runs."""
         trial_id = str(trial.config["id"])
         self._board.move(trial_id, "running")
+        self._emission.begins(self._trials[trial_id])
         if (standing := self._board.lanes.of(trial_id)) is not None:
             standing.place(trial_id, "computing")
 

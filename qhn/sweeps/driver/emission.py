@@ -8,6 +8,7 @@ over alone, as JSON text.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -17,6 +18,10 @@ from ray.tune.search import Searcher
 
 from qhn.sweeps.driver.lane import Lane, LaneOf
 from qhn.sweeps.planning.plan import PlannedTrial
+
+#: How many seconds trials that wait in a queue leave the cores to the first simulated trial. Longer
+#: than a process takes to start on a busy machine, and nothing beside the hours of a queue.
+HEAD_START_S = 20.0
 
 
 class Emission(Searcher):  # type: ignore[misc]
@@ -32,6 +37,7 @@ class Emission(Searcher):  # type: ignore[misc]
         may_come: returns whether there is memory for the loss table of a trial now. If there is
             none for the trial of a lane whose turn it is, the whole lane waits.
         coming: is called with each trial just before it is handed over.
+        clock: returns the time in seconds, from any beginning.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Emission(Searcher):  # type: ignore[misc]
         may_begin: Callable[[PlannedTrial], bool] = lambda trial: True,
         may_come: Callable[[PlannedTrial], bool] = lambda trial: True,
         coming: Callable[[PlannedTrial], None] = lambda trial: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._lane_of = lane_of
@@ -50,6 +57,10 @@ class Emission(Searcher):  # type: ignore[misc]
         self._may_begin = may_begin
         self._may_come = may_come
         self._coming = coming
+        self._clock = clock
+        # When the first simulated trial was handed over, and whether one has begun to run.
+        self._handed_at: float | None = None
+        self._begun = False
         self._lanes: dict[str, Lane] = {}
         self._waiting: dict[str, deque[PlannedTrial]] = {}
         # Tune's ids of the trials that it has and that have not ended, by lane.
@@ -69,6 +80,8 @@ class Emission(Searcher):  # type: ignore[misc]
             if none will come any more.
         """
         next_of = {lane.name: self._next(lane) for lane in self._lanes.values()}
+        if self._is_head_start():
+            next_of |= {lane.name: None for lane in self._lanes.values() if lane.is_queued}
         able = [lane for lane in self._lanes.values() if next_of[lane.name] is not None]
         if not able:
             return str(Searcher.FINISHED) if self.is_over else None
@@ -83,6 +96,8 @@ class Emission(Searcher):  # type: ignore[misc]
         assert trial is not None
         self._waiting[lane.name].remove(trial)
         self._alive[lane.name].add(trial_id)
+        if not lane.is_queued and self._handed_at is None:
+            self._handed_at = self._clock()
         self._coming(trial)
         return {
             "id": trial.trial_id,
@@ -99,6 +114,23 @@ class Emission(Searcher):  # type: ignore[misc]
         die. Tune never asks again after it was told that this is the end.
         """
         return not any(self._waiting.values()) and not any(self._alive.values())
+
+    def begins(self, trial: PlannedTrial) -> None:
+        """Note that a trial that was handed over has a process and begins to run."""
+        self._begun = self._begun or not self._lane_of(trial).is_queued
+
+    def _is_head_start(self) -> bool:
+        """Whether trials that wait in a queue still leave the cores to the first simulated trial.
+
+        The processes of all lanes would otherwise start at the same time, on the same cores, and
+        the queue would have its first jobs before any simulated trial runs. If the simulated trial
+        cannot begin, for example because another sweep has all cores, the queue does not wait.
+        """
+        if self._begun or self._handed_at is None:
+            return False
+        if not any(self._alive[lane.name] for lane in self._lanes.values() if not lane.is_queued):
+            return False
+        return self._clock() - self._handed_at < HEAD_START_S
 
     def _next(self, lane: Lane) -> PlannedTrial | None:
         """The trial of a lane that can be handed over now, or None."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ray.tune.search import Searcher
 
-from qhn.sweeps.driver.emission import Emission
+from qhn.sweeps.driver.emission import HEAD_START_S, Emission
 from qhn.sweeps.driver.families import Families
 from qhn.sweeps.driver.lane import Lane, queued_lane, simulator_lane
 from qhn.sweeps.planning.plan import make_plan
@@ -156,3 +156,42 @@ def test_simulated_trials_come_before_those_that_wait_in_a_queue():
     first = emission.suggest("1")
     assert isinstance(first, dict)
     assert first["lane"] == "simulator"
+
+
+def mixed_emission(clock=lambda: 0.0):
+    """Six trials of a queue, and after them six simulated ones with one slot."""
+    lanes = [queued_lane("qpu", 4), simulator_lane(1)]
+    return Emission(TRIALS, lambda trial: lanes[trial.config.seed >= 6], clock=clock)
+
+
+def test_a_queue_begins_when_the_first_simulated_trial_has_begun():
+    emission = mixed_emission()
+    handed = [emission.suggest(str(number)) for number in range(3)]
+    assert {answer["lane"] for answer in handed} == {"simulator"}
+    assert emission.suggest("3") is None
+    emission.begins(TRIALS[6])
+    assert emission.suggest("3")["lane"] == "lane:qpu"
+
+
+def test_a_queue_begins_without_simulated_trials_that_find_no_core():
+    now = 0.0
+    emission = mixed_emission(clock=lambda: now)
+    for number in range(3):
+        emission.suggest(str(number))
+    now = HEAD_START_S - 0.1
+    assert emission.suggest("3") is None
+    now = HEAD_START_S
+    assert emission.suggest("3")["lane"] == "lane:qpu"
+
+
+def test_a_queue_begins_if_the_first_simulated_trials_fail_before_they_begin():
+    emission = mixed_emission()
+    for number in range(3):
+        emission.suggest(str(number))
+    for number in range(3):
+        emission.on_trial_complete(trial_id=str(number), error=True)
+    handed = [emission.suggest(str(number)) for number in range(3, 6)]
+    assert {answer["lane"] for answer in handed} == {"simulator"}
+    for number in range(3, 6):
+        emission.on_trial_complete(trial_id=str(number), error=True)
+    assert emission.suggest("6")["lane"] == "lane:qpu"
