@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 from qhn.sweeps.driver.handlers import handlers_kept
-from qhn.sweeps.driver.lane import lanes_of
+from qhn.sweeps.driver.lane import lanes_of, simulator_lane
 from qhn.sweeps.driver.local_ray import available_cpus, local_ray
 from qhn.sweeps.driver.neighbours import placed
 from qhn.sweeps.planning.machine import this_machine
@@ -17,12 +18,12 @@ from qhn.sweeps.planning.plan import Plan
 def run_nothing(plan: Plan, folder: Path) -> dict[str, float]:
     """Run the trials of a plan without training, and return how long Ray took to start."""
     slots = available_cpus()
-    lanes, lane_of = lanes_of(slots)
-    most_alive = sum(lane.most_alive for lane in lanes)
+    lanes, lane_of = lanes_of(simulator_lane(slots))
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sum(lane.most_alive for lane in lanes))
     begin = time.monotonic()
     with (
         placed("overhead-tune", slots, slots) as place,
-        local_ray(slots, most_alive, this_machine(), place.ray_folder, handlers_kept),
+        local_ray({"CPU": slots}, this_machine(), place.ray_folder, handlers_kept),
     ):
         from ray.tune import (
             CheckpointConfig,
