@@ -32,6 +32,7 @@ class Measured:
         ray_start: seconds that Ray took to start; 0 for parts without Ray.
         processor: processor seconds of all processes.
         memory_mb: the largest PSS of driver and writer together, in MB; 0 for other parts.
+        peaks_mb: the largest PSS of each of the two, in MB, by name; empty for other parts.
     """
 
     trials: int
@@ -39,6 +40,7 @@ class Measured:
     ray_start: float
     processor: float
     memory_mb: float
+    peaks_mb: dict[str, float]
 
     def __str__(self) -> str:
         memory = f", {self.memory_mb:4.0f} MB" if self.memory_mb else ""
@@ -55,6 +57,7 @@ class Watcher:
 
     Attributes:
         memory_mb: the largest PSS of driver and writer together so far, in MB.
+        peaks_mb: the largest PSS of each of the two so far, in MB, by name.
     """
 
     def __init__(self, process: int, *, memory: bool = True) -> None:
@@ -63,6 +66,7 @@ class Watcher:
         self._processor: dict[tuple[int, float], float] = {}
         self._samples = 0
         self.memory_mb = 0.0
+        self.peaks_mb: dict[str, float] = {}
 
     @property
     def processor(self) -> float:
@@ -86,6 +90,8 @@ class Watcher:
         # Driver and writer are added within one sample, because their peaks need not be at the
         # same time.
         self.memory_mb = max(self.memory_mb, sum(memory.values()))
+        for role, megabytes in memory.items():
+            self.peaks_mb[role] = max(self.peaks_mb.get(role, 0.0), megabytes)
 
     def _role(self, process: psutil.Process) -> str | None:
         command = process.cmdline()
@@ -96,7 +102,7 @@ class Watcher:
         return "driver" if is_driver else None
 
 
-def run_part(part: str, file: Path, folder: Path) -> Measured:
+def run_part(part: str, file: Path, folder: Path, flags: tuple[str, ...] = ()) -> Measured:
     """Measure one part.
 
     Args:
@@ -104,13 +110,15 @@ def run_part(part: str, file: Path, folder: Path) -> Measured:
         file: the sweep file.
         folder: the folder for all files. The part ``sweep`` makes a store in it, which the part
             ``mlflow`` reads.
+        flags: further options of ``qhn sweep run``, for the part ``sweep``. The last one of each
+            kind counts.
     """
     account = folder / f"{part}.json"
     if part == "sweep":
         command = ["qhn.cli", "sweep", "run", str(file), "--store", str(folder / "store")]
         # With --cpus the sweep takes every core. Without it, it would leave the cores of other
         # sweeps that run on this machine.
-        command += ["--summary", str(account), "--cpus", str(available_cpus())]
+        command += ["--summary", str(account), "--cpus", str(available_cpus()), *flags]
     else:
         command = ["orchestration.parts", part, str(file), str(folder), str(account)]
     begin = time.monotonic()
@@ -134,4 +142,5 @@ def run_part(part: str, file: Path, folder: Path) -> Measured:
         ray_start=ray_start,
         processor=float(said.get("processor_seconds", watcher.processor)),
         memory_mb=watcher.memory_mb,
+        peaks_mb=watcher.peaks_mb,
     )
