@@ -6,10 +6,10 @@
 **slots**: a real driver with slots whose trials only sleep, since no machine at hand has a thousand
 cores. Tune's loop, emission, scheduler, callback, store and the writer of MLflow are those of a
 sweep, and so are Ray's placement groups, calls and results. But the slots are objects in two
-processes, which sleep for a second before each answer, and which store and answer what a trained
-trial of 250 steps would. Those two processes and MLflow's writer take cores as well, so on a small
-machine the driver is not alone on its core. For each length of a trial, after all slots have
-started or after two minutes, these are measured over the window:
+processes, which sleep before each answer, as long as the driver has told them, and which store and
+answer what a trained trial of 250 steps would. Those two processes and MLflow's writer take cores
+as well, so on a small machine the driver is not alone on its core. For each length of a trial,
+after all slots have started or after two minutes, these are measured over the window:
 
 busy      the share of the time in which slots were at work; times the slots, it is how many slots
           the driver keeps busy
@@ -58,6 +58,7 @@ def main() -> None:
     command.add_argument("--seconds", type=float, nargs="+", default=[1.0, 10.0, 100.0])
     command.add_argument("--window", type=float, default=60.0, help="seconds of each measurement")
     command.add_argument("--fastest", type=float, default=100.0, help="trials a second, at most")
+    command.add_argument("--answer-seconds", type=float, help="how often each trial answers")
     command = commands.add_parser("trials", help="what a trial costs in a large sweep")
     command.set_defaults(measure=measure_trials)
     command.add_argument("--trials", type=int, nargs="+", default=[1000, 10_000])
@@ -79,6 +80,8 @@ def measure_slots(options: argparse.Namespace, folder: Path) -> None:
             command = [sys.executable, "-m", "standin.driver", str(place), str(account)]
             command += ["--slots", str(slots), "--seconds", str(seconds)]
             command += ["--window", str(options.window), "--fastest", str(options.fastest)]
+            if options.answer_seconds is not None:
+                command += ["--answer-seconds", str(options.answer_seconds)]
             subprocess.run(command, check=True, cwd=Path(__file__).parent)
             found = json.loads(account.read_text())
             each = 1000 * found["loop"] / found["answers_per_second"]

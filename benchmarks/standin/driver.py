@@ -28,6 +28,7 @@ from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store
 from qhn.sweeps.tracking import Knowledge, WriterProcess, tracking_location
+from qhn.sweeps.trial import answering
 
 SWEEP = """
 name: capacity
@@ -122,7 +123,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True, help="of each trial")
     parser.add_argument("--window", type=float, required=True)
     parser.add_argument("--fastest", type=float, required=True, help="trials a second, at most")
+    parser.add_argument("--answer-seconds", type=float, help="in place of what the driver says")
     options = parser.parse_args()
+    if options.answer_seconds is not None:
+        answering.answer_seconds = lambda live: options.answer_seconds
     os.environ.update(_FEW_PROCESSES)
     # The processes of Ray import what they need from here.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])

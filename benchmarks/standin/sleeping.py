@@ -15,7 +15,6 @@ from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import Store, TrialResult, read_history
 from qhn.sweeps.store.checkpoints import encode
-from qhn.sweeps.trial.actor import PIECE_SECONDS
 from qhn.sweeps.trial.messages import Answer
 from qhn.sweeps.trial.session import TrialSession, result_of
 
@@ -55,7 +54,7 @@ class Material:
 
 
 class SleepingTrial(Trainable):  # type: ignore[misc]
-    """One slot: trial after trial, each of which answers about once a second.
+    """One slot: trial after trial, each of which answers as often as the driver has told it.
 
     The host sleeps for `pause` seconds before each call of `train`.
 
@@ -80,7 +79,7 @@ class SleepingTrial(Trainable):  # type: ignore[misc]
 
     def _take(self, config: Mapping[str, Any], seconds: float) -> None:
         self._id, self._text = str(config["id"]), str(config["trial"])
-        self._pieces = max(1, math.ceil(seconds / PIECE_SECONDS))
+        self._pieces = max(1, math.ceil(seconds / float(config["answer_s"])))
         self._done = 0
         self._stored = 0
         self.pause = seconds / self._pieces

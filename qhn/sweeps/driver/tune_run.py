@@ -127,6 +127,7 @@ def train(work: Work) -> Spent:
             from qhn.sweeps.driver.scheduler import PatientScheduler
             from qhn.sweeps.driver.table_use import TableUse
             from qhn.sweeps.trial.actor import TrialActor
+            from qhn.sweeps.trial.answering import answer_seconds
             from qhn.sweeps.trial.tables import start_tables
 
         ray_start = time.monotonic() - begin
@@ -138,12 +139,13 @@ def train(work: Work) -> Spent:
         for trial in work.todo:
             work.store.clear_error(trial.trial_id)
         rule = work.plan.early_stopping
+        answer_s = answer_seconds(sum(lane.slots for lane in lanes))
 
         def config_of(trial: PlannedTrial) -> Mapping[str, Any]:
             # A trial from which others start is never stopped early: they need its whole training.
             races = rule is not None and not families.has_children(trial)
             score = rule.metric if rule is not None and races else None
-            return {"score": score, "ticket": tickets.of(trial)}
+            return {"score": score, "ticket": tickets.of(trial), "answer_s": answer_s}
 
         emission = Emission(
             work.todo,

@@ -20,14 +20,12 @@ from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.store import Store, TrialError, open_store
 from qhn.sweeps.store.lane_place import open_place
+from qhn.sweeps.trial.answering import PIECE_SECONDS, work_until_answer
 from qhn.sweeps.trial.lane_opening import lane_sampler, open_device
 from qhn.sweeps.trial.lane_sampler import LaneSampler
 from qhn.sweeps.trial.messages import Answer
-from qhn.sweeps.trial.session import TrialSession
+from qhn.sweeps.trial.session import Progress, TrialSession
 from qhn.sweeps.trial.tables import fetch
-
-#: The seconds of training after which a trial is saved and its progress is reported.
-PIECE_SECONDS = 1.0
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -84,6 +82,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._ticket = None if ticket is None else Ticket.from_json(ticket)
         # The metric by which this sweep stops trials early, or None.
         self._score: str | None = config.get("score")
+        self._answer_s = float(config["answer_s"])
         self._session: TrialSession | None = None
 
     def _open_session(self) -> TrialSession:
@@ -148,7 +147,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         trial_id = self._trial.trial_id
         try:
             session = self._session = self._session or self._open_session()
-            progress = session.work(PIECE_SECONDS, until_report=self._score is not None)
+            progress = self._train(session)
             stop = None
             if self._score is not None and not (progress.finished or progress.paused):
                 # If the scheduler stops the trial now, this is its result. It cannot be taken from
@@ -177,6 +176,13 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             lane=progress.lane,
             paused=progress.paused,
         )
+
+    def _train(self, session: TrialSession) -> Progress:
+        """Train until the driver should hear of the trial again."""
+        # An early stop is decided at each report, and a lane shows where each of its trials is.
+        if self._score is not None or self._sampler is not None:
+            return session.work(PIECE_SECONDS, until_report=self._score is not None)
+        return work_until_answer(session, self._answer_s)
 
     def _take_notes(self) -> tuple[str, ...]:
         """The notes since the last call."""
