@@ -163,9 +163,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Save which trials run, for `qhn sweep status` in another terminal."""
-        now, running = time.monotonic(), self._board.running()
+        now = time.monotonic()
         if now - self._progress_at < _PROGRESS_EVERY_S:
             return
+        running = self._board.running()
         lanes = self._board.lanes.content() if self._board.lanes.standings else {}
         if (running, lanes) != (self._progress, self._lanes):
             self._progress_at = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler
@@ -28,15 +29,16 @@ class PatientScheduler(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, slots: Mapping[str, int]) -> None:
         super().__init__()
         self._slots = dict(slots)
-        # Trials that have not ended, by lane and id. Tune's own list also has all trials that have
-        # ended, and to search it in every turn would take longer and longer.
-        self._live: dict[str, dict[str, Any]] = {lane: {} for lane in slots}
+        # Trials that wait and trials that run, by lane and id. Tune's own list also has all trials
+        # that have ended, and to search it in every turn would take longer and longer.
+        self._waiting: dict[str, dict[str, Any]] = {lane: {} for lane in slots}
+        self._running: dict[str, dict[str, Any]] = {lane: {} for lane in slots}
         # The search begins with another lane each time, so that no lane is always first.
         self._turn = 0
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Note that a trial waits."""
-        self._live[trial.config["lane"]][trial.trial_id] = trial
+        self._waiting[trial.config["lane"]][trial.trial_id] = trial
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """Note that a trial has ended."""
@@ -51,11 +53,12 @@ class PatientScheduler(FIFOScheduler):  # type: ignore[misc]
         self._forget(trial)
 
     def _forget(self, trial: Any) -> None:
-        self._live[trial.config["lane"]].pop(trial.trial_id, None)
+        for trials in (self._waiting, self._running):
+            trials[trial.config["lane"]].pop(trial.trial_id, None)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """The trial that the next free process should take; None if there is none."""
-        lanes = list(self._live)
+        lanes = list(self._slots)
         self._turn += 1
         for place in range(len(lanes)):
             trial = self._next_of(lanes[(self._turn + place) % len(lanes)])
@@ -64,8 +67,10 @@ class PatientScheduler(FIFOScheduler):  # type: ignore[misc]
         return None
 
     def _next_of(self, lane: str) -> Any:
-        trials = self._live[lane].values()
-        waiting = [trial for trial in trials if trial.status == "PENDING"]
-        at_work = sum(1 for trial in trials if trial.status == "RUNNING")
-        starting = max(0, self._slots[lane] - at_work - 1)
-        return waiting[starting] if starting < len(waiting) else None
+        waiting, running = self._waiting[lane], self._running[lane]
+        # Tune does not tell its scheduler when a trial begins to run. That is looked for among
+        # those that waited: they are about half of a lane's trials, and this is done in every turn.
+        for trial in [trial for trial in waiting.values() if trial.status != "PENDING"]:
+            running[trial.trial_id] = waiting.pop(trial.trial_id)
+        starting = max(0, self._slots[lane] - len(running) - 1)
+        return next(islice(waiting.values(), starting, None), None)

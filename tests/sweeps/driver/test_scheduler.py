@@ -51,11 +51,26 @@ def test_slots_are_counted_lane_by_lane():
 
 def test_trials_that_are_over_are_forgotten():
     scheduler = scheduler_with(1, ["PENDING"] * 4)
-    trials = list(scheduler._live["simulator"].values())
+    trials = list(scheduler._waiting["simulator"].values())
     scheduler.on_trial_complete(None, trials[0], {})
     scheduler.on_trial_error(None, trials[1])
     scheduler.on_trial_remove(None, trials[2])
     assert scheduler.choose_trial_to_run(None) is trials[3]
     # A trial whose process died is added again, behind the others.
     scheduler.on_trial_add(None, trials[1])
+    assert scheduler.choose_trial_to_run(None) is trials[3]
+
+
+def test_trials_that_begin_to_run_take_slots_until_they_are_over():
+    scheduler = scheduler_with(2, ["PENDING"] * 4)
+    trials = list(scheduler._waiting["simulator"].values())
+    # The oldest has a process that is starting, and the one that has just begun is not the oldest.
+    trials[1].status = "RUNNING"
+    assert scheduler.choose_trial_to_run(None) is trials[0]
+    trials[0].status = "RUNNING"
+    assert scheduler.choose_trial_to_run(None) is trials[2]
+    for trial in trials[:2]:
+        trial.status = "TERMINATED"
+        scheduler.on_trial_complete(None, trial, {})
+    # Both slots are free: one starts its process for the oldest that waits.
     assert scheduler.choose_trial_to_run(None) is trials[3]
