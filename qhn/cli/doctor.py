@@ -1,20 +1,27 @@
-"""``qhn doctor``: looks at devices before money is spent on them."""
+"""``qhn doctor``: looks at machines, store, tracking and devices before a sweep needs them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from qhn.cli.messages import MENDABLE
-from qhn.cli.options import DEFAULT_STORE, StoreOption
-from qhn.core.errors import SpecError
+from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
+from qhn.core.errors import RayError, SpecError, TrackingError
 from qhn.sweeps.spec import parse_spec, read_spec
-from qhn.sweeps.store import open_store
+from qhn.sweeps.store import Store, open_store
+
+if TYPE_CHECKING:
+    from qhn.sweeps.driver.findings import Finding
+    from qhn.sweeps.planning.plan import Plan
 
 _MARKS = {"fine": ("ok", "green"), "warning": ("note", "yellow"), "wrong": ("wrong", "bold red")}
 
@@ -32,6 +39,16 @@ def doctor(
         ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
+    tracking_uri: TrackingOption = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="auto|HOST:PORT",
+            help="Look at all machines of this Ray, of which this machine is a part.",
+            show_default="this machine alone",
+        ),
+    ] = None,
     run_job: Annotated[
         bool,
         typer.Option(
@@ -39,41 +56,104 @@ def doctor(
             help="Also run one tiny job on each device. It is paid for, and counts in no budget.",
         ),
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for use by programs.")
+    ] = False,
 ) -> None:
-    """Check the devices of a sweep: libraries, credentials, backend and queue.
+    """Check what a sweep needs: machines, store, tracking server, and the devices of a sweep file.
 
-    Nothing is trained. The exit code is 2 if a device cannot be used.
+    Nothing is trained. The exit code is 2 if something is wrong.
     """
-    # Looking at devices imports their libraries, and what runs in trials.
-    from qhn.sweeps.driver.checkup import check_device, representatives
-    from qhn.sweeps.driver.tickets import Tickets
+    if file is not None and device is not None:
+        raise SpecError("what to check must be a sweep file or a device, but got both")
+    plan = _plan(file, device)
+    opened = open_store(store)
+    found = _machines(address, opened, plan)
+    found += _tracking(opened, tracking_uri, None if file is None or plan is None else plan.name)
+    found += _devices(plan, opened, run_job=run_job)
+    _print(found, as_json=as_json)
+    if any(finding.verdict == "wrong" for finding in found):
+        raise typer.Exit(MENDABLE)
+
+
+def _plan(file: Path | None, device: str | None) -> Plan | None:
     from qhn.sweeps.planning.plan import make_plan
 
-    if (file is None) == (device is None):
-        raise SpecError(
-            "what to check must be a sweep file, or a device with --device, but got "
-            f"{'neither' if file is None else 'both'}"
-        )
     if file is not None:
-        content, source = read_spec(file), str(file)
-    else:
-        content, source = _file_with(str(device)), f"--device {device}"
-    plan = make_plan(parse_spec(content, source))
-    opened = open_store(store)
-    tickets = Tickets(plan, opened)
+        return make_plan(parse_spec(read_spec(file), str(file)))
+    if device is not None:
+        return make_plan(parse_spec(_file_with(device), f"--device {device}"))
+    return None
+
+
+def _machines(address: str | None, store: Store, plan: Plan | None) -> list[Finding]:
+    # These import what runs in trials, and Ray.
+    from qhn.sweeps.driver.cluster_checkup import check_cluster, check_here, machines_there
+
+    if address is None:
+        return check_here(store, plan)
+    from qhn.sweeps.driver.attached_ray import attached_ray
+    from qhn.sweeps.driver.handlers import handlers_kept
+    from qhn.sweeps.driver.log_capture import output_to
+    from qhn.sweeps.driver.neighbours import private_folder
+
+    log = private_folder() / "doctor.log"
+    # A stop of Ray can end a process before Python has written what it has printed.
+    with suppress(OSError):
+        log.unlink()
+    try:
+        with output_to(log), attached_ray(address, handlers_kept) as cluster:
+            return check_cluster(machines_there(), cluster.address, store, plan)
+    except RayError as error:
+        if "the log" not in str(error):
+            raise
+        raise RayError(f"{error}: {log}") from error
+
+
+def _tracking(store: Store, uri: str | None, name: str | None) -> list[Finding]:
+    from qhn.sweeps.driver.findings import Finding
+    from qhn.sweeps.tracking import tracking_location
+    from qhn.sweeps.tracking.reaching import reach
+
+    try:
+        location = tracking_location(store, uri)
+        return [Finding("tracking", location.shown, "fine", reach(location, name))]
+    except TrackingError as error:
+        return [Finding("tracking", "MLflow", "wrong", str(error))]
+
+
+def _devices(plan: Plan | None, store: Store, *, run_job: bool) -> list[Finding]:
+    # Looking at devices imports their libraries.
+    from qhn.sweeps.driver.checkup import check_device, representatives
+    from qhn.sweeps.driver.tickets import Tickets
+
+    if plan is None:
+        return []
+    tickets = Tickets(plan, store)
+    return [
+        finding
+        for trial in representatives(plan, plan.trials)
+        for finding in check_device(trial, tickets.of(trial), run_job=run_job)
+    ]
+
+
+def _print(found: Iterable[Finding], *, as_json: bool) -> None:
+    """Print findings, those of one place together."""
+    places: dict[str, list[Finding]] = {}
+    for finding in found:
+        places.setdefault(finding.where, []).append(finding)
+    ordered = [finding for there in places.values() for finding in there]
+    if as_json:
+        print(json.dumps({"findings": [asdict(finding) for finding in ordered]}, indent=1))
+        return
     console = Console(highlight=False, soft_wrap=True)
-    wrong = False
-    for trial in representatives(plan, plan.trials):
-        for finding in check_device(trial, tickets.of(trial), run_job=run_job):
-            word, style = _MARKS[finding.verdict]
-            console.print(
-                Text.assemble((f"{word:<6}", style), f"{finding.device}: {finding.what}: "),
-                Text(finding.text),
-                sep="",
-            )
-            wrong = wrong or finding.verdict == "wrong"
-    if wrong:
-        raise typer.Exit(MENDABLE)
+    for finding in ordered:
+        word, style = _MARKS[finding.verdict]
+        console.print(
+            Text.assemble((f"{word:<6}", style), f"{finding.where}: {finding.what}: "),
+            Text(finding.text),
+            sep="",
+        )
 
 
 def _file_with(device: str) -> bytes:

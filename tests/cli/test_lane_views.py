@@ -126,5 +126,5 @@ def test_the_doctor_says_what_is_wrong(qhn, monkeypatch):
     monkeypatch.setattr(checkup, "open_device", refuse)
     text = qhn("doctor", "--device", "rehearsal", code=2)
     assert "wrong" in text and "rehearsal: device: the credentials must be accepted" in text
-    assert "but got neither" in qhn("doctor", code=2)
+    assert "but got both" in qhn("doctor", qhn.write(SPEC), "--device", "rehearsal", code=2)
     assert json.dumps("must be one of")[1:-1] in qhn("doctor", "--device", "nope", code=2)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qhn.core.errors import RayError
+from qhn.sweeps.driver.entry import check_entry
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.local_ray import MISLED, set_environment
 from qhn.sweeps.driver.raylets import find_raylet
@@ -70,6 +71,7 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with shield():
+            check_entry(raylet.address)
             try:
                 ray.init(
                     address=raylet.address,

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,35 +19,17 @@ from qhn.lanes.failures import Verdict, classify
 from qhn.lanes.submission import Submission
 from qhn.lanes.ticket import Ticket
 from qhn.sweeps.config import factory
+from qhn.sweeps.driver.findings import Finding
 from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store
 from qhn.sweeps.trial.lane_opening import open_device
 
-#: ``fine``; ``warning`` if the sweep may run all the same; ``wrong`` if it must not be started.
-Verdicts = Literal["fine", "warning", "wrong"]
 # A passing failure of a provider is no reason to refuse a sweep that runs for hours.
 _ATTEMPTS = 3
 _TINY_SHOTS = 16
 _JOB_PATIENCE_S = 600.0
 _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found out about one device.
-
-    Attributes:
-        device: the device, as people read it.
-        what: what was looked at: ``device``, ``backend``, ``queue`` or ``job``.
-        verdict: how it is.
-        text: how it is in words, and what to do about it if something is wrong.
-    """
-
-    device: str
-    what: str
-    verdict: Verdicts
-    text: str
 
 
 def representatives(plan: Plan, left: Iterable[PlannedTrial]) -> list[PlannedTrial]:
@@ -81,8 +62,8 @@ def check_queues(plan: Plan, store: Store, left: Iterable[PlannedTrial]) -> list
     findings = [found for trial in queued for found in check_device(trial, tickets.of(trial))]
     wrong = [found for found in findings if found.verdict == "wrong"]
     if wrong:
-        raise DeviceError("; ".join(f"{found.device}: {found.text}" for found in wrong))
-    return [f"{f.device}: {f.text}" for f in findings if f.verdict == "warning"]
+        raise DeviceError("; ".join(f"{found.where}: {found.text}" for found in wrong))
+    return [f"{f.where}: {f.text}" for f in findings if f.verdict == "warning"]
 
 
 def check_device(

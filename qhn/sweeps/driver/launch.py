@@ -19,6 +19,12 @@ from qhn.core.errors import QhnError, RayError, StoreError
 from qhn.sweeps.driver.attached_ray import Cluster, attached_ray
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.checkup import check_queues
+from qhn.sweeps.driver.cluster_checkup import (
+    check_cluster,
+    largest,
+    machines_there,
+    refuse_wrong,
+)
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.local_ray import available_cpus
@@ -82,6 +88,7 @@ class Share:
         ray_folder: the folder for Ray's files; None if the Ray is not ours.
         machine: the memory of the machine that runs the trials, or of the smallest of several.
         cluster: the Ray to which this process is connected; None if the run starts one.
+        notes: lines for people about what is not as it should be in that Ray, but may pass.
     """
 
     live: Live
@@ -90,6 +97,7 @@ class Share:
     ray_folder: Path | None
     machine: Machine
     cluster: Cluster | None = None
+    notes: tuple[str, ...] = ()
 
 
 def prepare(
@@ -158,8 +166,8 @@ def taken(
     Raises:
         StoreError: if another process runs the sweep.
         RayError: if a folder for Ray's files cannot be made, or if the Ray at the address of the
-            sweep cannot be used.
-        SpecError: if the machines of that Ray have too little memory.
+            sweep, or one of its machines, cannot be used.
+        SpecError: if no machine of that Ray has enough memory.
     """
     plan = launch.plan
     with launch.store.sweep(plan.name).lock:
@@ -171,11 +179,11 @@ def taken(
             return
         with _attached(launch, launch.address, shield) as cluster:
             machine = cluster.machine
-            preflight(plan.trials, machine, launch.text, launch.source)
+            notes = _look_at_machines(launch, cluster)
             cores = min(cluster.cpus, cpus or cluster.cpus)
             wanted = wanted_live(plan, cores)
             live = live_trials(plan.trials, wanted, machine, cluster.machines)
-            yield Share(live, cores, (), None, machine, cluster)
+            yield Share(live, cores, (), None, machine, cluster, notes)
 
 
 @contextmanager
@@ -185,6 +193,23 @@ def _attached(launch: Launch, address: str, shield: Shield) -> Iterator[Cluster]
         with output_to(launch.log):
             cluster = stack.enter_context(attached_ray(address, shield))
         yield cluster
+
+
+def _look_at_machines(launch: Launch, cluster: Cluster) -> tuple[str, ...]:
+    """Look whether all machines of a Ray can run the sweep.
+
+    Returns:
+        Notes for people.
+
+    Raises:
+        RayError: if one of them cannot.
+        SpecError: if no machine has enough memory.
+    """
+    nodes = machines_there()
+    preflight(launch.plan.trials, largest(nodes), launch.text, launch.source)
+    with output_to(launch.log):
+        findings = check_cluster(nodes, cluster.address, launch.store, launch.plan)
+    return tuple(refuse_wrong(findings, cluster.address))
 
 
 def run(
@@ -233,7 +258,7 @@ def run(
             lambda board: view(board, terminal),
             options,
         )
-        return replace(outcome, notes=[*notes, *outcome.notes])
+        return replace(outcome, notes=[*share.notes, *notes, *outcome.notes])
 
 
 def _look_at_queues(launch: Launch) -> list[str]:

@@ -7,7 +7,7 @@ need too much memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,6 +56,15 @@ def preflight(
         raise InvalidSpecError(source, mistakes_in(text, source, findings))
     # Every problem fits alone, so all of them fit one after the other.
     return arrange(trials, machine)
+
+
+def lacking(trials: Iterable[PlannedTrial]) -> Callable[[Machine], list[str]]:
+    """A function that says which of these trials a machine cannot hold, and how much they need.
+
+    It is for many machines: what the trials need is looked up only once.
+    """
+    needs = list(_needs(trials))
+    return lambda machine: [_message(need, machine) for need in needs if not need.fits(machine)]
 
 
 def _check_devices(trials: Iterable[PlannedTrial], text: str | bytes, source: str) -> None:
