@@ -92,7 +92,7 @@ def measure_slots(options: argparse.Namespace, folder: Path) -> None:
                 f"core ({each:.2f} ms for each answer), unwritten {found['unwritten']} "
                 f"({found['unwritten'] - found['unwritten_before']:+d}), driver "
                 f"{found['driver_mb']:.0f} MB, writer {found['writer_mb']:.0f} MB; "
-                f"{found['slots_started']} slots had started after {found['start_seconds']:.0f} s, "
+                f"{found['slots_started']} slots started within {found['start_seconds']:.0f} s, "
                 f"load {found['load']:.1f}",
                 flush=True,
             )

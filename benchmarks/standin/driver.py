@@ -78,11 +78,8 @@ class Observer(threading.Thread):
 
         while self._board.phase != "training":
             time.sleep(0.2)
-        begun = time.time()
-        while time.time() - begun < _START_S:
-            # After the start of the last slots, its waiting futures need a moment.
-            if sum(ray.get([host.slots.remote() for host in self._hosts()])) >= self._slots:
-                break
+        deadline = time.monotonic() + _START_S
+        while self._starts()[0] < self._slots and time.monotonic() < deadline:
             time.sleep(0.5)
         begin, before = time.time(), self._now()
         time.sleep(self._window)
@@ -90,9 +87,10 @@ class Observer(threading.Thread):
         took = end - begin
         busy = ray.get([host.busy.remote(begin, end) for host in self._hosts()])
         writer = psutil.Process(self._writer.process_id)
+        started, start_s = self._starts()
         self.found = {
-            "slots_started": sum(ray.get([host.slots.remote() for host in self._hosts()])),
-            "start_seconds": begin - begun,
+            "slots_started": started,
+            "start_seconds": start_s,
             "busy": sum(seconds for seconds, _ in busy) / took / self._slots,
             "answers_per_second": sum(number for _, number in busy) / took,
             "ends_per_second": (after["ended"] - before["ended"]) / took,
@@ -103,6 +101,15 @@ class Observer(threading.Thread):
             "writer_mb": writer.memory_full_info().pss / 1e6,
             "load": os.getloadavg()[0],
         }
+
+    def _starts(self) -> tuple[int, float]:
+        """How many slots have started, and within how many seconds."""
+        import ray
+
+        numbers, asked, began = zip(
+            *ray.get([host.starts.remote() for host in self._hosts()]), strict=True
+        )
+        return sum(numbers), max(began) - min(asked)
 
     def _now(self) -> dict[str, float]:
         # Tune's loop runs in the main thread, whose id is that of the process.

@@ -32,11 +32,15 @@ class Host:
         SleepingTrial.seconds = seconds
         self._slots: dict[int, SleepingTrial] = {}
         self._sleeps: list[tuple[float, float]] = []
+        self._asked: list[float] = []
+        self._began: list[float] = []
 
     async def start(self, slot: int, arguments: dict[str, Any]) -> None:
         """Begin a slot with its first trial."""
+        self._asked.append(time.time())
         await asyncio.sleep(START_S)
         self._slots[slot] = SleepingTrial(**arguments)
+        self._began.append(time.time())
 
     async def train(self, slot: int) -> dict[str, Any]:
         """Sleep for a piece of work, and answer."""
@@ -59,9 +63,9 @@ class Host:
         """End a slot."""
         self._slots.pop(slot, None)
 
-    async def slots(self) -> int:
-        """How many slots have begun."""
-        return len(self._slots)
+    async def starts(self) -> tuple[int, float, float]:
+        """How many slots have begun, when the first was asked for, and when the last one began."""
+        return len(self._began), min(self._asked, default=0.0), max(self._began, default=0.0)
 
     async def busy(self, begin: float, end: float) -> tuple[float, int]:
         """The seconds in which slots were at work between two times, and how often they began."""
