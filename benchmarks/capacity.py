@@ -21,8 +21,10 @@ unwritten trials with something new that MLflow did not have yet, at the end of 
           many more than at its beginning)
 memory    of the driver and of the writer (PSS)
 
-**trials**: whole sweeps of 20-step trials, one after the other: cost of a trial, and the highest
-memory of driver and writer (PSS). The options say where, as those of ``qhn sweep run`` do.
+**trials**: whole sweeps of 20-step trials, one after the other: the cost of a trial in wall time
+(without the start of Ray) and in processor time, to which other work on the machine adds nothing;
+and the highest memory of driver and writer (PSS). The options say where, as those of
+``qhn sweep run`` do.
 """
 
 from __future__ import annotations
@@ -104,19 +106,24 @@ def measure_trials(options: argparse.Namespace, folder: Path) -> None:
     for name in ("address", "store", "tracking_uri"):
         if (value := getattr(options, name)) is not None:
             flags += [f"--{name.replace('_', '-')}", value]
-    costs = []
+    costs: list[tuple[float, float]] = []
     for number, trials in enumerate(options.trials):
         place = folder / str(trials)
         place.mkdir()
         file = place / "capacity.yaml"
         file.write_text(SWEEP.format(seeds=trials, data_seed=number))
         found = run_part("sweep", file, place, tuple(flags))
-        costs.append(found.wall / trials * 1000)
-        print(f"{trials} trials: {costs[-1]:.1f} ms each; {memory_of(found)}", flush=True)
+        wall, processor = (1000 * seconds / trials for seconds in (found.wall, found.processor))
+        costs.append((wall, processor))
+        print(f"{trials} trials: {wall:.1f} ms each, and {processor:.1f} ms of processor time")
+        print(f"  {memory_of(found)}", flush=True)
         print(f"  {found}, load {os.getloadavg()[0]:.1f}", flush=True)
     if len(costs) > 1:
-        ratio = costs[-1] / costs[0]
-        print(f"a trial of {options.trials[-1]} costs {ratio:.2f} times one of {options.trials[0]}")
+        wall, processor = (last / first for first, last in zip(costs[0], costs[-1], strict=True))
+        print(
+            f"a trial of {options.trials[-1]} costs {wall:.2f} times one of {options.trials[0]}, "
+            f"and {processor:.2f} times the processor time"
+        )
 
 
 def memory_of(found: Measured) -> str:
