@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,10 +20,13 @@ from qhn.sweeps.spec import parse_spec, read_spec
 from qhn.sweeps.store import Store, open_store
 
 if TYPE_CHECKING:
-    from qhn.sweeps.driver.findings import Finding
     from qhn.sweeps.planning.plan import Plan
+    from qhn.sweeps.trial.findings import Finding
 
 _MARKS = {"fine": ("ok", "green"), "warning": ("note", "yellow"), "wrong": ("wrong", "bold red")}
+
+# What must be right on a machine before it can be asked for more.
+_MUST_HOLD = ("answer", "versions")
 
 
 def doctor(
@@ -68,9 +71,8 @@ def doctor(
         raise SpecError("what to check must be a sweep file or a device, but got both")
     plan = _plan(file, device)
     opened = open_store(store)
-    found = _machines(address, opened, plan)
+    found = _machines(address, opened, plan, run_job=run_job)
     found += _tracking(opened, tracking_uri, None if file is None or plan is None else plan.name)
-    found += _devices(plan, opened, run_job=run_job)
     _print(found, as_json=as_json)
     if any(finding.verdict == "wrong" for finding in found):
         raise typer.Exit(MENDABLE)
@@ -86,24 +88,44 @@ def _plan(file: Path | None, device: str | None) -> Plan | None:
     return None
 
 
-def _machines(address: str | None, store: Store, plan: Plan | None) -> list[Finding]:
-    # These import what runs in trials, and Ray.
+def _machines(
+    address: str | None, store: Store, plan: Plan | None, *, run_job: bool
+) -> list[Finding]:
+    """Look at machines, and at the devices of a plan."""
+    # These import what runs in trials, and the libraries of devices.
+    from qhn.sweeps.driver.checkup import look_at_devices
     from qhn.sweeps.driver.cluster_checkup import check_cluster, check_here, machines_there
 
+    trials = () if plan is None else plan.trials
     if address is None:
-        return check_here(store, plan)
+        found = check_here(store, plan)
+        devices = [] if plan is None else look_at_devices(plan, store, trials, run_job=run_job)
+        return found + devices
+    with _attached(address) as found_at:
+        nodes = machines_there()
+        found = check_cluster(nodes, found_at, store, plan)
+        # A machine without this qhn could not even be asked for a device.
+        strange = {f.where for f in found if f.what in _MUST_HOLD and f.verdict == "wrong"}
+        nodes = [node for node in nodes if node.name not in strange]
+        if plan is not None:
+            found += look_at_devices(plan, store, trials, nodes, run_job=run_job)
+        return found
+
+
+@contextmanager
+def _attached(address: str) -> Iterator[str]:
+    """Connect to a Ray; the address of its head."""
     from qhn.sweeps.driver.attached_ray import attached_ray
     from qhn.sweeps.driver.handlers import handlers_kept
     from qhn.sweeps.driver.log_capture import output_to
     from qhn.sweeps.driver.neighbours import private_folder
 
     log = private_folder() / "doctor.log"
-    # A stop of Ray can end a process before Python has written what it has printed.
     with suppress(OSError):
         log.unlink()
     try:
         with output_to(log), attached_ray(address, handlers_kept) as cluster:
-            return check_cluster(machines_there(), cluster.address, store, plan)
+            yield cluster.address
     except RayError as error:
         if "the log" not in str(error):
             raise
@@ -111,30 +133,15 @@ def _machines(address: str | None, store: Store, plan: Plan | None) -> list[Find
 
 
 def _tracking(store: Store, uri: str | None, name: str | None) -> list[Finding]:
-    from qhn.sweeps.driver.findings import Finding
     from qhn.sweeps.tracking import tracking_location
     from qhn.sweeps.tracking.reaching import reach
+    from qhn.sweeps.trial.findings import Finding
 
     try:
         location = tracking_location(store, uri)
         return [Finding("tracking", location.shown, "fine", reach(location, name))]
     except TrackingError as error:
         return [Finding("tracking", "MLflow", "wrong", str(error))]
-
-
-def _devices(plan: Plan | None, store: Store, *, run_job: bool) -> list[Finding]:
-    # Looking at devices imports their libraries.
-    from qhn.sweeps.driver.checkup import check_device, representatives
-    from qhn.sweeps.driver.tickets import Tickets
-
-    if plan is None:
-        return []
-    tickets = Tickets(plan, store)
-    return [
-        finding
-        for trial in representatives(plan, plan.trials)
-        for finding in check_device(trial, tickets.of(trial), run_job=run_job)
-    ]
 
 
 def _print(found: Iterable[Finding], *, as_json: bool) -> None:

@@ -118,12 +118,12 @@ def test_the_doctor_looks_at_every_device_and_pays_only_if_asked(qhn):
 
 def test_the_doctor_says_what_is_wrong(qhn, monkeypatch):
     from qhn.core.errors import DeviceError
-    from qhn.sweeps.driver import checkup
+    from qhn.sweeps.trial import device_check
 
     def refuse(config, ticket):
         raise DeviceError("the credentials must be accepted, but they are not; save them")
 
-    monkeypatch.setattr(checkup, "open_device", refuse)
+    monkeypatch.setattr(device_check, "open_device", refuse)
     text = qhn("doctor", "--device", "rehearsal", code=2)
     assert "wrong" in text and "rehearsal: device: the credentials must be accepted" in text
     assert "but got both" in qhn("doctor", qhn.write(SPEC), "--device", "rehearsal", code=2)

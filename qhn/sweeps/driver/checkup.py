@@ -1,35 +1,24 @@
-"""Looks at the devices of a sweep before money is spent: libraries, credentials, backend, queue.
-
-A plan cannot know these: it is made anywhere, without secrets and without a network.
-"""
+"""Looks at the devices of a sweep, each where its trials will open it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from qhn.core.errors import DeviceError, QhnError
-from qhn.core.estimators.sampler import SampleKey
-from qhn.devices.handle import DeviceHandle, SamplerHandle, SimulatorHandle
-from qhn.devices.queued import JobReport, Part, QueuedHandle
-from qhn.lanes.failures import Verdict, classify
-from qhn.lanes.submission import Submission
-from qhn.lanes.ticket import Ticket
-from qhn.sweeps.config import factory
-from qhn.sweeps.driver.findings import Finding
+from qhn.core.errors import DeviceError
+from qhn.sweeps.driver.node_tasks import on_each
+from qhn.sweeps.driver.nodes import Node
 from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store
-from qhn.sweeps.trial.lane_opening import open_device
+from qhn.sweeps.trial.device_check import Opening, check_device, check_devices
+from qhn.sweeps.trial.findings import Finding
 
-# A passing failure of a provider is no reason to refuse a sweep that runs for hours.
-_ATTEMPTS = 3
-_TINY_SHOTS = 16
-_JOB_PATIENCE_S = 600.0
-_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+# How long a machine may take to import a provider's library and to ask the provider, in seconds.
+_PATIENCE_S = 120.0
+# A paid job waits in a queue.
+_JOB_PATIENCE_S = 900.0
 
 
 def representatives(plan: Plan, left: Iterable[PlannedTrial]) -> list[PlannedTrial]:
@@ -48,8 +37,16 @@ def representatives(plan: Plan, left: Iterable[PlannedTrial]) -> list[PlannedTri
     return list(largest.values())
 
 
-def check_queues(plan: Plan, store: Store, left: Iterable[PlannedTrial]) -> list[str]:
+def check_queues(
+    plan: Plan, store: Store, left: Iterable[PlannedTrial], nodes: Sequence[Node] = ()
+) -> list[str]:
     """Look at the queued devices of the trials that are left, before anything is started.
+
+    Args:
+        plan: the plan of the sweep.
+        store: the store of the sweep.
+        left: the trials that are left.
+        nodes: the machines of the Ray to which this process is connected, if there is one.
 
     Returns:
         Notes for people about what is not as it should be, but may pass.
@@ -57,126 +54,68 @@ def check_queues(plan: Plan, store: Store, left: Iterable[PlannedTrial]) -> list
     Raises:
         DeviceError: if a device cannot be used; the message names each of them.
     """
-    queued = [trial for trial in representatives(plan, left) if trial.lane is not None]
-    tickets = Tickets(plan, store)
-    findings = [found for trial in queued for found in check_device(trial, tickets.of(trial))]
+    queued = [trial for trial in left if trial.lane is not None]
+    findings = look_at_devices(plan, store, queued, nodes)
     wrong = [found for found in findings if found.verdict == "wrong"]
     if wrong:
         raise DeviceError("; ".join(f"{found.where}: {found.text}" for found in wrong))
     return [f"{f.where}: {f.text}" for f in findings if f.verdict == "warning"]
 
 
-def check_device(
-    trial: PlannedTrial, ticket: str | None, *, run_job: bool = False
+def look_at_devices(
+    plan: Plan,
+    store: Store,
+    trials: Iterable[PlannedTrial],
+    nodes: Sequence[Node] = (),
+    *,
+    run_job: bool = False,
 ) -> list[Finding]:
-    """Open the device of a trial, and look at it.
+    """Look at the devices of trials.
+
+    Devices of a lane whose resource some machines have are looked at there, since these may be the
+    only ones with a secret and a way to the provider. All others are looked at in this process.
 
     Args:
-        trial: the trial. Its circuit decides how many qubits the device must have.
-        ticket: the trial's ticket, see `Tickets.of`; None if its device has no queue.
-        run_job: whether to run one tiny job on it. It is paid for like any other, but counts in no
-            budget.
+        plan: the plan of the sweep.
+        store: the store of the sweep.
+        trials: the trials.
+        nodes: the machines of the Ray to which this process is connected, if there is one.
+        run_job: whether to run one tiny job on each device, see `check_device`.
     """
-    device = trial.device_label or trial.config.device.title
-    opened = None if ticket is None else Ticket.from_json(ticket)
-    try:
-        handle = open_device(trial.config, opened)
-    except Exception as error:  # noqa: BLE001 - whatever the library raises is what people must see
-        return [Finding(device, "device", "wrong", _words(error))]
-    with handle:
-        words = f"{trial.config.device.title} opens, with {trial.config.n_qubits} qubits"
-        found = [Finding(device, "device", "fine", words)]
-        if isinstance(handle, QueuedHandle):
-            found += _check_queue(device, handle)
-        if run_job and all(finding.verdict != "wrong" for finding in found):
-            found.append(_check_job(device, handle, trial))
-    return found
+    tickets = Tickets(plan, store)
+    found: list[Finding] = []
+    there: dict[str, list[Opening]] = {}
+    for trial in representatives(plan, trials):
+        name = trial.device_label or trial.config.device.title
+        opening = Opening(name, trial.config, tickets.of(trial))
+        of_lane = [] if trial.lane is None else [n.id for n in nodes if n.slots(trial.lane)]
+        if not of_lane:
+            found += check_device(opening, run_job=run_job)
+        # One job is enough to see that a device works, and each is paid for.
+        for node in of_lane[:1] if run_job else of_lane:
+            there.setdefault(node, []).append(opening)
+    return found + _look_there(there, {node.id: node.name for node in nodes}, run_job)
 
 
-def _check_queue(device: str, handle: QueuedHandle) -> list[Finding]:
+def _look_there(
+    there: dict[str, list[Opening]], names: dict[str, str], run_job: bool
+) -> list[Finding]:
+    """Look at devices on other machines, given by Ray's ids of these."""
+    if not there:
+        return []
+    patience = _JOB_PATIENCE_S if run_job else _PATIENCE_S
+    answers, failures = on_each(
+        check_devices, {node: (openings, run_job) for node, openings in there.items()}, patience
+    )
     found = []
-    state: Callable[[], Any] | None = getattr(handle, "state", None)
-    if state is not None:
-        try:
-            now = _patiently(state)
-        except Exception as error:  # noqa: BLE001 - as above
-            return [_failure(device, "backend", error)]
-        jobs = f"{now.pending_jobs} jobs of all users wait for it"
-        if now.operational:
-            found.append(Finding(device, "backend", "fine", f"it is {now.message}; {jobs}"))
-        else:
-            text = f"it takes no jobs now ({now.message}); they wait until it does; {jobs}"
-            found.append(Finding(device, "backend", "warning", text))
-    try:
-        # Nothing has this id. The question needs credentials and a service that answers.
-        _patiently(lambda: handle.find(Submission("doctor", "0" * 16, 0).id))
-    except Exception as error:  # noqa: BLE001 - as above
-        found.append(_failure(device, "queue", error))
-    else:
-        found.append(Finding(device, "queue", "fine", "the service answers, and shows its jobs"))
+    for node, openings in there.items():
+        silent = f"the machine has not answered within {patience:.0f} s"
+        found += [
+            replace(finding, where=f"{finding.where} on {names[node]}")
+            for finding in answers.get(node)
+            or [
+                Finding(opening.name, "device", "wrong", failures.get(node, silent))
+                for opening in openings
+            ]
+        ]
     return found
-
-
-def _patiently(ask: Callable[[], Any]) -> Any:
-    """Ask, and ask again after a failure that passes by itself."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return ask()
-        except Exception as error:
-            if attempt == _ATTEMPTS - 1 or classify(error, "poll") is Verdict.PERMANENT:
-                raise
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _failure(device: str, what: str, error: Exception) -> Finding:
-    passes = classify(error, "poll") is not Verdict.PERMANENT
-    text = f"the service does not answer as it should: {_words(error)}"
-    return Finding(device, what, "warning" if passes else "wrong", text)
-
-
-def _check_job(device: str, handle: DeviceHandle, trial: PlannedTrial) -> Finding:
-    """Run one circuit with all angles zero, a few times."""
-    ansatz = factory.ansatz(trial.config)
-    angles = np.zeros((1, *ansatz.parameter_shape))
-    key = SampleKey(trial.trial_id, trial.config.seed, 0)
-    shots = min(_TINY_SHOTS, trial.config.device.capabilities.shots or _TINY_SHOTS)
-    begin = time.monotonic()
-    try:
-        if isinstance(handle, QueuedHandle):
-            return _run_queued(device, handle, Part(ansatz, angles, shots, key))
-        if isinstance(handle, SimulatorHandle):
-            handle.probabilities(angles[0])
-        elif isinstance(handle, SamplerHandle):
-            handle.sample(angles, shots, key)
-    except Exception as error:  # noqa: BLE001 - as above
-        return Finding(device, "job", "wrong", _words(error))
-    seconds = time.monotonic() - begin
-    return Finding(device, "job", "fine", f"one circuit ran in {seconds:.2f} s")
-
-
-def _run_queued(device: str, handle: QueuedHandle, part: Part) -> Finding:
-    # Each job of a doctor has an id of its own: one that was run before would be given back.
-    submission = Submission("doctor", part.key.trial[:16] or "0", int(time.time()) % 10**9).id
-    job = handle.submit(submission, [part])
-    begin, report, number = time.monotonic(), JobReport("queued"), 0
-    while not report.is_over:
-        if time.monotonic() - begin > _JOB_PATIENCE_S:
-            text = f"job {job} still waits at the provider after {_JOB_PATIENCE_S:.0f} s"
-            return Finding(device, "job", "warning", f"{text}; it goes on without us")
-        report = _patiently(lambda: handle.look(job))
-        if not report.is_over:
-            time.sleep(min(_LONGEST_PAUSE_S, _PAUSE_S * 2**number))
-            number += 1
-    if report.phase == "failed":
-        return Finding(device, "job", "wrong", f"job {job} has failed: {report.why}")
-    drawn = _patiently(lambda: handle.fetch(job))[0].size
-    text = f"job {job} gave {drawn} samples in {time.monotonic() - begin:.1f} s"
-    if report.qpu_seconds is not None:
-        text += f"; {report.qpu_seconds:.2f} QPU s were billed"
-    return Finding(device, "job", "fine", text)
-
-
-def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    # The errors of qhn say what to do. Those of a library are better known by their class.
-    return text if isinstance(error, QhnError) else f"{type(error).__name__}: {text}"

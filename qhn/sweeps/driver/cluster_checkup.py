@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from qhn.core.errors import RayError, StoreError
 from qhn.lanes import Limits
 from qhn.sweeps.driver.cluster_verdicts import about_room
-from qhn.sweeps.driver.findings import Finding, lines
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.driver.node_verdicts import about_node
 from qhn.sweeps.driver.nodes import Node, nodes_of
@@ -15,6 +14,7 @@ from qhn.sweeps.driver.probing import Asked, ask_here, ask_nodes
 from qhn.sweeps.planning.machine import Machine, this_machine
 from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.store import Store
+from qhn.sweeps.trial.findings import Finding, lines
 from qhn.sweeps.trial.probe import packages
 
 _HERE = "this machine"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qhn.sweeps.driver.findings import Finding
 from qhn.sweeps.driver.lane import resource_of
 from qhn.sweeps.driver.live import LaneName
 from qhn.sweeps.driver.probing import Asked
@@ -12,6 +11,7 @@ from qhn.sweeps.planning.lanes import PlannedLane
 from qhn.sweeps.planning.machine import Machine, size_text
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.planning.preflight import lacking
+from qhn.sweeps.trial.findings import Finding
 
 #: Says what of some trials a machine cannot hold.
 Lacking = Callable[[Machine], list[str]]

@@ -240,7 +240,7 @@ def run(
     """
     leave_a_deleted_folder(launch.log.parent)
     with output_to(launch.log) as terminal:
-        notes = _look_at_queues(launch)
+        notes = _look_at_queues(launch, share.cluster)
         options = RunOptions(
             share.cores,
             share.machine,
@@ -261,8 +261,8 @@ def run(
         return replace(outcome, notes=[*share.notes, *notes, *outcome.notes])
 
 
-def _look_at_queues(launch: Launch) -> list[str]:
-    """Look at the queued devices that the sweep still needs, here where the secrets are.
+def _look_at_queues(launch: Launch, cluster: Cluster | None) -> list[str]:
+    """Look at the queued devices that the sweep still needs, where the secrets are.
 
     Returns:
         Notes for people.
@@ -275,7 +275,8 @@ def _look_at_queues(launch: Launch) -> list[str]:
         return []
     over = outcomes(plan, launch.store).keys()
     left = [trial for trial in plan.trials if trial.trial_id not in over]
-    return check_queues(plan, launch.store, left)
+    nodes = [] if cluster is None else machines_there()
+    return check_queues(plan, launch.store, left, nodes)
 
 
 @contextmanager

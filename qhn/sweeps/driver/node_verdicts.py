@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from qhn.sweeps.driver.findings import Finding, Verdict
 from qhn.sweeps.driver.probing import Asked, Skew
 from qhn.sweeps.planning.machine import size_text
+from qhn.sweeps.trial.findings import Finding, Verdict
 from qhn.sweeps.trial.probe import STORE_PATIENCE_S, Answer, Disk
 
 #: With less free space than this nothing can run, and with less than `LITTLE` it may soon end.

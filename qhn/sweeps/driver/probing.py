@@ -1,8 +1,6 @@
 """Asks all machines of a Ray at once about themselves, and whether they see the driver's store.
 
-Each machine is asked by a task that Ray must run there and nowhere else. It takes no CPU, so that
-it does not wait for trials. The functions that it runs are sent by value (`qhn.sweeps.trial.probe`
-says why).
+The functions that they run for it are sent by value (`qhn.sweeps.trial.probe` says why).
 """
 
 from __future__ import annotations
@@ -12,10 +10,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from qhn.core.errors import DamagedError, QhnError
 from qhn.sweeps.driver.neighbours import private_folder
+from qhn.sweeps.driver.node_tasks import on_each
 from qhn.sweeps.driver.nodes import Node
 from qhn.sweeps.store import Store
 from qhn.sweeps.trial import probe as by_value
@@ -95,7 +93,7 @@ def ask_nodes(nodes: Sequence[Node], store: Store, patience_s: float = PATIENCE_
     """
     with _meeting(store) as question, _sent_by_value():
         questions = {node.id: ({**question, "node": node.id},) for node in nodes}
-        answers, failures = _on_each(probe, questions, patience_s)
+        answers, failures = on_each(probe, questions, patience_s)
         asked = [
             Asked(node, answers.get(node.id), failures.get(node.id, ""))
             if node.id in answers or node.id in failures
@@ -141,7 +139,7 @@ def _read_back(asked: list[Asked], store: Store, question: Question) -> list[Ask
 def _skews(nodes: list[str]) -> dict[str, Skew]:
     """How far the clocks of machines are from ours, of those whose process runs already."""
     asked = time.time()
-    answers, _ = _on_each(clock, dict.fromkeys(nodes, ()), _CLOCK_PATIENCE_S, note_time=True)
+    answers, _ = on_each(clock, dict.fromkeys(nodes, ()), _CLOCK_PATIENCE_S, note_time=True)
     skews = {}
     for node, (theirs, received) in answers.items():
         skews[node] = Skew(theirs - (asked + received) / 2, (received - asked) / 2)
@@ -171,55 +169,3 @@ def _sent_by_value() -> Iterator[None]:
         yield
     finally:
         cloudpickle.unregister_pickle_by_value(by_value)
-
-
-def _on_each(
-    function: Any,
-    arguments: Mapping[str, tuple[Any, ...]],
-    patience_s: float,
-    *,
-    note_time: bool = False,
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Run a function on several machines at once.
-
-    Args:
-        function: the function.
-        arguments: its arguments on each machine, by Ray's id of the machine.
-        patience_s: how many seconds to wait.
-        note_time: whether each result is a pair with the time at which it has arrived.
-
-    Returns:
-        The results, and the reasons of those who have failed. Who does not answer is in neither.
-    """
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    remote: Any = ray.remote(num_cpus=0, max_retries=0)(function)
-    nodes = {
-        remote.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-        ).remote(*given): node
-        for node, given in arguments.items()
-    }
-    results: dict[str, Any] = {}
-    failures: dict[str, str] = {}
-    waiting, deadline = list(nodes), time.monotonic() + patience_s
-    while waiting and (left := deadline - time.monotonic()) > 0:
-        ready, waiting = ray.wait(waiting, timeout=left)
-        received = time.time()
-        for reference in ready:
-            try:
-                result = ray.get(reference)
-            except Exception as error:  # noqa: BLE001 - a machine may fail in any way
-                failures[nodes[reference]] = _last_words(error)
-            else:
-                results[nodes[reference]] = (result, received) if note_time else result
-    for reference in waiting:
-        ray.cancel(reference, force=True)
-    return results, failures
-
-
-def _last_words(error: Exception) -> str:
-    """The last line of an error of Ray, which quotes a whole traceback of the other machine."""
-    said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return said[-1] if said else type(error).__name__

@@ -66,6 +66,12 @@ def test_every_machine_that_is_as_it_should_be_is_found_so(place):
         looked_at = {f["what"] for f in findings if f["where"] == machine}
         assert looked_at == {"versions", "store", "disk", "clock", "cpus", "memory"}
     assert {f["verdict"] for f in findings if f["what"] != "disk"} == {"fine", "warning"}
+    # The device of a lane is opened where its trials will be, and only there.
+    ((device, machine),) = {
+        tuple(f["where"].split(" on ")) for f in findings if " on " in f["where"]
+    }
+    assert device == "qpu-a" and machine in machines
+    assert "qpu-a" not in {f["where"] for f in findings}
     # The probes leave nothing behind.
     assert [path.name for path in (folder / "shared").iterdir()] == ["devices"]
 
@@ -80,7 +86,7 @@ def test_a_store_that_only_the_drivers_machine_sees_is_named(place):
     assert f"error: the Ray at {ray.address} must be fit for the sweep, but is not" in output
     assert output.count("\n") == 2 and f"  {machine}: store: it must see the same store" in output
     # Nothing was started: there is neither a trial nor MLflow's database nor a copy of the file.
-    assert {path.name for path in (folder / "store").iterdir()} == {"devices", "sweeps"}
+    assert {path.name for path in (folder / "store").iterdir()} == {"sweeps"}
     assert {p.name for p in (folder / "store/sweeps/checked").iterdir()} == {"lock", "logs"}
 
 

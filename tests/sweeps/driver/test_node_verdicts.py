@@ -7,12 +7,12 @@ import pytest
 from qhn.core.errors import RayError
 from qhn.sweeps.driver.cluster_checkup import largest, refuse_wrong
 from qhn.sweeps.driver.cluster_verdicts import about_room
-from qhn.sweeps.driver.findings import Finding
 from qhn.sweeps.driver.node_verdicts import LITTLE, NOTHING, about_node
 from qhn.sweeps.driver.nodes import Node, nodes_of
 from qhn.sweeps.driver.probing import Asked, Skew
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.trial.findings import Finding
 
 GIB = 2**30
 VERSIONS = {"python": "3.11", "ray": "2.60.0", "numpy": "2.4", "numba": "0.68", "qhn": "1.2"}
