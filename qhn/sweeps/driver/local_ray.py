@@ -146,20 +146,24 @@ def tune_without_mlflow() -> Iterator[None]:
 
 
 @contextmanager
-def tune_without_credentials() -> Iterator[None]:
-    """Let Ray Tune run without sending credentials to the processes of trials.
+def tune_without_variables() -> Iterator[None]:
+    """Let Ray Tune run without setting environment variables in the processes of trials.
 
     Tune copies the keys of Amazon's cloud from the driver's environment into the description of the
     processes that it asks Ray for, and Ray writes that description to its logs. A Ray that is
     started here inherits the environment anyway; elsewhere credentials belong to the machine.
+
+    It also sets a variable for PyTorch Lightning. For a trial with variables of its own Ray starts
+    a new process, which takes a second, although others are there already and wait for work.
     """
     cache: Any = importlib.import_module("ray.tune.execution.class_cache")
-    before = cache.ENV_VARS_TO_PROPAGATE
-    cache.ENV_VARS_TO_PROPAGATE = {name for name in before if not name.startswith("AWS_")}
+    before = cache.ENV_VARS_TO_PROPAGATE, cache.DEFAULT_ENV_VARS
+    cache.ENV_VARS_TO_PROPAGATE = {name for name in before[0] if not name.startswith("AWS_")}
+    cache.DEFAULT_ENV_VARS = {}
     try:
         yield
     finally:
-        cache.ENV_VARS_TO_PROPAGATE = before
+        cache.ENV_VARS_TO_PROPAGATE, cache.DEFAULT_ENV_VARS = before
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from qhn.sweeps.driver.families import Families
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.lane import Lane, lanes_of, queued_lane, resource_of, simulator_lane
 from qhn.sweeps.driver.live import Live
-from qhn.sweeps.driver.local_ray import local_ray, tune_without_credentials, tune_without_mlflow
+from qhn.sweeps.driver.local_ray import local_ray, tune_without_mlflow, tune_without_variables
 from qhn.sweeps.driver.neighbours import placed
 from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.machine import Machine
@@ -202,7 +202,7 @@ def train(work: Work) -> Spent:
         )
         work.board.phase = "starting trials (a new machine compiles the engine first)"
         try:
-            with tune_without_mlflow(), tune_without_credentials():
+            with tune_without_mlflow(), tune_without_variables():
                 tuner.fit()
         except Exception as error:
             own = _own_error(error)

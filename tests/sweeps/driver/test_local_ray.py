@@ -3,6 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+from ray.tune.execution import class_cache
+
+from qhn.sweeps.driver.local_ray import tune_without_variables
+
 PROGRAM = """
 import sys
 from qhn.sweeps.driver.local_ray import tune_without_mlflow
@@ -23,3 +28,28 @@ def test_tune_runs_without_mlflow_in_the_driver():
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM]
     found = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert found.stdout.split() == ["False", "mlflow"], found.stderr
+
+
+class Trial:
+    """Stands for the class of a trial's process."""
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """What Tune would set in the process of a trial."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted")
+
+    def find():
+        made = class_cache._ActorClassCache().get(Trial)
+        return (made._default_options["runtime_env"] or {}).get("env_vars", {})
+
+    return find
+
+
+def test_processes_of_trials_get_no_credentials_and_can_be_those_that_wait(variables):
+    before = variables()
+    assert before["AWS_SECRET_ACCESS_KEY"] == "planted"
+    with tune_without_variables():
+        # With any variable at all, Ray would start a new process.
+        assert not variables()
+    assert variables() == before
