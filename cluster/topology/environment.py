@@ -1,0 +1,77 @@
+"""Which variables the processes of a part get, and which ones a client needs.
+
+Nothing is inherited that is not named here: a provider's token in the terminal of whoever starts
+the cluster must reach the gateway alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from topology.place import Place
+
+#: The name of the user of the MLflow server.
+USER = "qhn"
+_INHERITED = ("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_INHERITED_PREFIXES = ("LC_", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "PYTHON")
+_HERE = Path(__file__).parent.parent
+
+
+def base() -> dict[str, str]:
+    """What every part needs of the terminal from which the cluster is started."""
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
+    # Programs of the environment that runs this come first, such as those that Ray's jobs call.
+    found["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+    paths = [str(_HERE), *filter(None, os.environ.get("PYTHONPATH", "").split(":"))]
+    found["PYTHONPATH"] = ":".join(dict.fromkeys(paths))
+    return found
+
+
+def ray(place: Place) -> dict[str, str]:
+    """What Ray's servers and clients need."""
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(place.token_file)}
+
+
+def store(place: Place) -> dict[str, str]:
+    """What every process needs that reads or writes the store."""
+    if place.options.store is not None:
+        return {"QHN_STORE": place.options.store}
+    return {
+        "QHN_STORE": f"s3://{place.bucket}/store",
+        "AWS_ACCESS_KEY_ID": place.keys.s3_id,
+        "AWS_SECRET_ACCESS_KEY": place.keys.s3,
+        "AWS_DEFAULT_REGION": place.region,
+        "AWS_ENDPOINT_URL_S3": place.url("s3"),
+        # Otherwise a client without these variables would look for them in the network of a cloud.
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def tracking(place: Place) -> dict[str, str]:
+    """What a driver needs to write to MLflow."""
+    return {
+        "MLFLOW_TRACKING_URI": place.url("mlflow"),
+        "MLFLOW_TRACKING_USERNAME": USER,
+        "MLFLOW_TRACKING_PASSWORD": place.keys.mlflow,
+    }
+
+
+def client(place: Place) -> dict[str, str]:
+    """All variables that a client needs.
+
+    ``QHN_RAY_ADDRESS`` is for ``qhn sweep run FILE --address``. It is not called RAY_ADDRESS,
+    because Ray's client of the job server would take that for the address of the job server.
+    """
+    return {
+        "QHN_ADDRESS": place.url("head", "dashboard"),
+        "QHN_RAY_ADDRESS": f"{place.host}:{place.ports['head']['gcs']}",
+        **ray(place),
+        **tracking(place),
+        **store(place),
+    }
