@@ -15,11 +15,9 @@ process of its own from its start to its end, with empty folders and as many slo
 cores.
 
 First the program times the honest ways to the gradient, and checks that both train the same: one
-trial of each objective is trained by hand, and at the angles of each report qhn's objective must be
-that of the QNode within 1e-6.
-
-What the stack by hand is spared: its loss tables come from qhn, Ray starts without a dashboard, and
-it reports 10 metrics where qhn reports 15.
+trial of each objective is trained by hand, and at the angles of each report qhn's objective and
+metrics must be those of the stack by hand within 1e-6. What that is spared: its loss tables come
+from qhn, and Ray starts without a dashboard.
 """
 
 from __future__ import annotations

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from engines.base import Contender, FloatArray
 from engines.qnodes import Adjoint, Backprop, ParameterShift
 from engines.timing import interleave
 
-from handmade.training import Settings, Tables, train
+from handmade.reporting import Tables
+from handmade.training import Settings, train
 from qhn.core.estimators.angles import initial_angles
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
@@ -38,30 +40,36 @@ def time_gradients(config: TrialConfig) -> Iterator[str]:
 
 
 def check_agreement(config: TrialConfig) -> str:
-    """Train one trial by hand, and compare its objective with qhn's at the angles of each report.
+    """Train one trial by hand, and compare its metrics with qhn's at the angles of each report.
+
+    The two trainings move apart: Adam enlarges small gradients, and with them the differences of
+    rounding, and PennyLane's adds its small constant at another place.
 
     Raises:
         SystemExit: if they differ by more than `TOLERANCE`.
     """
     problem = factory.problem(config)
     ansatz, settings = factory.ansatz(config), Settings.of(config)
-    reports: list[tuple[float, FloatArray]] = []
-
-    def keep(metrics: dict[str, float], angles: FloatArray) -> None:
-        reports.append((metrics["objective"], angles.copy()))
-
-    train(Tables.of(problem), settings, keep)
-    with config.device.build().open(ansatz) as device:
+    reports: list[tuple[dict[str, float], FloatArray]] = []
+    train(Tables.of(problem), settings, lambda *report: reports.append(report))
+    with config.device.open(ansatz) as device:
         estimator = factory.estimator(config, problem, device)
-        ours = [estimator.evaluate(angles, settings.weight, 0).value for _, angles in reports]
+        apart = Counter[str]()
+        for metrics, angles in reports:
+            found = estimator.evaluate(angles, settings.weight, 0)
+            ours = {"objective": found.value, **estimator.measure(0)}
+            # The networks of best_of_k are drawn at random.
+            for name in ours.keys() - {"train_accuracy_best_of_k", "test_accuracy_best_of_k"}:
+                apart[name] = max(apart[name], abs(ours[name] - metrics[name]))
         trainer = factory.trainer(config, problem, device)
         while not trainer.finished:
             trainer.advance()
-    apart = max(abs(value - mine) for (value, _), mine in zip(reports, ours, strict=True))
-    if apart > TOLERANCE:
-        raise SystemExit(f"the objectives of {config.objective.name} differ by {apart:.1e}")
-    ends = abs(reports[-1][0] - trainer.history.last()["objective"])
+    (worst, most), *_ = apart.most_common()
+    if most > TOLERANCE:
+        raise SystemExit(f"{worst} of {config.objective.name} differs by {most:.1e}")
+    ends = abs(reports[-1][0]["objective"] - trainer.history.last()["objective"])
     return (
         f"{config.objective.name}: at the same angles of {len(reports)} reports the objectives "
-        f"differ by {apart:.1e}; at the ends of both trainings by {ends:.1e}"
+        f"differ by {apart['objective']:.1e} and no metric by more than {most:.1e} ({worst}); the "
+        f"objectives at the ends of both trainings by {ends:.1e}"
     )

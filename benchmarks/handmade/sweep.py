@@ -54,7 +54,8 @@ def main() -> None:
     # Without its dashboard Ray starts faster.
     ray.init(address="local", num_cpus=options.slots, include_dashboard=False, log_to_driver=False)
     ray_start = time.monotonic() - begin
-    from handmade.training import Settings, Tables
+    from handmade.reporting import Tables
+    from handmade.training import Settings
 
     ends: list[float] = []
 

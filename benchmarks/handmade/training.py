@@ -4,42 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pennylane as qml
 from engines.base import Contender, FloatArray
 from engines.qnodes import Adjoint
 
+from handmade.reporting import Tables, measure
 from qhn.core.ansatz import Ansatz
 from qhn.core.estimators.angles import initial_angles
-from qhn.core.evaluation.problem import Problem
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 
 Report = Callable[[dict[str, float], FloatArray], None]
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What all trials share: plain arrays, which Ray's object store gives to them without copies.
-
-    Attributes:
-        nll: the loss of each network, shape ``(2^N,)``.
-        train_accuracy: the share of training points that it predicts correctly, shape ``(2^N,)``.
-        test_accuracy: the same for the test points.
-        points: the number of training points.
-    """
-
-    nll: FloatArray
-    train_accuracy: FloatArray
-    test_accuracy: FloatArray
-    points: int
-
-    @classmethod
-    def of(cls, problem: Problem) -> Tables:
-        """The tables of a problem of qhn."""
-        return cls(problem.nll, problem.train_accuracy, problem.test_accuracy, problem.n_train)
 
 
 @dataclass(frozen=True)
@@ -88,6 +65,7 @@ def train(
         qnode: the way to distribution and gradient; None for the best one, see `engines.qnodes`.
     """
     qnode = qnode or Adjoint(settings.ansatz)
+    rng = np.random.default_rng(settings.seed)
     optimiser = qml.AdamOptimizer(settings.learning_rate)
     angles = initial_angles(settings.ansatz, settings.seed)
     weight, steps = settings.weight / tables.points, settings.steps
@@ -108,28 +86,10 @@ def train(
             value, gradient = qnode.value_and_gradient(angles)
         if due:
             assert q is not None
-            report(_metrics(tables, settings, q, value, gradient), angles)
+            metrics = {"objective": value, "lambda": settings.weight}
+            metrics["gradient_norm"] = float(np.linalg.norm(gradient))
+            report(metrics | measure(tables, q, rng), angles)
         if step < steps:
             tracked = qml.numpy.array(angles, requires_grad=True)
             (moved,) = optimiser.apply_grad((gradient,), (tracked,))
             angles = np.asarray(moved)
-
-
-def _metrics(
-    tables: Tables, settings: Settings, q: FloatArray, value: float, gradient: Any
-) -> dict[str, float]:
-    """Most of what qhn reports. Averages and samples of networks, which take long, are left out."""
-    entropy = -float(q @ np.log(np.maximum(q, 1e-300)))
-    mode = int(np.argmax(q))
-    return {
-        "objective": value,
-        "lambda": settings.weight,
-        "nll": float(q @ tables.nll),
-        "kl": settings.ansatz.n_qubits * np.log(2) - entropy,
-        "entropy": entropy,
-        "gradient_norm": float(np.linalg.norm(gradient)),
-        "train_accuracy_expected": float(q @ tables.train_accuracy),
-        "test_accuracy_expected": float(q @ tables.test_accuracy),
-        "train_accuracy_mode": float(tables.train_accuracy[mode]),
-        "test_accuracy_mode": float(tables.test_accuracy[mode]),
-    }
