@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 import zipfile
 from collections.abc import Collection
 from contextlib import closing, redirect_stderr, redirect_stdout
@@ -182,6 +183,29 @@ class Qhn:
             steps = [point.step for point in client.get_metric_history(run.info.run_id, "nll")]
             assert steps == sorted(set(steps))
             assert steps[-1] == last_step
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """A server of S3 on the loopback interface."""
+    # Other tests need neither moto nor botocore, which take a second to import.
+    from s3_server import S3Server
+
+    server = S3Server()
+    server.make_bucket("bucket")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def s3_store(s3_server, monkeypatch):
+    """Gives addresses of empty stores in a bucket, which this process can reach."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield lambda: f"s3://bucket/{uuid.uuid4().hex}"
+    s3_server.failures.clear()
 
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -17,10 +17,16 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         envvar="QHN_STORE",
-        help="The folder for results, logs and the default MLflow database.",
+        help="Where results are kept: a folder, which also has logs and the default MLflow "
+        "database, or s3://BUCKET/PREFIX.",
         show_default=DEFAULT_STORE,
     ),
 ]
+
+
+def folder_uri(path: str) -> str:
+    """The address of the store in a folder."""
+    return Path(path).expanduser().absolute().as_uri()
 
 
 def store_option(store: Store) -> str:
@@ -28,7 +34,7 @@ def store_option(store: Store) -> str:
 
     It is empty for the store that is used without the option.
     """
-    if store.uri == Path(default_store()).expanduser().absolute().as_uri():
+    if store.uri in (default := default_store().rstrip("/"), folder_uri(default)):
         return ""
     return f" --store {shlex.quote(store.shown)}"
 

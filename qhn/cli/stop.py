@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from qhn.cli.listing import Counts, count
+from qhn.cli.logs import log_files
 from qhn.cli.options import store_option
 from qhn.cli.progress import standing
 from qhn.cli.tables import print_words
@@ -22,7 +23,7 @@ from qhn.core.errors import QhnError, StoreError
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.backend import LOCK
-from qhn.sweeps.store.local import run_folder
+from qhn.sweeps.store.local import is_elsewhere, run_folder
 from qhn.sweeps.store.sweep import Runner
 
 _LOOK_EVERY_S = 0.1
@@ -66,7 +67,7 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
             f"{runner.host} (process {runner.process}); run there: "
             f"qhn sweep stop {name}{store_option(store)}"
         )
-    process = _certain(runner, run_folder(store, name) / LOCK)
+    process = _certain(runner, _held_open(store, name))
     if process is None:
         # If the process has ended just now, or another one has begun, we try again.
         if kept.lock.runner() != runner:
@@ -97,27 +98,36 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
     return ended
 
 
-def _certain(runner: Runner, lock: Path) -> psutil.Process | None:
-    """The process that is named in the note of a lock, if it certainly holds the lock.
+def _held_open(store: Store, name: str) -> Path:
+    """The file that the driver of a sweep on this machine has open for as long as it runs.
 
-    If a driver was killed, its note stays in the lock file until the next driver has written its
-    own, and meanwhile another program may have got the same process id. So two things are checked.
-    The process must have the lock file open, which only the driver has for longer than a moment.
-    And it must have started before the note was written, so that it has not got the id later.
+    It is the lock, or the newest log if the lock is an object in another place.
+    """
+    logs = log_files(store, name) if is_elsewhere(store) else []
+    return logs[-1] if logs else run_folder(store, name) / LOCK
+
+
+def _certain(runner: Runner, held_open: Path) -> psutil.Process | None:
+    """The process that is named in the note of a lock, if it certainly runs the sweep.
+
+    If a driver was killed, its note stays in the lock until the next driver has written its own,
+    and meanwhile another program may have got the same process id. So two things are checked. The
+    process must have a file open which only the driver has for longer than a moment. And it must
+    have started before the file was written, so that it has not got the id later.
     """
     try:
         process = psutil.Process(runner.process)
-        has_it_open = any(_same(Path(file.path), lock) for file in process.open_files())
+        has_it_open = any(_same(Path(file.path), held_open) for file in process.open_files())
         # Clocks of processes and of files differ by up to a second on Linux.
-        was_there = process.create_time() <= lock.stat().st_mtime + 1.0
+        was_there = process.create_time() <= held_open.stat().st_mtime + 1.0
         return process if has_it_open and was_there else None
     except (psutil.Error, OSError):
         return None
 
 
-def _same(path: Path, lock: Path) -> bool:
+def _same(path: Path, other: Path) -> bool:
     with suppress(OSError):  # one of the files was removed at this moment
-        return path.samefile(lock)
+        return path.samefile(other)
     return False
 
 

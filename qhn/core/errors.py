@@ -12,7 +12,7 @@
     ├── DivergedError                    a training has reached numbers that are not finite
     ├── RayError                         Ray, which runs the trials, cannot be started
     ├── LaneError                        a job of a queued device cannot be submitted or fetched
-    ├── FencedError                      another broker has taken a lane over
+    ├── FencedError                      another process has taken over a lane or a sweep
     ├── DeviceError                      a device behind a network cannot be reached or used
     └── NotFoundError                    no sweep or trial has this name
 
@@ -89,7 +89,7 @@ class LaneError(QhnError):
 
 
 class FencedError(QhnError):
-    """Another broker has taken over a lane, so that this one may write and grant nothing more."""
+    """Another process has taken over a lane or a sweep. This one may write nothing more of it."""
 
 
 class DeviceError(QhnError):

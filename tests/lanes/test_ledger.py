@@ -12,6 +12,7 @@ from qhn.lanes.submission import Submission
 from qhn.sweeps.store.folder import FolderBackend
 from qhn.sweeps.store.ledger import StoredLedger
 from qhn.sweeps.store.memory import MemoryBackend
+from qhn.sweeps.store.opening import open_store
 
 WANTED = Usage(shots=512, qpu_seconds=4.5, cost=7.25)
 ID = Submission("5a0e", "0123456789abcdef", 3).id
@@ -28,10 +29,13 @@ def ended(record, state="done", **changes):
     return replace(record, state=state, members=members, **changes)
 
 
-@pytest.fixture(params=["memory", "store in memory", "store in a folder"])
+@pytest.fixture(params=["memory", "store in memory", "store in a folder", "store in s3"])
 def brokers(request, tmp_path):
     """A function that opens the same ledger once more."""
     place, memory = Place(), MemoryBackend("lanes")
+    if request.param == "store in s3":
+        address = request.getfixturevalue("s3_store")()
+        return lambda: StoredLedger(open_store(address).backend, "qpu-a")
     return {
         "memory": lambda: MemoryLedger(place),
         "store in memory": lambda: StoredLedger(memory, "qpu-a"),

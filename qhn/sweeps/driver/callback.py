@@ -162,7 +162,12 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._fail(trial_id, TrialError(message, message, int(time.time() * 1000)))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Save which trials run, for `qhn sweep status` in another terminal."""
+        """Save which trials run, for `qhn sweep status` in another terminal.
+
+        Raises:
+            FencedError: if another driver has taken the sweep over.
+        """
+        self._folder.lock.check()
         now = time.monotonic()
         if now - self._progress_at < _PROGRESS_EVERY_S:
             return

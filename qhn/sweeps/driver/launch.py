@@ -40,7 +40,7 @@ from qhn.sweeps.results.outcomes import outcomes
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store
-from qhn.sweeps.store.local import leave_a_deleted_folder, new_log
+from qhn.sweeps.store.local import is_elsewhere, leave_a_deleted_folder, new_log
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 
 #: A function that shows a board as long as its context is open. The second argument is the
@@ -140,7 +140,7 @@ def prepare(
     if store.uri.startswith("memory:"):
         raise StoreError(
             f"a sweep's store must be one that several processes can reach, but got "
-            f"{store.uri!r}; name a folder with --store"
+            f"{store.uri!r}; name a folder, or s3://BUCKET/PREFIX, with --store"
         )
     # What killed drivers have left is removed here. If that fails, the sweep can run all the same.
     with suppress(OSError, QhnError):
@@ -240,7 +240,7 @@ def run(
     """
     leave_a_deleted_folder(launch.log.parent)
     with output_to(launch.log) as terminal:
-        notes = _look_at_queues(launch, share.cluster)
+        notes = [*_say_where_mlflow_is(launch), *_look_at_queues(launch, share.cluster)]
         options = RunOptions(
             share.cores,
             share.machine,
@@ -259,6 +259,16 @@ def run(
             options,
         )
         return replace(outcome, notes=[*share.notes, *notes, *outcome.notes])
+
+
+def _say_where_mlflow_is(launch: Launch) -> list[str]:
+    """A note if other machines see the store, but not the runs in MLflow."""
+    if not (launch.location.ours and is_elsewhere(launch.store)):
+        return []
+    return [
+        f"MLflow's database is on this machine alone ({launch.location.database}); for one that "
+        "all machines share, name a tracking server with --tracking-uri or MLFLOW_TRACKING_URI"
+    ]
 
 
 def _look_at_queues(launch: Launch, cluster: Cluster | None) -> list[str]:

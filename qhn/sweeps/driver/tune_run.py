@@ -136,8 +136,7 @@ def train(work: Work) -> Spent:
         # The writer was started before Ray, so that both start at the same time. It must be ready
         # before the first trial: if the tracking store cannot be used, nothing is trained.
         work.writer.wait_until_ready()
-        for trial in work.todo:
-            work.store.clear_error(trial.trial_id)
+        work.store.clear_errors(trial.trial_id for trial in work.todo)
         rule = work.plan.early_stopping
         answer_s = answer_seconds(sum(lane.slots for lane in lanes))
 

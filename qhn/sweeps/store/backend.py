@@ -1,8 +1,8 @@
 """The interface below the store: contents that have keys, and locks between processes.
 
 A key is text such as ``0123456789abcdef/result.json``: names of folders and a name, separated by
-``/``. `FolderBackend` keeps contents as files, and `MemoryBackend` keeps them in this process. One
-class of contract tests checks both. A further backend, such as an object store, must pass it too.
+``/``. `FolderBackend` keeps contents as files, `ObjectBackend` as objects of an object store, and
+`MemoryBackend` in this process. One class of contract tests checks all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from qhn.core.errors import DamagedError, StoreError
 
-#: The name of the lock file of a folder. No key may end in this name.
+#: The name of the lock of a folder. No key may end in this name.
 LOCK = "lock"
 #: The ending of temporary files, to which contents are written first. No key may end like this.
 TEMPORARY = ".tmp"
@@ -22,7 +22,9 @@ TEMPORARY = ".tmp"
 class Lock(Protocol):
     """A lock that at most one of all processes that use the store can hold at a time.
 
-    It is released when the process that holds it ends, even if that process is killed.
+    It is released when the process that holds it ends, even if that process is killed. In a store
+    of objects it is a lease: if nothing is known of the process, it is released after a term, and
+    so the holder can lose it while it lives. From then on it cannot write below the lock's folder.
     """
 
     def acquire(self, patience_s: float | None = None, note: str = "") -> bool:
@@ -42,6 +44,12 @@ class Lock(Protocol):
     def release(self) -> None:
         """Release the lock."""
 
+    def lost_to(self) -> str | None:
+        """Who has taken the lock from its holder here, as far as is known; None if nobody has.
+
+        This looks at nothing outside the process.
+        """
+
     def holder(self) -> str | None:
         """The note of the present holder, or None if nobody has the lock. This changes nothing.
 
@@ -55,6 +63,8 @@ class Backend(Protocol):
 
     Raises:
         StoreError: from every method, if the place cannot be used, or if a key is not valid.
+        FencedError: from every method that writes, if the key lies below a folder whose lock this
+            process has taken, and another process has taken that lock from it.
     """
 
     @property
@@ -74,7 +84,10 @@ class Backend(Protocol):
         """
 
     def get_many(self, keys: Iterable[str]) -> Mapping[str, bytes | DamagedError]:
-        """The contents of all keys that have one. For a damaged one, the error is its value."""
+        """The contents of all keys that have one. For a damaged one, the error is its value.
+
+        The effort grows with the contents that are there, and hardly with the keys.
+        """
 
     def put(self, key: str, content: bytes, *, durable: bool = True) -> None:
         """Write a content as a whole: a reader finds the old or the new one, and never a part.
@@ -118,8 +131,8 @@ class Backend(Protocol):
         A folder may outlive its last content.
         """
 
-    def size(self, folder: str) -> int:
-        """The bytes that a folder takes with all that is in it; 0 where there is none.
+    def size(self, *folders: str) -> int:
+        """The bytes that folders take with all that is in them; 0 where there are none.
 
         A place with a disk counts whole blocks of it, as ``du`` does, and what is no content, such
         as a log, as well.
@@ -137,7 +150,7 @@ class Backend(Protocol):
     def lock(self, folder: str) -> Lock:
         """The lock of a folder; empty text means the top.
 
-        `put_if_newer` takes the lock of the folder of its key.
+        `put_if_newer` may take the lock of the folder of its key.
         """
 
 

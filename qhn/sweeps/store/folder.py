@@ -131,10 +131,11 @@ class FolderBackend:
         place = self.root / folder
         return tuple(sorted(self._found(place, _folders(place))))
 
-    def size(self, folder: str) -> int:
+    def size(self, *folders: str) -> int:
         """See `Backend.size`."""
-        check_folder(folder)
-        return disk_use(self.root / folder)
+        for folder in folders:
+            check_folder(folder)
+        return sum(disk_use(self.root / folder) for folder in folders)
 
     def remove(self, folder: str) -> None:
         """See `Backend.remove`; of a link, what it leads to stays."""

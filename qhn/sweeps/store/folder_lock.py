@@ -67,6 +67,10 @@ class FolderLock:
             self._file.release()
         self._file = None
 
+    def lost_to(self) -> str | None:
+        """See `Lock.lost_to`. The operating system takes a lock from no process that lives."""
+        return None
+
     def holder(self) -> str | None:
         """See `Lock.holder`."""
         with self._store_errors():

@@ -47,6 +47,8 @@ class StoreFormat:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._marked = False
+        # The marker stays for ever, so it is not looked for again.
+        self._has_marker = False
         self._former: list[FormerTrial] | None = None
         self._ids: dict[str, list[str]] = {}
 
@@ -57,6 +59,8 @@ class StoreFormat:
             NewerFormatError: if a newer version made it.
             StoreError: if it cannot be read.
         """
+        if self._has_marker:
+            return True
         content = self._backend.get_many([MARKER]).get(MARKER)
         if isinstance(content, bytes):
             try:
@@ -66,8 +70,8 @@ class StoreFormat:
                 # A damaged marker counts as none. Looking through the store then costs a moment;
                 # refusing the store would cost the sweep.
                 return False
-            return True
-        return False
+            self._has_marker = True
+        return self._has_marker
 
     def mark(self) -> None:
         """Write the marker if the store has no trials yet. Every write calls this first.

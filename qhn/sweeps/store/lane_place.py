@@ -16,14 +16,15 @@ import secrets
 import socket
 
 from qhn.core.errors import DamagedError, InvalidValueError, StoreError
-from qhn.sweeps.store.backend import Backend, held
+from qhn.sweeps.store.backend import Backend
 from qhn.sweeps.store.formats import FORMAT, check_format, fingerprint, parse_object
 from qhn.sweeps.store.ledger import StoredLedger
 from qhn.sweeps.store.opening import open_store
 
 _ID_KEY = "lanes/store.json"
 _ID = re.compile(r"[0-9a-z]{1,16}")
-# The lock of a broker that was killed is released within moments.
+# The lock of a broker that was killed is released within moments. A lease is waited for longer, if
+# nobody renews it.
 _PATIENCE_S = 5.0
 
 
@@ -90,13 +91,13 @@ def store_id(backend: Backend) -> str:
         DamagedError: if the id cannot be read. A new one would let jobs be paid for twice.
         StoreError: if the store cannot be used.
     """
-    with held(backend.lock("lanes")):
+    content = backend.get(_ID_KEY)
+    while content is None:
+        # It decides nothing that is computed, so it need not come from a seed. Of two processes at
+        # once, the first one makes it: whatever is there has a higher rank.
+        made = json.dumps({"format": FORMAT, "id": secrets.token_hex(4)})
+        backend.put_if_newer(_ID_KEY, made.encode(), 0, lambda there: 1)
         content = backend.get(_ID_KEY)
-        if content is None:
-            # It decides nothing that is computed, so it need not come from a seed.
-            made = secrets.token_hex(4)
-            backend.put(_ID_KEY, json.dumps({"format": FORMAT, "id": made}).encode())
-            return made
     return _parse_id(content)
 
 

@@ -64,9 +64,14 @@ class StoredLedger:
                     f"{self._folder} has claim {last} and this one has {self._claim}; "
                     "ask the broker that runs now"
                 )
-            content = self._backend.get(key)
-            check_follows(None if content is None else _parse(key, content), record)
-            self._backend.put(key, _dump(record))
+
+            def follows(there: bytes) -> int:
+                check_follows(_parse(key, there), record)
+                return 0
+
+            # In a store of objects the lock is a lease, which a broker that was paused has lost
+            # without knowing it. What the next broker has written meanwhile is looked at here.
+            self._backend.put_if_newer(key, _dump(record), 0, follows)
 
     def read(self) -> list[Record]:
         """See `Ledger.read`."""

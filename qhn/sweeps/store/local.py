@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import sys
 import time
 from pathlib import Path
 
 from qhn.core.errors import StoreError
 from qhn.sweeps.store.folder import FolderBackend
+from qhn.sweeps.store.object_store import ObjectBackend
 from qhn.sweeps.store.opening import DEFAULT_STORE
 from qhn.sweeps.store.store import Store
+
+_LONGEST_NAME = 60
 
 
 def default_folder() -> Path:
@@ -19,8 +24,20 @@ def default_folder() -> Path:
 
 
 def local_folder(store: Store) -> Path:
-    """The store's folder if the store is in a folder, else ``~/.qhn``. It may not exist yet."""
-    return _backend(store).root
+    """The store's folder if the store is in a folder, else one in ``~/.qhn``. It may not exist yet.
+
+    Each store of objects has one of its own, since two of them may have sweeps of the same name.
+    """
+    root = _backend(store).root
+    if not is_elsewhere(store):
+        return root
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", store.uri)[:_LONGEST_NAME]
+    return root / "stores" / f"{name}-{hashlib.sha256(store.uri.encode()).hexdigest()[:8]}"
+
+
+def is_elsewhere(store: Store) -> bool:
+    """Whether the store is on another machine, and has no folder here."""
+    return isinstance(store.backend, ObjectBackend)
 
 
 def run_folder(store: Store, sweep: str) -> Path:

@@ -75,10 +75,12 @@ class MemoryBackend:
         rest = (key.removeprefix(prefix) for key in self.list(prefix))
         return tuple(sorted({key.partition("/")[0] for key in rest if "/" in key}))
 
-    def size(self, folder: str) -> int:
+    def size(self, *folders: str) -> int:
         """See `Backend.size`."""
-        check_folder(folder)
-        return sum(len(self._contents.get(key, b"")) for key in self.list(f"{folder}/"))
+        for folder in folders:
+            check_folder(folder)
+        keys = [key for folder in folders for key in self.list(f"{folder}/")]
+        return sum(len(self._contents.get(key, b"")) for key in keys)
 
     def remove(self, folder: str) -> None:
         """See `Backend.remove`."""
@@ -109,6 +111,10 @@ class MemoryLock:
     def release(self) -> None:
         """See `Lock.release`."""
         self._lock.release()
+
+    def lost_to(self) -> str | None:
+        """See `Lock.lost_to`. Nobody takes this lock from its holder."""
+        return None
 
     def holder(self) -> str | None:
         """See `Lock.holder`."""

@@ -16,7 +16,7 @@ def folders_of(store: Store, trial_ids: Iterable[str]) -> dict[str, list[str]]:
 
 def bytes_of(store: Store, folders: Iterable[str]) -> int:
     """The bytes that these folders of the store take, see `Backend.size`."""
-    return sum(store.backend.size(folder) for folder in folders)
+    return store.backend.size(*folders)
 
 
 def remove(store: Store, folder: str) -> None:

@@ -112,9 +112,8 @@ class Store:
     def save_config(self, trial_id: str, text: str) -> None:
         """Write the configuration of the trial, unless the store has it already."""
         key, content = _key(trial_id, "config.json"), text.encode()
-        if self.backend.get(key) != content:
-            self._format.mark()
-            self.backend.put(key, content)
+        self._format.mark()
+        self.backend.put_if_newer(key, content, 0, lambda there: 1 if there == content else 0)
 
     def config(self, trial_id: str) -> str:
         """The configuration of the trial as canonical JSON.
@@ -236,7 +235,8 @@ class Store:
 
         self._format.mark()
         self.backend.put_if_newer(key, result.to_json().encode(), 0, whole)
-        self._forget_errors(result.trial_id)
+        for owner in self.ids(result.trial_id):
+            self._forget_error(owner)
 
     def outcomes(self, trial_ids: Iterable[str]) -> Outcomes:
         """How trials have ended. All files are read at once; a damaged one hides no other trial."""
@@ -320,20 +320,24 @@ class Store:
         """
         return self.outcomes([trial_id]).errors.get(trial_id)
 
-    def clear_error(self, trial_id: str) -> None:
-        """Forget a failure, so that the trial is run again.
+    def clear_errors(self, trial_ids: Iterable[str]) -> None:
+        """Forget failures, so that these trials are run again.
 
         If an older version stored a training that diverged as a result, this result is set aside,
         and with it the checkpoint, from which the training would only diverge again.
         """
-        for owner in self.ids(trial_id):
+        owners = [owner for trial_id in trial_ids for owner in self.ids(trial_id)]
+        names = ("result.json", "error.json")
+        found = self.backend.get_many(_key(owner, name) for owner in owners for name in names)
+        for owner in owners:
             key = _key(owner, "result.json")
-            content = self.backend.get_many([key]).get(key)
+            content = found.get(key)
             if isinstance(content, bytes) and self._is_diverged(key, content):
                 why = "its training diverged"
                 self.set_aside(DamagedError(_key(owner, "checkpoint.npz"), why))
                 self.set_aside(DamagedError(key, why, fingerprint(content)))
-        self._forget_errors(trial_id)
+            if _key(owner, "error.json") in found:
+                self._forget_error(owner)
 
     def _is_diverged(self, key: str, content: bytes) -> bool:
         try:
@@ -341,12 +345,11 @@ class Store:
         except DamagedError:
             return False
 
-    def _forget_errors(self, trial_id: str) -> None:
-        for owner in self.ids(trial_id):
-            try:
-                self.backend.delete(_key(owner, "error.json"))
-            except DamagedError as damage:  # a folder is in its place, which nobody needs
-                self.set_aside(damage)
+    def _forget_error(self, owner: str) -> None:
+        try:
+            self.backend.delete(_key(owner, "error.json"))
+        except DamagedError as damage:  # a folder is in its place, which nobody needs
+            self.set_aside(damage)
 
 
 def _check_trial_id(trial_id: str) -> None:

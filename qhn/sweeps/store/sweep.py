@@ -25,7 +25,13 @@ from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Self
 
-from qhn.core.errors import DamagedError, InvalidValueError, NotFoundError, StoreError
+from qhn.core.errors import (
+    DamagedError,
+    FencedError,
+    InvalidValueError,
+    NotFoundError,
+    StoreError,
+)
 from qhn.sweeps.config.trial import digest
 from qhn.sweeps.store.backend import Backend, Lock
 from qhn.sweeps.store.formats import FORMAT, fingerprint, parse_object
@@ -37,7 +43,8 @@ from qhn.sweeps.store.results import TrialResult, read_result
 Rule = Mapping[str, object]
 
 # How long a driver waits for the lock. A process that only checks the lock has it for an instant,
-# and the lock of a killed driver is released within moments.
+# and the lock of a killed driver is released within moments. A lease is waited for longer, if
+# nobody renews it.
 _PATIENCE_S = 2.0
 _ORIGIN = "origin.json"
 # What the holder of the lock writes into it, and how that is read again.
@@ -59,7 +66,12 @@ class Runner:
 
 
 class SweepLock:
-    """The lock that allows a driver to run a sweep. It is released when that process ends."""
+    """The lock that allows a driver to run a sweep. It is released when that process ends.
+
+    Raises:
+        FencedError: from the end of its context and from `check`, if another driver has taken the
+            sweep over meanwhile.
+    """
 
     def __init__(self, lock: Lock, sweep: str) -> None:
         self._lock = lock
@@ -81,7 +93,22 @@ class SweepLock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        lost_to = self._lock.lost_to()
         self._lock.release()
+        if lost_to is not None and isinstance(error, FencedError):
+            raise self._taken_over(lost_to) from error
+
+    def check(self) -> None:
+        """Make sure that no other driver is known to have taken the sweep over."""
+        if (lost_to := self._lock.lost_to()) is not None:
+            raise self._taken_over(lost_to)
+
+    def _taken_over(self, lost_to: str) -> FencedError:
+        return FencedError(
+            f"one driver at a time may run sweep {self._sweep!r}, but {lost_to} has taken it over "
+            "while this one was paused or could not reach the store; nothing is lost, since that "
+            f"driver goes on with every trial: qhn sweep status {self._sweep}"
+        )
 
     def holder(self) -> str | None:
         """The process that runs the sweep now, in words, or None."""

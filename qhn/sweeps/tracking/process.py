@@ -91,6 +91,7 @@ class _Sweep:
 
     def __post_init__(self) -> None:
         self.trials = {trial.trial_id: trial for trial in self.plan.trials}
+        self.lock = self.store.sweep(self.plan.name).tracking_lock
 
     @classmethod
     def begin(cls, values: Message) -> _Sweep:
@@ -102,7 +103,21 @@ class _Sweep:
             _known(values["known"]),
         )
 
+    def check(self) -> None:
+        """Make sure that the writer of no other driver is known to write this sweep.
+
+        Raises:
+            TrackingError: if there is one.
+        """
+        if (lost_to := self.lock.lost_to()) is not None:
+            raise TrackingError(
+                f"one process at a time may write sweep {self.plan.name!r} to MLflow, but "
+                f"{lost_to} has taken that over while this one was paused or could not reach the "
+                "store; nothing is lost, since it writes every trial"
+            )
+
     def read(self, trial: PlannedTrial) -> TrialRecord:
+        self.check()
         known = self.known.get(trial.trial_id, BELIEVE_THE_STORE)
         return known.read(self.store, trial.trial_id)
 
@@ -150,6 +165,8 @@ class _Server:
                 self._orphaned()
             self._calls.put(None)
             self._worker.join()
+            # A lease would otherwise last until its term is over.
+            self._sweep.lock.release()
 
     def _take(self, message: Message) -> None:
         known = _known(message.get("known", {}))
@@ -190,7 +207,7 @@ class _Server:
         # The lock is held until the process ends. The lock of the driver is not enough, because
         # this process may outlive a driver that was killed, and the writer of the next driver must
         # wait until it has ended.
-        lock = self._sweep.store.sweep(self._sweep.plan.name).tracking_lock
+        lock = self._sweep.lock
         try:
             if not lock.acquire(PATIENCE_S, f"process {os.getpid()}"):
                 raise TrackingError(
@@ -233,6 +250,7 @@ class _Server:
         tags: dict[str, str],
         note: str | None = None,
     ) -> None:
+        self._sweep.check()
         # After `finish` the writer's thread has ended already. After a drop it may still be at
         # work on one trial.
         self._writer.close(0.0)

@@ -1,4 +1,4 @@
-"""Stores in both places, and the store that version f0fdd86 left."""
+"""Stores in all places, and the store that version f0fdd86 left."""
 
 import json
 import uuid
@@ -24,10 +24,12 @@ def trial():
     return TRIAL
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def store(request, tmp_path):
     if request.param == "folder":
         return open_store(str(tmp_path / "store"))
+    if request.param == "s3":
+        return open_store(request.getfixturevalue("s3_store")())
     return open_store(f"memory://{uuid.uuid4().hex}")
 
 

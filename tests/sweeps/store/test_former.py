@@ -95,7 +95,7 @@ def test_a_training_that_diverged_is_tried_anew_on_request(old, stored):
     store = open_store(str(old))
     trial = min(store.failed(stored["diverged"]["trials"]))
     before = {path.name: path.read_bytes() for path in (old / trial).iterdir()}
-    store.clear_error(trial)
+    store.clear_errors([trial])
     assert (store.error(trial), store.result(trial), store.checkpoint(trial)) == (None, None, None)
     assert (old / trial / "result.unreadable").read_bytes() == before["result.json"]
     assert (old / trial / "checkpoint.unreadable").read_bytes() == before["checkpoint.npz"]
@@ -162,7 +162,7 @@ def test_a_failure_under_a_former_id_is_a_failure_until_it_is_forgotten(old, rac
     (old / former / "result.json").unlink(missing_ok=True)
     store = open_store(str(old))
     assert store.error(trial).message == "no"
-    store.clear_error(trial)
+    store.clear_errors([trial])
     assert store.failed([trial]) == set()
     assert open_store(str(old)).failed([trial]) == set()
 

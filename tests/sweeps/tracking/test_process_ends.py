@@ -75,7 +75,8 @@ def server(store, monkeypatch):
     monkeypatch.setattr(process, "_end_within", limits.append)
     driver = SimpleNamespace(send=said.append, tell_waiting=None)
     plan = make_plan(parse_spec(TEXT))
-    sweep = SimpleNamespace(store=store, plan=plan, open_runs=None, read=None)
+    lock = store.sweep(plan.name).tracking_lock
+    sweep = SimpleNamespace(plan=plan, open_runs=None, read=None, lock=lock, check=lambda: None)
     return process._Server(driver, sweep), limits, said
 
 
