@@ -47,8 +47,10 @@ def doctor(
         str | None,
         typer.Option(
             "--address",
-            metavar="auto|HOST:PORT",
-            help="Look at all machines of this Ray, of which this machine is a part.",
+            envvar="QHN_ADDRESS",
+            metavar="auto|HOST:PORT|http://HOST:PORT",
+            help="Look at all machines of this Ray, of which this machine is a part, or to whose "
+            "job server (http://HOST:8265) it hands the work.",
             show_default="this machine alone",
         ),
     ] = None,
@@ -70,9 +72,13 @@ def doctor(
     if file is not None and device is not None:
         raise SpecError("what to check must be a sweep file or a device, but got both")
     plan = _plan(file, device)
-    opened = open_store(store)
-    found = _machines(address, opened, plan, run_job=run_job)
-    found += _tracking(opened, tracking_uri, None if file is None or plan is None else plan.name)
+    if address is not None and address.startswith(("http://", "https://")):
+        found = _there(address, file, device, store, tracking_uri, run_job=run_job)
+    else:
+        opened = open_store(store)
+        found = _machines(address, opened, plan, run_job=run_job)
+        name = None if file is None or plan is None else plan.name
+        found += _tracking(opened, tracking_uri, name)
     _print(found, as_json=as_json)
     if any(finding.verdict == "wrong" for finding in found):
         raise typer.Exit(MENDABLE)
@@ -86,6 +92,25 @@ def _plan(file: Path | None, device: str | None) -> Plan | None:
     if device is not None:
         return make_plan(parse_spec(_file_with(device), f"--device {device}"))
     return None
+
+
+def _there(
+    address: str,
+    file: Path | None,
+    device: str | None,
+    store: str,
+    tracking_uri: str | None,
+    *,
+    run_job: bool,
+) -> list[Finding]:
+    """Let the head of a Ray look at its cluster. What is not named here is named by the head."""
+    from qhn.sweeps.driver.remote_checkup import check_through_jobs
+
+    options = [] if store == DEFAULT_STORE else ["--store", store]
+    options += [] if device is None else ["--device", device]
+    options += [] if tracking_uri is None else ["--tracking-uri", tracking_uri]
+    options += ["--run-job"] if run_job else []
+    return check_through_jobs(address, None if file is None else read_spec(file), options)
 
 
 def _machines(

@@ -134,8 +134,8 @@ def _clock(skew: Skew, term_s: float) -> tuple[Verdict, str]:
     text = f"{abs(skew.seconds):.2f} s {ahead} that of the driver (± {skew.error:.2f} s)"
     if skew.at_least > term_s:
         return "wrong", (
-            f"it must differ from that of the driver by less than {term_s:.0f} s, since leases "
-            f"would end at once otherwise, but is {text}; set it by NTP"
+            f"it must differ from that of the driver by less than {term_s:.0f} s, so that times "
+            f"of trials and jobs can be compared, but is {text}; set it by NTP"
         )
     if skew.at_least > _SKEW_S:
         return "warning", f"it is {text}; set it by NTP"

@@ -33,7 +33,7 @@ class RayMachines:
     """Starts the machines of a Ray, and ends them."""
 
     def __init__(self, folder):
-        self.address = None
+        self.address = self.job_server = None
         self._folder = folder
         # Ray's sockets need a short path.
         self._temporary = f"/tmp/qhn-machines-{os.getpid()}"
@@ -41,7 +41,7 @@ class RayMachines:
         self._numbers = count()
 
     def head(self, cwd, *options):
-        head = ["--head", "--port=0", "--include-dashboard=false", f"--temp-dir={self._temporary}"]
+        head = ["--head", "--port=0", f"--temp-dir={self._temporary}"]
         self._start(cwd, {}, *head, *options)
         self.address = self._raylets()[0].address
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -28,11 +29,22 @@ def place(tmp_path_factory):
     (folder / "sweep.yaml").write_text(FILE)
     machines = RayMachines(folder)
     try:
-        machines.head(folder, "--num-cpus=1")
+        machines.head(folder, "--num-cpus=1", *served(machines))
         machines.join(other, "--num-cpus=1", '--resources={"lane:qpu": 2}')
         yield folder, machines
     finally:
         machines.end()
+
+
+def served(machines):
+    """Options for a job server at ``machines.job_server``, and for the process that runs jobs."""
+    with socket.socket() as server, socket.socket() as agent:
+        for free in (server, agent):
+            free.bind(("127.0.0.1", 0))
+        port, of_agent = (free.getsockname()[1] for free in (server, agent))
+    machines.job_server = f"http://127.0.0.1:{port}"
+    options = [f"--dashboard-port={port}", f"--dashboard-agent-listen-port={of_agent}"]
+    return "--include-dashboard=true", "--dashboard-host=127.0.0.1", *options
 
 
 def run(folder, code, *arguments, prelude="", **environment):
@@ -106,6 +118,20 @@ def test_a_driver_that_ray_does_not_let_in_hears_why_at_once(place, prelude, env
     where = ["--store", folder / "shared", "--address", ray.address]
     output = run(folder, 2, "doctor", *where, prelude=prelude, **environment)
     assert message in output and output.startswith("error: ") and output.count("\n") == 1
+
+
+def test_who_reaches_only_the_job_server_lets_the_head_look(place):
+    folder, ray = place
+    where = ["--store", folder / "shared", "--address", ray.job_server]
+    refused = run(folder, 2, "doctor", *where, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="1" * 64)
+    assert "must accept the token of this user" in refused and refused.count("\n") == 1
+    output = run(folder, 0, "doctor", "sweep.yaml", "--json", *where[:2], QHN_ADDRESS=where[3])
+    findings = json.loads(output)["findings"]
+    assert findings[0]["where"] == ray.job_server and findings[0]["verdict"] == "fine"
+    assert len({f["where"] for f in findings if f["what"] == "clock"}) == 2
+    assert "tracking" in {f["where"] for f in findings}
+    output = run(folder, 2, "doctor", "--address", "http://127.0.0.1:1")
+    assert output.startswith("error: a job server must answer at http://127.0.0.1:1 within 10 s")
 
 
 def test_a_machine_with_another_qhn_and_little_memory_is_named(place, tmp_path):
