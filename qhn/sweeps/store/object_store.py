@@ -45,6 +45,10 @@ class ObjectBackend:
         self._recent = Recent()
         self._leases: dict[str, Lease] = {}
 
+    def __reduce__(self) -> tuple[type[ObjectBackend], tuple[Objects, str, float]]:
+        """Only the place is pickled, as by Tune with its record of a run: no lease goes along."""
+        return ObjectBackend, (self._objects, self.uri, self._term_s)
+
     def get(self, key: str) -> bytes | None:
         """See `Backend.get`."""
         check_key(key)

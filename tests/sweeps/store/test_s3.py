@@ -1,6 +1,7 @@
 """Stores at s3:// addresses: what they cost in requests, what fails, and processes that die."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import time
 
 import numpy as np
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from stored_examples import make_result
 
 from qhn.core.errors import StoreError
@@ -88,11 +91,11 @@ class TestRequests:
         other.clear_errors(ids)
         assert len(asked()) <= 6
 
-    def test_more_than_a_page_is_listed(self, store):
+    def test_more_than_a_page_is_listed_and_deleted(self, store):
         keys = [f"{number:04}" for number in range(1003)]
-        store.backend._objects.read_many(keys[:5])
-        for key in keys:
-            store.backend.put(key, b"")
+        bucket, prefix = parse_address(store.uri)
+        for key in keys:  # as requests they would take seconds
+            s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, prefix + key, b"")
         assert store.backend.list() == keys
         store.backend.put("x/y", b"")
         assert store.backend.folders() == ("x",)
@@ -236,6 +239,15 @@ def test_the_address_finds_the_same_store(s3_store):
     store.save_error(trial_id(1), TrialError("no", "", 1))
     assert open_store(store.uri).error(trial_id(1)).message == "no"
     assert open_store("s3://bucket").trial_ids() == []
+
+
+def test_a_copy_in_another_process_holds_no_lease(store):
+    lock = store.backend.lock("a")
+    assert lock.acquire(note="me")
+    copy = pickle.loads(pickle.dumps(store))  # noqa: S301 - as Tune does with what it is given
+    assert copy.backend.lock("a").holder() == "me"
+    assert copy.backend.lock("a").token is None
+    lock.release()
 
 
 def test_a_forked_process_has_connections_of_its_own(store):
