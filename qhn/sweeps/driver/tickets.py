@@ -20,7 +20,10 @@ class Tickets:
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan = plan
-        self._store = store
+        # Not the store itself: Tune pickles whatever hands out trials, which has the tickets, and
+        # the client of a server cannot be pickled.
+        self._store_uri = store.uri
+        self._folder = str(local_folder(store) / DEVICES)
         self._made: dict[tuple[str, str], str] = {}
 
     def of(self, trial: PlannedTrial) -> str | None:
@@ -31,9 +34,9 @@ class Tickets:
         if key not in self._made:
             ticket = self._plan.lane(trial.lane).ticket(
                 trial.device_label,
-                store=self._store.uri,
+                store=self._store_uri,
                 sweep=self._plan.name,
-                folder=str(local_folder(self._store) / DEVICES),
+                folder=self._folder,
             )
             self._made[key] = ticket.to_json()
         return self._made[key]
