@@ -16,7 +16,7 @@ from qhn.cli.ui import ui
 app = typer.Typer(
     name="qhn",
     help="Train quantum hypernetworks and sweep their hyperparameters.\n\n"
-    f"Results are kept in {DEFAULT_STORE} unless --store or QHN_STORE name another folder.",
+    f"Results are kept in {DEFAULT_STORE} unless --store or QHN_STORE name another store.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
