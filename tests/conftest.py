@@ -13,10 +13,12 @@ import zipfile
 from collections.abc import Collection
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
+from shutil import which
 from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
+from local_cluster import LANE, PLANTED, started
 
 from qhn.cli import main
 from qhn.core.errors import DivergedError, LaneError
@@ -241,3 +243,18 @@ def qhn(tmp_path):
     command_line = Qhn(tmp_path)
     yield command_line
     command_line.close()
+
+
+@pytest.fixture(scope="session")
+def local_cluster(tmp_path_factory):
+    """A cluster on this machine, for all tests that need one; each leaves it as it was.
+
+    Its gateway has a provider's secret, and the terminal from which it was started has another one.
+    """
+    if not any(Path("/usr/lib/postgresql").glob("*/bin/postgres")) and not which("postgres"):
+        pytest.skip("PostgreSQL is not installed (on Debian: apt install postgresql)")
+    secrets = tmp_path_factory.mktemp("gateway") / "gateway.env"
+    secrets.touch(0o600)
+    secrets.write_text(f"QISKIT_IBM_TOKEN={PLANTED['gateway']}\n")
+    options = ("--lanes", f"{LANE}=2", "--cpus-per-worker", 2, "--gateway-env", secrets)
+    yield from started(*options, terminal={"IQM_TOKEN": PLANTED["terminal"]})

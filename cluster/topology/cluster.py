@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Lock
 
@@ -93,55 +93,55 @@ class Cluster:
 
         Args:
             name: the name of the part. ``worker`` adds a worker.
+
+        Raises:
+            TopologyError: if a part that it needs is down, or it is not healthy in time.
         """
-        with locked(self.folder):
-            state = self._state()
+        with self._changing() as state:
             if name == WORKER:
                 name = next_worker(state.ports)
-            if name not in state.ports:
-                if not name.startswith(f"{WORKER}-"):
-                    self._known(name)
                 self._add_ports(state, [name])
-            names = [name]
-            if name == HEAD and _is_down(state, HEAD):
+            _check_known(name, state)
+            if not _is_down(state, name):
+                return name
+            if name == HEAD:
                 nodes = [node for node in state.leaders if is_node(node)]
                 for node in nodes:
                     processes.kill(self.folder, node, state.leaders[node])
-                names += nodes
+                self._start(state, [HEAD, *nodes])
+                return name
             place = self._place(state)
-            parts = [part(place, name) for name in names if _is_down(state, name)]
-            launched = self._launch(state, place, parts)
+            one = part(place, name)
+            if missing := [need for need in one.needs if _is_down(state, need)]:
+                raise TopologyError(f"{name} needs {missing[0]}, which is down; start that first")
+            leader = self._launch(state, place, one)
         # Meanwhile other commands may kill and start other parts.
-        self._wait(launched, place)
+        self._wait(one, leader, place)
         return name
 
     def kill(self, name: str) -> int:
         """End all processes of a part at once, as a power cut would; how many there were."""
-        with locked(self.folder):
-            state = self._known(name)
+        with self._changing(name) as state:
             count = processes.kill(self.folder, name, state.leaders.get(name))
             self._forget(state, name)
         return count
 
     def stop(self, name: str, grace_s: float) -> None:
         """Ask a part to end, and end what lives after a while."""
-        with locked(self.folder):
-            state = self._known(name)
+        with self._changing(name) as state:
             processes.stop(self.folder, name, state.leaders.get(name), grace_s)
             self._forget(state, name)
 
     def pause(self, name: str) -> None:
         """Let a part not answer any more, without ending it."""
-        with locked(self.folder):
-            state = self._known(name)
+        with self._changing(name) as state:
             processes.pause(self.folder, name, state.leaders.get(name))
             state.paused = sorted({*state.paused, name})
             state.save(self.folder)
 
     def unpause(self, name: str) -> None:
         """Let a part go on that was paused."""
-        with locked(self.folder):
-            state = self._known(name)
+        with self._changing(name) as state:
             processes.unpause(self.folder, name, state.leaders.get(name))
             state.paused = [paused for paused in state.paused if paused != name]
             state.save(self.folder)
@@ -175,7 +175,7 @@ class Cluster:
         if name in state.paused:
             return "paused"
         try:
-            part(place, name).check(state.leaders[name].started)
+            part(place, name).check(state.leaders[name].launched)
         except (NotYetError, OSError):
             return "unhealthy"
         return "healthy"
@@ -192,7 +192,7 @@ class Cluster:
                 if need in ready:
                     ready[need].result()
             if not over.is_set():
-                self._wait(self._launch(state, place, [one]), place)
+                self._wait(one, self._launch(state, place, one), place)
 
         pool = ThreadPoolExecutor(max(1, len(parts)))
         try:
@@ -209,32 +209,31 @@ class Cluster:
         finally:
             pool.shutdown()
 
-    def _launch(self, state: State, place: Place, parts: Sequence[Part]) -> dict[Part, Leader]:
-        launched = {}
-        for one in parts:
-            one.prepare()
-            with self._writing:
-                leader = processes.start(
-                    one.command,
-                    folder=self.folder,
-                    part=one.name,
-                    environment=one.environment,
-                    log=place.log(one.name),
-                    account=one.account,
-                )
-                launched[one] = state.leaders[one.name] = leader
-                state.save(self.folder)
-        return launched
-
-    def _wait(self, launched: Mapping[Part, Leader], place: Place) -> None:
-        for one, leader in launched.items():
-            wait(
-                one.name,
-                partial(one.check, leader.started),
-                lambda leader=leader: leader.process() is not None,  # type: ignore[misc]
-                place.log(one.name),
-                _HEALTHY_S,
+    def _launch(self, state: State, place: Place, one: Part) -> Leader:
+        # Processes of an earlier start may have outlived their first one.
+        processes.kill(self.folder, one.name, state.leaders.get(one.name))
+        one.prepare()
+        with self._writing:
+            leader = processes.start(
+                one.command,
+                folder=self.folder,
+                part=one.name,
+                environment=one.environment,
+                log=place.log(one.name),
+                account=one.account,
             )
+            state.leaders[one.name] = leader
+            state.save(self.folder)
+        return leader
+
+    def _wait(self, one: Part, leader: Leader, place: Place) -> None:
+        wait(
+            one.name,
+            lambda: one.check(leader.launched),
+            lambda: leader.process() is not None,
+            place.log(one.name),
+            _HEALTHY_S,
+        )
 
     def _end(self, state: State | None) -> None:
         leaders = [] if state is None else state.leaders.values()
@@ -262,11 +261,15 @@ class Cluster:
             )
         return state
 
-    def _known(self, name: str) -> State:
-        state = self._state()
-        if name not in state.ports:
-            raise TopologyError(f"the part must be one of {', '.join(state.ports)}, but got {name}")
-        return state
+    @contextmanager
+    def _changing(self, name: str | None = None) -> Iterator[State]:
+        """What is known of the cluster, while no other command changes it."""
+        self._state()  # Without a cluster there is no folder, and nothing to wait for.
+        with locked(self.folder):
+            state = self._state()
+            if name is not None:
+                _check_known(name, state)
+            yield state
 
     def _place(self, state: State) -> Place:
         return Place(self.folder, state.options, state.ports, read_keys(self.folder))
@@ -275,3 +278,8 @@ class Cluster:
 def _is_down(state: State, name: str) -> bool:
     leader = state.leaders.get(name)
     return leader is None or leader.process() is None
+
+
+def _check_known(name: str, state: State) -> None:
+    if name not in state.ports:
+        raise TopologyError(f"the part must be one of {', '.join(state.ports)}, but got {name}")

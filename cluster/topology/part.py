@@ -15,8 +15,8 @@ class Part:
         name: its name, such as ``worker-1``.
         command: the program and its arguments.
         environment: the variables of its processes.
-        check: sends it a real request. Its argument is when the part's first process started, in
-            seconds since 1970. It raises `NotYetError` or an error of the network.
+        check: sends it a real request. Its argument is when the part's first process was
+            launched, in seconds since 1970. It raises `NotYetError` or an error of the network.
         needs: the parts that must be healthy before it starts.
         prepare: makes what the part needs on the disk. It may be called again.
         account: the user as whom it runs; None for this one.

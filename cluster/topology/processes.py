@@ -29,8 +29,10 @@ _PART = "QHN_TOPOLOGY_PART"
 _PATIENCE_S = 10.0
 _ROUNDS = 5
 _PAUSE_S = 0.02
-# Systems count the start of a process in hundredths of a second.
-_CLOCK_S = 0.02
+# Where the start is in a process's description, after the name, which may contain spaces.
+_STARTED = 19
+# Python warns of a process that nobody has waited for. These are to outlive this one.
+_launched: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,20 @@ class Leader:
 
     Attributes:
         pid: its id.
-        started: when it started, in seconds since 1970. Together with the id this names a single
-            process: the system may give the id to another one later.
+        started: when it started, in the system's ticks since it was booted. Together with the id
+            this names a single process: the system may give the id to another one later.
+        launched: when it was launched, in seconds since 1970.
     """
 
     pid: int
-    started: float
+    started: int
+    launched: float
 
     def process(self) -> psutil.Process | None:
         """The process, or None if it has ended."""
         with suppress(psutil.Error):
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) <= _CLOCK_S and _lives(process):
+            if ticks(self.pid) == self.started and _lives(process):
                 return process
         return None
 
@@ -78,6 +82,7 @@ def start(
         TopologyError: if the program cannot be started.
     """
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as output:
+        launched = time.time()
         try:
             process = subprocess.Popen(
                 command,
@@ -92,7 +97,17 @@ def start(
             )
         except OSError as error:
             raise TopologyError(f"{part} must start, but {command[0]} did not: {error}") from error
-    return Leader(process.pid, psutil.Process(process.pid).create_time())
+    _launched.append(process)
+    return Leader(process.pid, ticks(process.pid), launched)
+
+
+def ticks(pid: int) -> int:
+    """When a process started, in the system's ticks since it was booted; -1 if it is gone."""
+    try:
+        description = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return -1
+    return int(description.rpartition(")")[2].split()[_STARTED])
 
 
 def as_user(account: pwd.struct_passwd | None) -> dict[str, Any]:

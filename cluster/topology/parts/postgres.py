@@ -96,6 +96,8 @@ def _prepare(place: Place) -> None:
     write_private(password_file(place), f"{host}:{port}:*:{ROLE}:{place.keys.postgres}\n")
     home, user = _home(place), account()
     if (home / "made").exists():
+        # A server that was killed has left it, and its id may belong to another process by now.
+        (home / "data" / "postmaster.pid").unlink(missing_ok=True)
         return
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(mode=0o700)
@@ -104,6 +106,12 @@ def _prepare(place: Place) -> None:
         os.chown(place.folder, 0, user.pw_gid)
         place.folder.chmod(0o710)
         os.chown(home, user.pw_uid, user.pw_gid)
+        if subprocess.run(["test", "-x", home], check=False, **as_user(user)).returncode:
+            raise TopologyError(
+                f"the user {user.pw_name}, as whom PostgreSQL runs because you are root, must be "
+                f"able to pass the folders above {place.folder}, but is not; name a folder in "
+                "another place with --dir, for example in /tmp"
+            )
     # The administrator's password is known to nobody: the server is set up before it listens.
     asked = home / "administrator"
     write_private(asked, secrets.token_hex(32))

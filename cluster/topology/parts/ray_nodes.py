@@ -40,7 +40,6 @@ HEAD_PORTS = ("dashboard", "gcs")
 _SHARE = 0.6
 _OBJECTS = 0.2
 _LEAST_OBJECTS = 100 * 2**20
-_CLOCK_S = 2.0
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # With 0 Ray listens on 127.0.0.1 only. On Windows and macOS that is the default, hence the
@@ -68,7 +67,7 @@ def head(place: Place) -> Part:
         HEAD,
         _ray_start(command),
         {**_environment(place), **environment.tracking(place)},
-        lambda started: _check_head(place, started),
+        lambda launched: _check_head(place, launched),
     )
 
 
@@ -78,7 +77,7 @@ def worker(place: Place, name: str) -> Part:
         name,
         _ray_start((_address(place), *_options(place, name, place.options.cpus_per_worker))),
         _environment(place),
-        lambda started: _check_node(place, name, started),
+        lambda launched: _check_node(place, name, launched),
         needs=(HEAD,),
     )
 
@@ -95,7 +94,7 @@ def gateway(place: Place) -> Part:
         GATEWAY,
         _ray_start((_address(place), *options)),
         {**_environment(place), **own},
-        lambda started: _check_node(place, GATEWAY, started),
+        lambda launched: _check_node(place, GATEWAY, launched),
         needs=(HEAD,),
     )
 
@@ -140,13 +139,13 @@ def _environment(place: Place) -> dict[str, str]:
     }
 
 
-def _check_head(place: Place, started: float) -> None:
+def _check_head(place: Place, launched: float) -> None:
     """The job server must answer, as well as the head's own node."""
     ask(f"{place.url(HEAD, 'dashboard')}/api/jobs/", bearer(place.keys.ray))
-    _check_node(place, HEAD, started)
+    _check_node(place, HEAD, launched)
 
 
-def _check_node(place: Place, name: str, started: float) -> None:
+def _check_node(place: Place, name: str, launched: float) -> None:
     """The head must know the node as it was started last, and not only an earlier one."""
     url = f"{place.url(HEAD, 'dashboard')}/nodes?view=summary"
     answer = ask(url, bearer(place.keys.ray))
@@ -154,6 +153,6 @@ def _check_node(place: Place, name: str, started: float) -> None:
     for found in answer["data"]["summary"]:
         node = found.get("raylet", {})
         is_it = node.get("nodeManagerPort") == port and node.get("state") == "ALIVE"
-        if is_it and int(node["startTimeMs"]) / 1000 >= started - _CLOCK_S:
+        if is_it and int(node["startTimeMs"]) / 1000 >= launched:
             return
     raise NotYetError(f"Ray's head does not list {name} among its nodes")

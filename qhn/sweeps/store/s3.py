@@ -17,7 +17,7 @@ from typing import Any
 
 import botocore.config
 import botocore.session
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError
 
 from qhn.core.errors import StoreError
 from qhn.sweeps.store.backend import is_name
@@ -57,17 +57,11 @@ class S3Objects:
         """See `Objects.read`."""
         try:
             with store_error(self._bucket, "readable", _NOT_THERE):
-                try:
-                    return self._get(key)
-                except (HTTPClientError, IncompleteReadError):
-                    # botocore tries again what was not answered, and not what broke off.
-                    return self._get(key)
+                answer = _client().get_object(Bucket=self._bucket, Key=self._prefix + key)
+                content: bytes = answer["Body"].read()
         except ClientError:
             return None
-
-    def _get(self, key: str) -> Found:
-        answer = _client().get_object(Bucket=self._bucket, Key=self._prefix + key)
-        return Found(answer["Body"].read(), answer["ETag"], _age_s(answer))
+        return Found(content, answer["ETag"], _age_s(answer))
 
     def read_many(self, keys: Sequence[str]) -> dict[str, Found]:
         """See `Objects.read_many`."""
