@@ -15,6 +15,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 _ERROR = b"<?xml version='1.0'?><Error><Code>%s</Code><Message>as wanted</Message></Error>"
 
+# As the code of a failure: the answer ends in the middle.
+BROKEN_OFF = b"BrokenOff"
+
 
 class _Quiet(WSGIRequestHandler):
     def log_request(self, *args):
@@ -80,6 +83,9 @@ class S3Server:
                 # The body is read, so that the client is not cut off in the middle of it.
                 environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
                 status, code = failure
+                if code == BROKEN_OFF:
+                    start_response(status, [("Content-Length", "1000"), ("Connection", "close")])
+                    return [b"the beginning of an answer"]
                 start_response(status, [("Content-Type", "application/xml")])
                 return [_ERROR % code]
             if self.ignores_conditions:

@@ -23,7 +23,7 @@ from witnesses import Witnesses
 
 from qhn.lanes.desk import trial_of
 from qhn.lanes.ledger import ENDS
-from qhn.sweeps.driver.callback import RESTARTS
+from qhn.sweeps.driver.deaths import RESTARTS
 from qhn.sweeps.store.lane_place import open_place
 
 #: What is killed: the process that holds a job, the broker, both of them, or the driver.

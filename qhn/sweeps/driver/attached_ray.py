@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from qhn.core.errors import RayError
 from qhn.sweeps.driver.entry import check_entry
@@ -82,7 +81,7 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
             except (Exception, SystemExit) as error:
                 # Some failures of Ray to connect end the process in order, as `sys.exit` does.
                 raise RayError(_why_not(address, error)) from error
-        yield _cluster(raylet.address, ray)
+        yield cluster_now(raylet.address)
     finally:
         with shield():
             ray.shutdown()
@@ -94,7 +93,14 @@ def has_token() -> bool:
     return bool(named) or _TOKEN.expanduser().exists()
 
 
-def _cluster(address: str, ray: Any) -> Cluster:
+def cluster_now(address: str) -> Cluster:
+    """The Ray to which this process is connected, as it is now.
+
+    Args:
+        address: the address of its head.
+    """
+    import ray
+
     nodes = [node for node in ray.nodes() if node["Alive"]]
     sizes = [node["Resources"] for node in nodes]
     memory = min(int(size.get("memory", 0) + size.get("object_store_memory", 0)) for size in sizes)

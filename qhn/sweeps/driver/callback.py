@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import ray
 from ray.tune import Callback
 
 from qhn.core.errors import DamagedError, StoreError
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.deaths import Deaths
+from qhn.sweeps.driver.elastic import Elastic
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.families import Families, fails_with
 from qhn.sweeps.planning.plan import PlannedTrial
@@ -25,9 +27,6 @@ _log = logging.getLogger(__name__)
 _PROGRESS_EVERY_S = 0.2
 # The entries of a result that Tune itself reads after its callbacks.
 _TUNES_OWN = {"done", "training_iteration", "trial_id", "node_ip", "pid", "should_checkpoint"}
-#: How often a trial is started again after its process has died. If that happens more often, the
-#: trial itself is taken for the reason, and fails.
-RESTARTS = 3
 
 
 class DriverCallback(Callback):  # type: ignore[misc]
@@ -76,13 +75,16 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._emission = emission
         self._families = families
         self._tell_over = over
-        self._deaths: Counter[str] = Counter()
+        self._deaths = Deaths(_living_nodes)
+        # The machine from which a trial has answered last, by trial id.
+        self._nodes: dict[str, str] = {}
         self._heard = heard
         # The last step for which MLflow was brought up to date.
         self._told: dict[str, int] = {}
         self._progress_at = 0.0
         self._progress: list[str] = []
         self._lanes: dict[str, Any] = {}
+        self._elastic: Elastic | None = None
         self.training_seconds = 0.0
 
     def __getstate__(self) -> dict[str, object]:
@@ -92,6 +94,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
         threads and pipes cannot be pickled.
         """
         return {}
+
+    def watch(self, elastic: Elastic) -> None:
+        """Follow a Ray whose machines come and go, from now on."""
+        self._elastic = elastic
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -105,6 +111,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
             del result[name]
         trial_id = answer.trial_id
         self._board.phase = "training"
+        self._nodes[trial_id] = answer.node
         self.training_seconds += answer.seconds
         for note in answer.notes:
             self._note(note)
@@ -145,19 +152,19 @@ class DriverCallback(Callback):  # type: ignore[misc]
             standing.place(trial_id, "computing")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Start a trial whose process died again from its checkpoint, at most `RESTARTS` times.
+        """Start a trial whose process died again from its checkpoint, unless it dies too often.
 
         Tune could restart trials itself. But if a process dies while it takes up a trial, Tune
         counts that twice and gives the trial up.
         """
         trial_id = str(trial.config["id"])
-        self._deaths[trial_id] += 1
+        error = getattr(trial, "get_error", lambda: None)()
+        self._deaths.note(trial_id, self._nodes.pop(trial_id, ""), str(error or ""))
         self._leaves(trial_id)
-        if self._deaths[trial_id] <= RESTARTS:
+        if self._deaths.may_go_on(trial_id):
             self._board.move(trial_id, "waiting")
             self._emission.again(self._trials[trial_id])
             return
-        error = getattr(trial, "get_error", lambda: None)()
         message = f"the trial's process died: {error}" if error else "the trial's process died"
         self._fail(trial_id, TrialError(message, message, int(time.time() * 1000)))
 
@@ -168,6 +175,8 @@ class DriverCallback(Callback):  # type: ignore[misc]
             FencedError: if another driver has taken the sweep over.
         """
         self._folder.lock.check()
+        if self._elastic is not None:
+            self._elastic.look()
         now = time.monotonic()
         if now - self._progress_at < _PROGRESS_EVERY_S:
             return
@@ -233,7 +242,13 @@ class DriverCallback(Callback):  # type: ignore[misc]
 
     def _over(self, trial_id: str) -> None:
         self._leaves(trial_id)
+        self._nodes.pop(trial_id, None)
         self._told.pop(trial_id, None)
         self._heard.pop(trial_id, None)
         self._tell_over(self._trials[trial_id])
         self._writer.update([self._trials[trial_id]])
+
+
+def _living_nodes() -> set[str]:
+    """The ids of the machines that Ray has now."""
+    return {str(node["NodeID"]) for node in ray.nodes() if node["Alive"]}

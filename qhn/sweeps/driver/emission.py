@@ -115,6 +115,10 @@ class Emission(Searcher):  # type: ignore[misc]
         """
         return not any(self._waiting.values()) and not any(self._alive.values())
 
+    def resize(self, lanes: Iterable[Lane]) -> None:
+        """Take new numbers of trials at once for some lanes. Those that are alive stay alive."""
+        self._lanes |= {lane.name: lane for lane in lanes if lane.name in self._lanes}
+
     def begins(self, trial: PlannedTrial) -> None:
         """Note that a trial that was handed over has a process and begins to run."""
         self._begun = self._begun or not self._lane_of(trial).is_queued

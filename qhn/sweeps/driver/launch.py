@@ -89,6 +89,7 @@ class Share:
         machine: the memory of the machine that runs the trials, or of the smallest of several.
         cluster: the Ray to which this process is connected; None if the run starts one.
         notes: lines for people about what is not as it should be in that Ray, but may pass.
+        most_cores: how many cores it may use of that Ray if more of them join; None for all.
     """
 
     live: Live
@@ -98,6 +99,7 @@ class Share:
     machine: Machine
     cluster: Cluster | None = None
     notes: tuple[str, ...] = ()
+    most_cores: int | None = None
 
 
 def prepare(
@@ -183,7 +185,7 @@ def taken(
             cores = min(cluster.cpus, cpus or cluster.cpus)
             wanted = wanted_live(plan, cores)
             live = live_trials(plan.trials, wanted, machine, cluster.machines)
-            yield Share(live, cores, (), None, machine, cluster, notes)
+            yield Share(live, cores, (), None, machine, cluster, notes, cpus)
 
 
 @contextmanager
@@ -249,6 +251,7 @@ def run(
             shield,
             share.ray_folder,
             share.cluster,
+            share.most_cores,
         )
         outcome = run_sweep(
             launch.plan,

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from qhn.core.errors import TrackingError
 from qhn.core.metrics import HEADLINE
-from qhn.sweeps.driver.attached_ray import Cluster
+from qhn.sweeps.driver.attached_ray import Cluster, cluster_now
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.elastic import LiveNow, live_now
 from qhn.sweeps.driver.families import fails_with, orphans
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.lane_board import LaneBoard
@@ -53,6 +54,8 @@ class RunOptions:
             default does not handle signals; it only puts handlers back that Ray has changed.
         ray_folder: the folder for Ray's files; None to make one for this run.
         cluster: the Ray to which this process is connected; None to start one for this run.
+        most_slots: how many simulated trials run at once on that Ray, at most, however many CPUs it
+            may get; None for as many as it has CPUs.
     """
 
     slots: int
@@ -62,6 +65,7 @@ class RunOptions:
     shield: Shield = handlers_kept
     ray_folder: Path | None = None
     cluster: Cluster | None = None
+    most_slots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,7 @@ def run_sweep(
                     options.shield,
                     options.ray_folder,
                     options.cluster,
+                    _live_now(plan, todo, options),
                 )
                 with handlers_kept():
                     spent = train(work)
@@ -195,6 +200,18 @@ def run_sweep(
             writer.abandon("FAILED" if isinstance(error, Exception) else "KILLED")
             raise
     return outcome
+
+
+def _live_now(plan: Plan, todo: list[PlannedTrial], options: RunOptions) -> LiveNow | None:
+    """What follows a Ray that is not ours, whose machines may come and go."""
+    if options.cluster is None:
+        return None
+
+    def live_of(cluster: Cluster) -> Live:
+        slots = min(cluster.cpus, options.most_slots or cluster.cpus)
+        return live_trials(todo, wanted_live(plan, slots), cluster.machine, cluster.machines)
+
+    return live_now(options.cluster, cluster_now, live_of)
 
 
 def _mended_outcomes(plan: Plan, store: Store, notes: list[str]) -> dict[str, TrialResult]:

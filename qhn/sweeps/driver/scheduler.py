@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler
+
+from qhn.sweeps.driver.lane import Lane
 
 
 class PatientScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -35,6 +37,10 @@ class PatientScheduler(FIFOScheduler):  # type: ignore[misc]
         self._running: dict[str, dict[str, Any]] = {lane: {} for lane in slots}
         # The search begins with another lane each time, so that no lane is always first.
         self._turn = 0
+
+    def resize(self, lanes: Iterable[Lane]) -> None:
+        """Take new numbers of trials at once for some lanes."""
+        self._slots |= {lane.name: lane.slots for lane in lanes if lane.name in self._slots}
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Note that a trial waits."""

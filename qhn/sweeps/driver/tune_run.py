@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qhn.core.errors import QhnError
 from qhn.sweeps.driver.attached_ray import Cluster
 from qhn.sweeps.driver.board import Board
+from qhn.sweeps.driver.elastic import Elastic, LiveNow
 from qhn.sweeps.driver.families import Families
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.lane import Lane, lanes_of, queued_lane, resource_of, simulator_lane
@@ -25,6 +27,8 @@ from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store, TrialResult
 from qhn.sweeps.tracking import WriterProcess
+
+_NO_LIMIT = 10**6
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Work:
             `qhn.sweeps.driver.handlers`).
         ray_folder: the folder for Ray's files; None to make one for this run.
         cluster: the Ray to which this process is connected; None to start one for this run.
+        live_now: looks at that Ray again, and returns it as it is now, and how many trials of each
+            lane can be alive; None for a Ray of this run, which does not change.
     """
 
     plan: Plan
@@ -64,6 +70,7 @@ class Work:
     shield: Shield
     ray_folder: Path | None
     cluster: Cluster | None = None
+    live_now: LiveNow | None = None
 
 
 @dataclass(frozen=True)
@@ -90,19 +97,15 @@ def train(work: Work) -> Spent:
         TrackingError: if the tracking store cannot be used.
         RayError: if Ray cannot be started.
     """
-    queued = _queued_lanes(work)
-    # A sweep without simulated trials needs a CPU nevertheless: Ray does not start without one.
-    simulated = max(1, work.live.simulated)
-    # Other drivers may use CPUs of a Ray that is not ours, and this one may want fewer than there
-    # are.
-    bounded = work.cluster is None or simulated >= work.cluster.cpus
-    simulators = simulator_lane(simulated, bounded=bounded)
+    simulators, queued = _lanes(work, work.cluster, work.live)
+    simulated = simulators.slots
     lanes, lane_of = lanes_of(simulators, queued.items())
     families = Families(work.todo, work.over.keys())
     tickets = Tickets(work.plan, work.store)
     # When trials come from a searcher, Tune prepares only one of them at a time. A process that
-    # becomes free would then find no trial waiting, and Tune would end it.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sum(lane.most_alive for lane in lanes))
+    # becomes free would then find no trial waiting, and Tune would end it. The emission alone says
+    # how many are prepared, because Tune reads this once, and machines may join later.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_NO_LIMIT)
     # The umask is read now, because `local_ray` changes it while Ray starts and all of Ray's
     # processes inherit that. It can only be read by setting it.
     umask = os.umask(0)
@@ -121,7 +124,7 @@ def train(work: Work) -> Spent:
                 with_resources,
             )
 
-            from qhn.sweeps.driver.callback import RESTARTS, DriverCallback
+            from qhn.sweeps.driver.callback import DriverCallback
             from qhn.sweeps.driver.early_stopping import GroupedAsha
             from qhn.sweeps.driver.emission import Emission
             from qhn.sweeps.driver.scheduler import PatientScheduler
@@ -168,6 +171,13 @@ def train(work: Work) -> Spent:
             families,
         )
         slots = {lane.name: lane.slots for lane in lanes}
+        scheduler = (
+            PatientScheduler(slots)
+            if rule is None
+            else GroupedAsha(rule, work.plan.trials, work.over, work.store, slots)
+        )
+        if work.live_now is not None:
+            callback.watch(Elastic(work.live_now, partial(_lanes_now, work), [emission, scheduler]))
         actor = with_parameters(
             TrialActor, store_uri=work.store.uri, tables=tables, threads=1, umask=umask
         )
@@ -180,12 +190,10 @@ def train(work: Work) -> Spent:
             with_resources(actor, resources_of),
             tune_config=TuneConfig(
                 search_alg=emission,
-                scheduler=PatientScheduler(slots)
-                if rule is None
-                else GroupedAsha(rule, work.plan.trials, work.over, work.store, slots),
-                # An upper limit, which is reached only if every trial is started again as often as
-                # it may be. The emission says when there is nothing more to run.
-                num_samples=len(work.todo) * (1 + RESTARTS),
+                scheduler=scheduler,
+                # The emission says when there is nothing more to run. Where machines come and go, a
+                # trial may be started again any number of times.
+                num_samples=-1,
                 # A process takes seconds to start, and most trials take less.
                 reuse_actors=True,
                 # By default Tune names the folder of a trial after its whole configuration.
@@ -214,17 +222,36 @@ def train(work: Work) -> Spent:
         return Spent(callback.training_seconds, ray_start, emission.is_over)
 
 
-def _queued_lanes(work: Work) -> dict[str, Lane]:
-    """The lanes of queued devices, by their names in the sweep file."""
+def _lanes(work: Work, cluster: Cluster | None, live: Live) -> tuple[Lane, dict[str, Lane]]:
+    """The lane of simulated trials, and those of queued devices by their names in the sweep file.
+
+    Args:
+        work: what is left of the sweep.
+        cluster: the Ray to which this process is connected, as it is now; None for its own.
+        live: how many trials of each lane can be alive at once.
+    """
+    # A sweep without simulated trials needs a CPU nevertheless: Ray does not start without one.
+    simulated = max(1, live.simulated)
+    # Other drivers may use CPUs of a Ray that is not ours, and this one may want fewer than there
+    # are.
+    simulators = simulator_lane(simulated, bounded=cluster is None or simulated >= cluster.cpus)
     lanes = {}
-    for name, number in work.live.queued().items():
-        there = None if work.cluster is None else work.cluster.resources.get(resource_of(name), 0)
-        if there is None or there >= 1:
-            slots = number if there is None else min(number, int(there))
-            lanes[name] = queued_lane(name, slots)
+    for name, number in live.queued().items():
+        # What a lane's trials reserve is decided once: Tune tells processes apart by that.
+        first = None if work.cluster is None else work.cluster.resources.get(resource_of(name), 0)
+        if cluster is None or first is None or first >= 1:
+            there = number if cluster is None else cluster.resources.get(resource_of(name), 0)
+            # If the machine with the resource is gone for now, trials wait in Ray until it is back.
+            lanes[name] = queued_lane(name, max(1, min(number, int(there))))
         else:
-            lanes[name] = queued_lane(name, number, work.live.trial_bytes[name])
-    return lanes
+            lanes[name] = queued_lane(name, number, live.trial_bytes[name])
+    return simulators, lanes
+
+
+def _lanes_now(work: Work, cluster: Cluster, live: Live) -> list[Lane]:
+    """All lanes, for a Ray that has changed."""
+    simulators, queued = _lanes(work, cluster, live)
+    return [simulators, *queued.values()]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
-from qhn.core.errors import DamagedError
+from qhn.core.errors import DamagedError, StoreError
 from qhn.sweeps.store.backend import (
     LOCK,
     TEMPORARY,
@@ -26,6 +26,8 @@ from qhn.sweeps.store.recent import Recent
 
 # Up to so many contents are asked for one by one. For more, it is listed first what is there.
 _FEW = 24
+# How often a write is tried whose place others have written meanwhile.
+_TRIES = 200
 
 
 class ObjectBackend:
@@ -108,16 +110,19 @@ class ObjectBackend:
                 new = self._objects.write_if(key, content, None)
             elif _may_follow(kept[1], rank, rank_of):
                 new = self._objects.write_if(key, content, kept[0])
-            while new is None:
+            for _ in range(_TRIES):
+                if new is not None:
+                    self._recent.keep(key, new, content)
+                    return True
                 found = self._objects.read(key)
-                if found is None:
-                    new = self._objects.write_if(key, content, None)
-                elif rank_of(found.content) > rank:
+                if found is not None and rank_of(found.content) > rank:
                     return False
-                else:
-                    new = self._objects.write_if(key, content, found.tag)
-            self._recent.keep(key, new, content)
-            return True
+                new = self._objects.write_if(key, content, None if found is None else found.tag)
+            raise StoreError(
+                f"of several writers of {key} one must come through each time, but this one did "
+                f"not in {_TRIES} attempts; see whether the server answers conditional writes "
+                "with the tags that it gives, and run this again"
+            )
 
     def move(self, key: str, target: str) -> None:
         """See `Backend.move`."""

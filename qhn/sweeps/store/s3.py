@@ -17,7 +17,7 @@ from typing import Any
 
 import botocore.config
 import botocore.session
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from qhn.core.errors import StoreError
 from qhn.sweeps.store.backend import is_name
@@ -57,11 +57,17 @@ class S3Objects:
         """See `Objects.read`."""
         try:
             with store_error(self._bucket, "readable", _NOT_THERE):
-                answer = _client().get_object(Bucket=self._bucket, Key=self._prefix + key)
-                content: bytes = answer["Body"].read()
+                try:
+                    return self._get(key)
+                except (HTTPClientError, IncompleteReadError):
+                    # botocore tries again what was not answered, and not what broke off.
+                    return self._get(key)
         except ClientError:
             return None
-        return Found(content, answer["ETag"], _age_s(answer))
+
+    def _get(self, key: str) -> Found:
+        answer = _client().get_object(Bucket=self._bucket, Key=self._prefix + key)
+        return Found(answer["Body"].read(), answer["ETag"], _age_s(answer))
 
     def read_many(self, keys: Sequence[str]) -> dict[str, Found]:
         """See `Objects.read_many`."""

@@ -6,8 +6,10 @@ import os
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import ray
 from ray import tune
 
 from qhn.core.errors import DivergedError, LaneError, StoreError
@@ -64,6 +66,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._tables = tables
         self._problem: tuple[str, Task] | None = None
         self._umask = umask
+        self._node = str(ray.get_runtime_context().get_node_id())
         self._device: tuple[DeviceConfig, Ticket | None, DeviceHandle] | None = None
         self._sampler: LaneSampler | None = None
         self._take(config)
@@ -134,6 +137,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             # same one, fetching it takes only a message, because it is in shared memory.
             self._problem = self._session = None
             self._leave_lane()
+        answer = replace(answer, node=self._node)
         # The scheduler reads ``step`` and ``qhn_score``; the rest is for the callback.
         score = answer.metrics.get(self._score) if self._score else None
         return {

@@ -29,6 +29,7 @@ class Answer:
             `qhn.sweeps.trial.lane_use.LaneUse.content` gives it; None for any other trial.
         paused: why the trial does not go on for now, although it has neither finished nor failed:
             its budget is spent. The same sweep with a greater one continues it. Empty otherwise.
+        node: Ray's id of the machine that the trial runs on.
     """
 
     trial_id: str
@@ -42,6 +43,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     lane: Mapping[str, Any] | None = None
     paused: str = ""
+    node: str = ""
 
     @property
     def is_over(self) -> bool:

@@ -206,6 +206,13 @@ def test_whoever_was_killed_on_this_machine_is_not_waited_for():
     assert Tenure(1, "x", TERM, process=here).is_over(TERM + DOUBT_S)
 
 
+def test_a_server_whose_tags_mean_nothing_is_no_endless_loop(world, monkeypatch):
+    backend = ObjectBackend(world.objects, "s3://bucket")
+    monkeypatch.setattr(world.objects, "write_if", lambda key, content, tag: None)
+    with pytest.raises(StoreError, match="must come through each time"):
+        backend.put_if_newer("a/b", b"", 0, len)
+
+
 class TestFencing:
     """What a process writes below the folder of a lease that it has lost."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
+from s3_server import BROKEN_OFF
 from stored_examples import make_result
 
 from qhn.core.errors import StoreError
@@ -148,6 +149,11 @@ class TestFailures:
             assert store.backend.get("a/b") == code
         assert len(pauses) == 8
         assert 0 < max(pauses) <= 8
+
+    def test_an_answer_that_breaks_off_is_asked_for_again(self, store, s3_server):
+        store.backend.put("a/b", b"whole")
+        s3_server.failures.append(("200 OK", BROKEN_OFF))
+        assert store.backend.get("a/b") == b"whole"
 
     def test_after_some_seconds_it_is_an_error(self, store, s3_server, monkeypatch):
         monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
