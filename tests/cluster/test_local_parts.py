@@ -35,7 +35,7 @@ def test_a_second_start_changes_nothing(local_cluster):
 
 
 def test_a_part_is_lost_and_comes_back(local_cluster):
-    for name in ("worker-1", "gateway", "postgres", "s3"):
+    for name in ("worker-1", "postgres", "s3"):
         before = local_cluster.status()
         local_cluster("kill", name)
         assert local_cluster.states()[name] == "down"
