@@ -17,6 +17,7 @@ from qhn.sweeps.driver.deaths import Deaths
 from qhn.sweeps.driver.elastic import Elastic
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.families import Families, fails_with
+from qhn.sweeps.driver.late_writes import LateWrites
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, TrialError, TrialResult
 from qhn.sweeps.store.results import read_result
@@ -85,6 +86,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._progress: list[str] = []
         self._lanes: dict[str, Any] = {}
         self._elastic: Elastic | None = None
+        self._late = LateWrites(self._note)
         self.training_seconds = 0.0
 
     def __getstate__(self) -> dict[str, object]:
@@ -98,6 +100,14 @@ class DriverCallback(Callback):  # type: ignore[misc]
     def watch(self, elastic: Elastic) -> None:
         """Follow a Ray whose machines come and go, from now on."""
         self._elastic = elastic
+
+    def finish(self) -> None:
+        """Write what could not be written while the store was away.
+
+        Raises:
+            StoreError: if the store does not come back.
+        """
+        self._late.finish()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -115,6 +125,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self.training_seconds += answer.seconds
         for note in answer.notes:
             self._note(note)
+        if answer.waiting:
+            # A write of our own says when the store can be used again, and tells people about it.
+            self._late.do(lambda: self._folder.save_progress(self._board.running()))
+            return
         if answer.store_error is not None:
             # The store cannot be used, so no other trial could be kept either: the sweep ends.
             raise StoreError(answer.store_error)
@@ -177,6 +191,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._folder.lock.check()
         if self._elastic is not None:
             self._elastic.look()
+        self._late.again()
         now = time.monotonic()
         if now - self._progress_at < _PROGRESS_EVERY_S:
             return
@@ -191,6 +206,9 @@ class DriverCallback(Callback):  # type: ignore[misc]
                     self._folder.save_lanes(lanes)
             except DamagedError as damage:
                 self._note(self._store.mend(damage))
+            except StoreError as error:
+                # This is for those who look on, and soon written again.
+                _log.warning("%s", error)
             self._progress, self._lanes = running, lanes
 
     def _stop(self, answer: Answer) -> None:
@@ -210,7 +228,8 @@ class DriverCallback(Callback):  # type: ignore[misc]
         stop = read_result(answer.stop.encode(), answer.trial_id, source)
         assert isinstance(stop, TrialResult) and self._rule is not None
         self._stops[answer.trial_id] = stop
-        self._folder.save_stop(self._rule, stop)
+        rule = self._rule
+        self._late.do(lambda: self._folder.save_stop(rule, stop))
         self._end(answer.trial_id, stop.metrics)
 
     def _pause(self, trial_id: str, why: str) -> None:
@@ -232,7 +251,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._over(trial_id)
 
     def _fail(self, trial_id: str, error: TrialError) -> None:
-        self._store.save_error(trial_id, error)
+        self._late.do(lambda: self._store.save_error(trial_id, error))
         self._board.move(trial_id, "failed")
         self._over(trial_id)
         for child in self._families.children(trial_id):

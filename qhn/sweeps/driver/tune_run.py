@@ -211,6 +211,7 @@ def train(work: Work) -> Spent:
         try:
             with tune_without_mlflow(), tune_without_variables():
                 tuner.fit()
+            callback.finish()
         except Exception as error:
             own = _own_error(error)
             if own is None:

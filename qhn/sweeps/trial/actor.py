@@ -26,6 +26,7 @@ from qhn.sweeps.trial.answering import PIECE_SECONDS, work_until_answer
 from qhn.sweeps.trial.lane_opening import lane_sampler, open_device
 from qhn.sweeps.trial.lane_sampler import LaneSampler
 from qhn.sweeps.trial.messages import Answer
+from qhn.sweeps.trial.patience import StorePatience, is_away
 from qhn.sweeps.trial.session import Progress, TrialSession
 from qhn.sweeps.trial.tables import fetch
 
@@ -66,6 +67,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._tables = tables
         self._problem: tuple[str, Task] | None = None
         self._umask = umask
+        self._patience = StorePatience()
         self._node = str(ray.get_runtime_context().get_node_id())
         self._device: tuple[DeviceConfig, Ticket | None, DeviceHandle] | None = None
         self._sampler: LaneSampler | None = None
@@ -152,13 +154,14 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         try:
             session = self._session = self._session or self._open_session()
             progress = self._train(session)
+            self._patience.over()
             stop = None
             if self._score is not None and not (progress.finished or progress.paused):
                 # If the scheduler stops the trial now, this is its result. It cannot be taken from
                 # the store later, because another sweep may have trained the trial further.
                 stop = session.stop()
         except StoreError as error:
-            return Answer(trial_id, store_error=str(error))
+            return self._wait_for_store(error)
         except (KeyboardInterrupt, SystemExit):
             raise
         # Code in Rust, such as Qiskit's, ends with an error that is no `Exception`.
@@ -180,6 +183,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             lane=progress.lane,
             paused=progress.paused,
         )
+
+    def _wait_for_store(self, error: StoreError) -> Answer:
+        """Wait a little for a store that cannot be used, or say that the sweep must end."""
+        trial_id = self._trial.trial_id
+        pause = self._patience.pause(error, lambda: is_away(self._store_uri))
+        if pause is None:
+            return Answer(trial_id, store_error=str(error))
+        # What was not saved is computed again from the checkpoint, with the same numbers.
+        self._session = None
+        self._leave_lane()
+        time.sleep(pause)
+        return Answer(trial_id, waiting=str(error))
 
     def _train(self, session: TrialSession) -> Progress:
         """Train until the driver should hear of the trial again."""

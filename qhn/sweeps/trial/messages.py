@@ -30,6 +30,7 @@ class Answer:
         paused: why the trial does not go on for now, although it has neither finished nor failed:
             its budget is spent. The same sweep with a greater one continues it. Empty otherwise.
         node: Ray's id of the machine that the trial runs on.
+        waiting: why the store cannot be used for now, if the trial waits for it; empty otherwise.
     """
 
     trial_id: str
@@ -44,6 +45,7 @@ class Answer:
     lane: Mapping[str, Any] | None = None
     paused: str = ""
     node: str = ""
+    waiting: str = ""
 
     @property
     def is_over(self) -> bool:
