@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,7 @@ class Sweep:
                         started=started,
                         shield=ctrl_c_held,
                     )
+                    outcome = replace(outcome, notes=[*share.notes, *outcome.notes])
             except KeyboardInterrupt:
                 # Before training begins there is no outcome. The interrupt that was raised has no
                 # message, so one is raised that has.

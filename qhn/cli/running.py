@@ -166,6 +166,8 @@ def _print_head(console: Console, request: Request, launch: Launch, share: Share
             f"{counted(cluster.cpus, 'CPU')} on {counted(cluster.machines, 'machine')}; this sweep "
             f"uses {share.cores}"
         )
+    for note in share.notes:
+        console.print(f"[yellow]note[/]      {escape(note)}")
     if left_out := trials_left_out(launch):
         console.print(
             f"[yellow]note[/]      {counted(left_out, 'finished trial')} of this sweep's "

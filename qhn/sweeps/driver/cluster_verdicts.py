@@ -65,11 +65,12 @@ def _about_cpus(asked: Sequence[Asked], whole: str, *, needed: bool) -> list[Fin
             text = f"Ray runs {one.node.cpus} simulated trials there at once"
             found.append(Finding(one.node.name, "cpus", "fine", text))
     if needed and not any(one.node.cpus for one in asked):
+        # An autoscaler may start them when trials ask for them.
         text = (
-            "simulated trials need CPUs, but no machine of this Ray has one; start a machine with "
+            "no machine has a CPU, so simulated trials wait until one joins: "
             "`ray start --address=HOST:PORT --num-cpus=N`"
         )
-        found.append(Finding(whole, "cpus", "wrong", text))
+        found.append(Finding(whole, "cpus", "warning", text))
     return found
 
 

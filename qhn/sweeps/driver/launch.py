@@ -88,7 +88,8 @@ class Share:
         ray_folder: the folder for Ray's files; None if the Ray is not ours.
         machine: the memory of the machine that runs the trials, or of the smallest of several.
         cluster: the Ray to which this process is connected; None if the run starts one.
-        notes: lines for people about what is not as it should be in that Ray, but may pass.
+        notes: lines for people about what is not as it should be in that Ray, but may pass. They
+            are said before the run, and are not in its outcome.
         most_cores: how many cores it may use of that Ray if more of them join; None for all.
     """
 
@@ -261,7 +262,7 @@ def run(
             lambda board: view(board, terminal),
             options,
         )
-        return replace(outcome, notes=[*share.notes, *notes, *outcome.notes])
+        return replace(outcome, notes=[*notes, *outcome.notes])
 
 
 def _say_where_mlflow_is(launch: Launch) -> list[str]:

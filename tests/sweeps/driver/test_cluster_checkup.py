@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from ray_machines import RayMachines
@@ -128,6 +129,7 @@ def test_who_reaches_only_the_job_server_lets_the_head_look(place):
     output = run(folder, 0, "doctor", "sweep.yaml", "--json", *where[:2], QHN_ADDRESS=where[3])
     findings = json.loads(output)["findings"]
     assert findings[0]["where"] == ray.job_server and findings[0]["verdict"] == "fine"
+    assert version("ray") in findings[0]["text"]
     assert len({f["where"] for f in findings if f["what"] == "clock"}) == 2
     assert "tracking" in {f["where"] for f in findings}
     output = run(folder, 2, "doctor", "--address", "http://127.0.0.1:1")

@@ -118,6 +118,7 @@ def test_two_drivers_on_one_ray_share_a_queue(qhn, head):
         output, _ = driver.communicate(timeout=240)
         assert driver.returncode == 0, output
         assert f"attached to {head}" in output
+        assert "no machine has the resource lane:qpu" in output
     # The Ray belongs to somebody else, and is still there.
     assert find_raylet(head).address == head
     with Record(folder) as record:

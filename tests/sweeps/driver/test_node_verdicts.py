@@ -162,7 +162,7 @@ def test_a_machine_with_less_memory_than_ray_was_told_counts_with_what_it_has():
 
 def test_missing_resources_are_named_with_the_command_that_gives_them():
     (cpus,) = room(node("g", lane=24))
-    assert (cpus.what, cpus.verdict) == ("cpus", "wrong") and "--num-cpus=N" in cpus.text
+    assert (cpus.what, cpus.verdict) == ("cpus", "warning") and "--num-cpus=N" in cpus.text
     (lane,) = room(node("w", 4))
     assert lane.verdict == "warning" and """--resources='{"lane:qpu": 24}'""" in lane.text
     (lane,) = room(node("w", 4), node("g", lane=2))
