@@ -20,10 +20,7 @@ class Tickets:
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan = plan
-        # Not the store itself: Tune pickles whatever hands out trials, which has the tickets, and
-        # the client of a server cannot be pickled.
-        self._store_uri = store.uri
-        self._folder = str(local_folder(store) / DEVICES)
+        self._store = store
         self._made: dict[tuple[str, str], str] = {}
 
     def of(self, trial: PlannedTrial) -> str | None:
@@ -34,9 +31,9 @@ class Tickets:
         if key not in self._made:
             ticket = self._plan.lane(trial.lane).ticket(
                 trial.device_label,
-                store=self._store_uri,
+                store=self._store.uri,
                 sweep=self._plan.name,
-                folder=self._folder,
+                folder=str(local_folder(self._store) / DEVICES),
             )
             self._made[key] = ticket.to_json()
         return self._made[key]
