@@ -15,6 +15,7 @@ from qhn.core.errors import InvalidValueError
 from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.results.lane_jobs import jobs_of, queues, shares_of
 from qhn.sweeps.store import Store, open_store
+from qhn.sweeps.store.removal import have_samples
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
 from qhn.sweeps.tracking.disk_use import sweep_bytes
 
@@ -101,7 +102,7 @@ def _lane_lines(found: Belongings, store: Store) -> list[str]:
             "again, it pays for none of them twice, but fetches their results from the provider, "
             "and its trials fail where these are gone"
         )
-    if any(store.backend.list(f"{folder}/samples/") for folder in found.folders):
+    if have_samples(store, found.folders):
         lines.append(
             "samples that a quantum processor drew are deleted with their trials, and cannot be "
             "drawn again"

@@ -126,8 +126,7 @@ def delete_sweep(store: Store, name: str, location: TrackingLocation) -> Belongi
         # have been started that plan the same trials. While the lock is held here, none can start.
         with ownership(store.backend):
             found = _belongings(store, name)
-            for folder in found.folders:
-                remove(store, folder)
+            remove(store, found.folders)
             # This belongs to the same moment. If two sweeps that share trials are deleted at once,
             # the second deletion must not find the first sweep's file, and leave the trials to it.
             remove_sweep(store, name)

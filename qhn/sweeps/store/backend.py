@@ -138,13 +138,13 @@ class Backend(Protocol):
         as a log, as well.
         """
 
-    def remove(self, folder: str) -> None:
-        """Delete a folder with all that is in it, readable or not; nothing where it is gone.
+    def remove(self, *folders: str) -> None:
+        """Delete folders with all that is in them, readable or not; nothing where they are gone.
 
-        A kill can leave a part of it, and the next call deletes the rest.
+        A kill can leave a part of them, and the next call deletes the rest.
 
         Raises:
-            StoreError: if it is the top, which holds what is not the caller's.
+            StoreError: if one is the top, which holds what is not the caller's.
         """
 
     def lock(self, folder: str) -> Lock:

@@ -137,15 +137,16 @@ class FolderBackend:
             check_folder(folder)
         return sum(disk_use(self.root / folder) for folder in folders)
 
-    def remove(self, folder: str) -> None:
+    def remove(self, *folders: str) -> None:
         """See `Backend.remove`; of a link, what it leads to stays."""
-        check_folder(folder)
-        path = self.root / folder
-        with self._writing(path):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        for folder in folders:
+            check_folder(folder)
+        for path in (self.root / folder for folder in folders):
+            with self._writing(path):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
 
     def lock(self, folder: str) -> FolderLock:
         """See `Backend.lock`."""

@@ -82,10 +82,11 @@ class MemoryBackend:
         keys = [key for folder in folders for key in self.list(f"{folder}/")]
         return sum(len(self._contents.get(key, b"")) for key in keys)
 
-    def remove(self, folder: str) -> None:
+    def remove(self, *folders: str) -> None:
         """See `Backend.remove`."""
-        check_folder(folder)
-        for key in self.list(f"{folder}/"):
+        for folder in folders:
+            check_folder(folder)
+        for key in [key for folder in folders for key in self.list(f"{folder}/")]:
             self._contents.pop(key, None)
 
     def lock(self, folder: str) -> MemoryLock:

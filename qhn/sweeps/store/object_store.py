@@ -21,11 +21,13 @@ from qhn.sweeps.store.backend import (
     is_name,
 )
 from qhn.sweeps.store.lease import TERM_S, Lease
-from qhn.sweeps.store.objects import Objects
+from qhn.sweeps.store.objects import Item, Objects
 from qhn.sweeps.store.recent import Recent
 
 # Up to so many contents are asked for one by one. For more, it is listed first what is there.
 _FEW = 24
+# So many contents are deleted between two looks at the leases that fence them.
+_REMOVED_AT_ONCE = 1000
 # How often a write is tried whose place others have written meanwhile.
 _TRIES = 200
 
@@ -154,27 +156,30 @@ class ObjectBackend:
 
     def size(self, *folders: str) -> int:
         """See `Backend.size`. It is the sum of the contents: what is paid for."""
+        return sum(item.size for item in self._items_in(folders))
+
+    def _items_in(self, folders: Sequence[str]) -> Sequence[Item]:
         for folder in folders:
             check_folder(folder)
         if len(folders) <= _FEW:
-            return sum(i.size for folder in folders for i in self._objects.items(f"{folder}/"))
+            return [item for folder in folders for item in self._objects.items(f"{folder}/")]
         wanted = set(folders)
-        return sum(
-            item.size
+        return [
+            item
             for item in self._objects.items("")
             if not wanted.isdisjoint(map(str, PurePosixPath(item.key).parents))
-        )
+        ]
 
-    def remove(self, folder: str) -> None:
+    def remove(self, *folders: str) -> None:
         """See `Backend.remove`. Locks go last, since the caller may hold one of them."""
-        check_folder(folder)
-        with self._fenced(f"{folder}/"):
-            keys = [item.key for item in self._objects.items(f"{folder}/")]
-            locks = [key for key in keys if key.rpartition("/")[2] == LOCK]
-            self._objects.delete(key for key in keys if key not in locks)
-            self._objects.delete(locks)
-            for key in keys:
-                self._recent.drop(key)
+        left = [item.key for item in self._items_in(folders)]
+        left.sort(key=lambda key: key.rpartition("/")[2] == LOCK)
+        while left:
+            some, left = left[:_REMOVED_AT_ONCE], left[_REMOVED_AT_ONCE:]
+            with self._fenced(*some):
+                self._objects.delete(some)
+                for key in some:
+                    self._recent.drop(key)
 
     def lock(self, folder: str) -> Lease:
         """See `Backend.lock`."""
@@ -184,7 +189,7 @@ class ObjectBackend:
         return self._leases.setdefault(folder, lease)
 
     @contextmanager
-    def _fenced(self, key: str) -> Iterator[None]:
+    def _fenced(self, *keys: str) -> Iterator[None]:
         """Keep a process from writing below the folder of a lease that it has lost.
 
         After the write it is looked again: the process may have been paused just before it. A write
@@ -194,7 +199,7 @@ class ObjectBackend:
         above = [
             lease
             for folder, lease in list(self._leases.items())
-            if not folder or key.startswith(f"{folder}/")
+            if not folder or any(key.startswith(f"{folder}/") for key in keys)
         ]
         for lease in above:
             lease.check()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from qhn.sweeps.store.store import Store
+
+_FEW = 24
 
 
 def folders_of(store: Store, trial_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -19,13 +21,23 @@ def bytes_of(store: Store, folders: Iterable[str]) -> int:
     return store.backend.size(*folders)
 
 
-def remove(store: Store, folder: str) -> None:
-    """Delete a folder of the store with all that is in it; nothing where it is gone.
+def have_samples(store: Store, folders: Collection[str]) -> bool:
+    """Whether a folder of a trial has samples that were paid for."""
+    # Of many folders, one listing is faster than one question for each.
+    if len(folders) <= _FEW:
+        return any(store.backend.list(f"{folder}/samples/") for folder in folders)
+    wanted = set(folders)
+    keys = (key.split("/") for key in store.backend.list())
+    return any(len(parts) > 2 and parts[1] == "samples" and parts[0] in wanted for parts in keys)
+
+
+def remove(store: Store, folders: Iterable[str]) -> None:
+    """Delete folders of the store with all that is in them; nothing where they are gone.
 
     Raises:
         StoreError: if something cannot be deleted; calling again goes on.
     """
-    store.backend.remove(folder)
+    store.backend.remove(*folders)
 
 
 def remove_sweep(store: Store, name: str) -> None:

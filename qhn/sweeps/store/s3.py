@@ -203,8 +203,9 @@ def _client() -> Any:
 
 def _new_client() -> Any:
     settings: dict[str, Any] = {
+        # A request that hangs is tried again well before a lease is over.
         "connect_timeout": 5,
-        "read_timeout": 20,
+        "read_timeout": 10,
         "max_pool_connections": _AT_ONCE,
     }
     if not {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys():
@@ -217,5 +218,11 @@ def _new_client() -> Any:
 
 
 def _age_s(answer: dict[str, Any]) -> float:
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    return float((now - answer["LastModified"]).total_seconds())
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    if date is None:
+        raise StoreError(
+            "the server of a store at s3:// must say what time it is (the header Date), since the "
+            "age of its locks is read from its clock, but it does not; use another server, or a "
+            "folder"
+        )
+    return float((parsedate_to_datetime(date) - answer["LastModified"]).total_seconds())

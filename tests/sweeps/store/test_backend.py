@@ -124,6 +124,10 @@ class TestContract:
         assert "a" not in backend.folders()
         backend.put("a/b", b"2")
         assert backend.list() == ["a/b", "ab/c", "f"]
+        backend.put("b/c", b"3")
+        backend.remove("a", "b", *(f"none {n}" for n in range(50)))
+        backend.remove()
+        assert backend.list() == ["ab/c", "f"]
 
     @pytest.mark.parametrize("folder", ["", ".", "..", "a/..", "/a", "a//b"])
     def test_neither_the_top_nor_another_place_is_removed(self, backend, folder):
