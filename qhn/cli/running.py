@@ -28,6 +28,7 @@ from qhn.sweeps.driver.launch import Launch, Share, prepare, run, taken, trials_
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.store import Store
+from qhn.sweeps.tracking import TrackingLocation
 
 _KEPT_TO_THE_END: list[QhnError] = []
 
@@ -193,7 +194,9 @@ def _print_head(console: Console, request: Request, launch: Launch, share: Share
 def _how_to_resume(name: str, request: Request) -> str:
     options = store_option(request.store)
     if request.tracking_uri is not None:
-        options += f" --tracking-uri {shlex.quote(request.tracking_uri)}"
+        # What is printed may be kept in a log, so it must not have a password.
+        shown = TrackingLocation(request.tracking_uri).shown
+        options += f" --tracking-uri {shlex.quote(shown)}"
     if request.address is not None:
         options += f" --address {shlex.quote(request.address)}"
     if request.over_budget:

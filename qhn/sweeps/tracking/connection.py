@@ -24,7 +24,13 @@ _SECONDS_TO_ANSWER = 10
 _SECONDS_OF_A_REQUEST = 20
 _DEFAULT_EXPERIMENT = "0"
 # These are set only if the user has not set them.
-_SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # At the end of each run MLflow would ask a server for the run once more, to print its address,
+    # with the password that the address may contain.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 def connect(location: TrackingLocation) -> MlflowClient:
