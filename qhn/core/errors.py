@@ -9,6 +9,7 @@
     │   ├── DamagedError                 a file of the store cannot be used
     │   └── NewerFormatError             a file of the store was written by a newer qhn
     ├── TrackingError                    the MLflow store cannot be used
+    │   └── OwnerError                   another store writes the sweep to the same experiment
     ├── DivergedError                    a training has reached numbers that are not finite
     ├── RayError                         Ray, which runs the trials, cannot be started
     ├── LaneError                        a job of a queued device cannot be submitted or fetched
@@ -68,6 +69,10 @@ class NewerFormatError(StoreError):
 
 class TrackingError(QhnError):
     """The MLflow tracking store cannot be reached or used."""
+
+
+class OwnerError(TrackingError):
+    """Another store writes a sweep of this name to the same MLflow experiment."""
 
 
 class DivergedError(QhnError):

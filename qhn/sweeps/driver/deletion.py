@@ -114,14 +114,15 @@ def delete_sweep(store: Store, name: str, location: TrackingLocation) -> Belongi
         NotFoundError: if the store has no such sweep.
         StoreError: if something cannot be deleted, or the sweep is running, or the writer of a
             driver that was killed still writes it to MLflow.
-        TrackingError: if MLflow cannot be used. In this case nothing was deleted from the store.
+        TrackingError: if MLflow cannot be used, or another store writes the sweep to it. In this
+            case nothing was deleted from the store.
     """
     kept = store.sweep(name)
     _check(kept)
     with kept.lock, _without_writer(kept):
         # MLflow comes first, because a server may not answer: then the store is still complete and
         # the deletion can be repeated.
-        remove_experiment(location, name)
+        remove_experiment(location, name, kept.claim_tokens())
         # That takes seconds, and the user may have been asked before. Meanwhile other sweeps may
         # have been started that plan the same trials. While the lock is held here, none can start.
         with ownership(store.backend):

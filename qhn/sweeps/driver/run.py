@@ -37,7 +37,9 @@ from qhn.sweeps.tracking.note import resume_command, sweep_note
 
 Watch = Callable[[Board], AbstractContextManager[object]]
 _log = logging.getLogger(__name__)
-_PATIENCE_S = 30.0
+# How long to wait at the end for a tracking server that does not answer: longer than a restart of
+# the server or of its database takes.
+_PATIENCE_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -344,7 +346,8 @@ def _close_sweep(writer: WriterProcess, text: str, outcome: RunOutcome, note: st
         "qhn.results_digest": summary.results_digest,
     }
     try:
-        writer.close_sweep(status, artifacts, tags, note)
+        # Whoever has waited for the trials in vain need not wait once more.
+        writer.close_sweep(status, artifacts, tags, note, 0.0 if summary.untracked else _PATIENCE_S)
     except TrackingError as error:
         _log.warning("%s", error)
         return False

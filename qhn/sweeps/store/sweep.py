@@ -7,6 +7,7 @@
                   tracking/lock      locked by the process that writes the sweep to MLflow
                   progress.json      the trials that run now
                   lanes.json         how its lanes stand, and trials that wait for a budget
+                  claims.json        tokens of the claims in MLflow that its writers have made
                   origin.json        whether an older version has run the sweep before
                   stops/<rule>/<trial id>.json
                                      results of trials that this sweep stopped early by this rule
@@ -18,7 +19,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -46,7 +47,8 @@ Rule = Mapping[str, object]
 # and the lock of a killed driver is released within moments. A lease is waited for longer, if
 # nobody renews it.
 _PATIENCE_S = 2.0
-_ORIGIN = "origin.json"
+_ORIGIN, _CLAIMS = "origin.json", "claims.json"
+_MOST_CLAIMS = 50
 # What the holder of the lock writes into it, and how that is read again.
 _NOTE = "process {process} on {host}"
 _NOTED = re.compile(r"process (?P<process>\d{1,10}) on (?P<host>\S+)")
@@ -141,6 +143,11 @@ class SweepStore:
         self.tracking_lock = backend.lock(f"{self._folder}/tracking")
 
     @property
+    def shown_store(self) -> str:
+        """The address of the store, for messages."""
+        return self._backend.shown
+
+    @property
     def shown_file(self) -> str:
         """The path of the sweep file, for messages."""
         return f"{self._backend.shown}/{self._folder}/sweep.yaml"
@@ -225,6 +232,27 @@ class SweepStore:
         except (DamagedError, InvalidValueError):
             # The next run writes it again. What was paid for is in the ledger.
             return {}
+
+    def claim_tokens(self) -> list[str]:
+        """The tokens that `save_claim_tokens` has written last; none if they cannot be read."""
+        try:
+            content = self._backend.get(f"{self._folder}/{_CLAIMS}")
+            return [] if content is None else [str(token) for token in json.loads(content)]
+        except (DamagedError, ValueError, TypeError):
+            # Without them the claim of a former writer lapses after a minute.
+            return []
+
+    def save_claim_tokens(self, tokens: Sequence[str]) -> None:
+        """Remember the claims that this sweep's writers have made in MLflow.
+
+        The next writer, which has the lock `tracking_lock`, knows from them whose claims count no
+        more.
+
+        Args:
+            tokens: the tokens, the latest one last. Only the last 50 are kept.
+        """
+        content = json.dumps([*tokens][-_MOST_CLAIMS:]).encode()
+        self._backend.put(f"{self._folder}/{_CLAIMS}", content)
 
     def save_stop(self, rule: Rule, result: TrialResult) -> None:
         """Write the result of a trial that this sweep stopped early.

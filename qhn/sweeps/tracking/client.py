@@ -118,6 +118,7 @@ class WriterProcess:
         artifacts: Mapping[str, str],
         tags: Mapping[str, str],
         note: str | None = None,
+        patience_s: float = 0.0,
     ) -> None:
         """Write the runs of groups and of the sweep, and leave no other run open.
 
@@ -127,12 +128,13 @@ class WriterProcess:
             tags: tags of the sweep's run.
             note: the sweep's results as Markdown. None if the sweep failed as a whole; then the
                 runs of groups and the description stay as they are.
+            patience_s: while requests fail, go on trying for this many seconds.
 
         Raises:
             TrackingError: if the tracking store cannot be used.
         """
         arguments = {"status": status, "artifacts": dict(artifacts), "tags": dict(tags)}
-        self._call("close_sweep", **arguments, note=note)
+        self._call("close_sweep", **arguments, note=note, patience_s=patience_s)
 
     def abandon(self, status: str) -> None:
         """Leave no run open in MLflow when a sweep cannot go on. Without a process, do nothing.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +37,12 @@ class Experiment:
         stopped: asked before each request that writes. If it returns True, a `TrackingError` is
             raised in place of the request, as if the tracking store had failed. None if the work
             is never stopped.
+        may_write: called before each request that writes. It raises a `TrackingError` while the
+            sweep is not ours to write. None if nobody else can write it.
+        doubtful: whether a request that writes has failed since `believe` was called last. Such a
+            request may have had its effect, or may have it later.
+        outdated: whether others may have written since `believe` was called last. Then every
+            request that writes raises a `TrackingError`.
 
     Raises:
         TrackingError: if the tracking store cannot be used, or the experiment was deleted.
@@ -44,18 +51,29 @@ class Experiment:
     def __init__(self, location: TrackingLocation, name: str) -> None:
         self._location = location
         self.stopped: Callable[[], bool] | None = None
+        self.may_write: Callable[[], None] | None = None
+        self.doubtful = False
+        self.outdated = False
         self.client = connect(location)
         with tracking_errors(location):
             self.id, self._tags = self._find(name)
 
     def _find(self, name: str) -> tuple[str, dict[str, str]]:
+        from mlflow.exceptions import MlflowException
+
         found = self.client.get_experiment_by_name(name)
         if found is None:
             artifacts = self._location.artifacts
             if artifacts is not None:
                 artifacts.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
             place = None if artifacts is None else (artifacts / name).as_uri()
-            return str(self.client.create_experiment(name, artifact_location=place)), {}
+            try:
+                return str(self.client.create_experiment(name, artifact_location=place)), {}
+            except MlflowException:
+                # Another writer may have made it just now. Names are unique, so there is only one.
+                found = self.client.get_experiment_by_name(name)
+                if found is None:
+                    raise
         if found.lifecycle_stage != "active":
             raise TrackingError(
                 f"the MLflow experiment {name!r} was deleted; restore it with "
@@ -68,16 +86,45 @@ class Experiment:
         """The experiment's own tags."""
         return self._tags
 
-    def _go_on(self) -> None:
+    def doubt(self) -> None:
+        """Note that others may have written to the experiment."""
+        self.doubtful = self.outdated = True
+
+    def believe(self) -> None:
+        """Note that everything in the experiment is about to be read again."""
+        self.doubtful = self.outdated = False
+
+    def go_on(self) -> None:
+        """Check that requests may be made.
+
+        Raises:
+            TrackingError: if the work was stopped, or the sweep is not ours to write at present.
+        """
         if self.stopped is not None and self.stopped():
             raise TrackingError("the sweep was stopped while it was written to MLflow")
+        if self.may_write is not None:
+            self.may_write()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The context of each request that writes."""
+        self.go_on()
+        if self.outdated:
+            raise TrackingError(
+                "another store may have written the sweep to MLflow meanwhile; it is read again"
+            )
+        try:
+            yield
+        except BaseException:
+            self.doubtful = True
+            raise
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the experiment, without a request for those that have the value already."""
         for name, value in tags.items():
             if self._tags.get(name) != value:
-                self._go_on()
-                self.client.set_experiment_tag(self.id, name, value)
+                with self._writing():
+                    self.client.set_experiment_tag(self.id, name, value)
                 self._tags[name] = value
 
     def create(self, tags: Mapping[str, str], start_ms: int | None) -> KnownRun:
@@ -90,8 +137,8 @@ class Experiment:
             tags: tags of the run, by name.
             start_ms: the start in milliseconds since 1970; None for now.
         """
-        self._go_on()
-        made = self.client.create_run(self.id, start_time=start_ms, tags=dict(tags))
+        with self._writing():
+            made = self.client.create_run(self.id, start_time=start_ms, tags=dict(tags))
         info = made.info
         return KnownRun(
             info.run_id, info.artifact_uri, info.status, dict(tags), info.start_time, steps=set()
@@ -130,8 +177,8 @@ class Experiment:
     def _log(
         self, run: KnownRun, metrics: list[Metric], params: list[Param], tags: list[RunTag]
     ) -> None:
-        self._go_on()
-        self.client.log_batch(run.run_id, metrics=metrics, params=params, tags=tags)
+        with self._writing():
+            self.client.log_batch(run.run_id, metrics=metrics, params=params, tags=tags)
         run.has_metrics = run.has_metrics or bool(metrics)
         if run.steps is not None:
             run.steps.update(point.step for point in metrics)
@@ -143,8 +190,8 @@ class Experiment:
         between, a run that was stopped early still has the tag that says so, and is not taken for
         a trial that was trained to its end.
         """
-        self._go_on()
-        self.client.update_run(run.run_id, status="RUNNING")
+        with self._writing():
+            self.client.update_run(run.run_id, status="RUNNING")
         run.status, run.end_ms = "RUNNING", None
 
     def end(self, run: KnownRun, status: str, end_ms: int | None) -> None:
@@ -156,14 +203,14 @@ class Experiment:
             end_ms: the end in milliseconds since 1970; None for now.
         """
         assert status in ENDED
-        self._go_on()
-        self.client.set_terminated(run.run_id, status=status, end_time=end_ms)
+        with self._writing():
+            self.client.set_terminated(run.run_id, status=status, end_time=end_ms)
         run.status, run.end_ms = status, end_ms
 
     def delete(self, run: KnownRun) -> None:
         """Delete a run. MLflow only hides it, and can restore it until ``mlflow gc`` is run."""
-        self._go_on()
-        self.client.delete_run(run.run_id)
+        with self._writing():
+            self.client.delete_run(run.run_id)
 
     def write_artifact(self, run: KnownRun, name: str, text: str) -> None:
         """Keep a text as an artifact of a run.
@@ -175,7 +222,6 @@ class Experiment:
         """
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        self._go_on()
         # The public `log_text` first asks the tracking store where the artifacts of the run are,
         # which we know already. That takes 4.4 ms instead of 0.8 ms on SQLite, and two requests
         # instead of one to a server.
@@ -183,7 +229,8 @@ class Experiment:
         with TemporaryDirectory() as folder:
             path = Path(folder, name)
             path.write_text(text, encoding="utf-8")
-            repository.log_artifact(str(path))
+            with self._writing():
+                repository.log_artifact(str(path))
 
 
 def _in_requests(points: Iterable[Metric]) -> Iterable[list[Metric]]:

@@ -18,6 +18,11 @@ _ELSEWHERE = "or name another database with --tracking-uri"
 _CREDENTIALS = (
     "; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 )
+_READ_ONLY = (
+    "; this user may only read there, or not even that: ask whoever runs the server for permission "
+    "to edit the experiment, or take another user with MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD"
+)
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 # The last eight bits of SQLite's extended error codes are the kind of the error.
@@ -89,10 +94,13 @@ def _in_words(location: TrackingLocation, error: Exception) -> TrackingError:
     database = location.database
     if database is not None:
         return _of_database(database, location.uri, error, text)
-    refused = any(f"error code {code}" in text for code in (401, 403))
+    advice = ""
+    if "error code 401" in text:
+        advice = _CREDENTIALS
+    elif "error code 403" in text:
+        advice = _READ_ONLY
     return TrackingError(
-        f"the tracking store {location.shown} must be usable, but MLflow says: {text}"
-        + (_CREDENTIALS if refused else "")
+        f"the tracking store {location.shown} must be usable, but MLflow says: {text}{advice}"
     )
 
 

@@ -69,7 +69,8 @@ class KnownRuns:
     """The runs of a sweep's experiment.
 
     Attributes:
-        sweep: the sweep's own run; None if it has none yet.
+        sweep: the sweep's own run; None if it has none yet. If there are several, the others are
+            deleted.
         groups: all runs of each group, by group id. There can be several if a writer was killed
             while it replaced the run of a group.
         trials: the one run of each trial, by trial id.
@@ -102,6 +103,10 @@ def load_runs(client: MlflowClient, experiment: str, former_ids: Mapping[str, st
             groups.setdefault(run.tags.get(GROUP_ID_TAG, ""), []).append(run)
         elif trial_id is not None:
             trials.setdefault(former_ids.get(trial_id, trial_id), []).append(run)
+    # There can be several if an answer was lost, or if two versions of qhn began at the same time.
+    sweeps.sort(key=lambda run: (run.start_ms or 0, run.run_id))
+    for spare in sweeps[1:]:
+        client.delete_run(spare.run_id)
     return KnownRuns(
         sweep=sweeps[0] if sweeps else None,
         groups=groups,

@@ -34,19 +34,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from qhn.core.errors import QhnError, TrackingError
+from qhn.core.errors import OwnerError, QhnError, TrackingError
 from qhn.sweeps.planning.plan import Plan, PlannedTrial, make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import Store, TrialRecord, open_store
+from qhn.sweeps.tracking.experiment import Experiment
 from qhn.sweeps.tracking.knowledge import BELIEVE_THE_STORE, Known
 from qhn.sweeps.tracking.limits import ENDING_S, LAST_WORDS_S, PATIENCE_S
 from qhn.sweeps.tracking.location import TrackingLocation
 from qhn.sweeps.tracking.opening import open_runs, settle
+from qhn.sweeps.tracking.owning import Renewal, own
 from qhn.sweeps.tracking.protocol import Message, decode, encode, error_to_json
 from qhn.sweeps.tracking.runs import SweepRuns
 from qhn.sweeps.tracking.writer import TrackingWriter
@@ -82,12 +84,13 @@ class _Driver:
 
 @dataclass
 class _Sweep:
-    """The sweep that is written, and how far its driver has heard of each trial."""
+    """The sweep that is written, how far its driver has heard of each trial, and its owner."""
 
     store: Store
     plan: Plan
     location: TrackingLocation
     known: dict[str, Known]
+    renewal: Renewal | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.trials = {trial.trial_id: trial for trial in self.plan.trials}
@@ -107,10 +110,10 @@ class _Sweep:
         """Make sure that the writer of no other driver is known to write this sweep.
 
         Raises:
-            TrackingError: if there is one.
+            OwnerError: if there is one.
         """
         if (lost_to := self.lock.lost_to()) is not None:
-            raise TrackingError(
+            raise OwnerError(
                 f"one process at a time may write sweep {self.plan.name!r} to MLflow, but "
                 f"{lost_to} has taken that over while this one was paused or could not reach the "
                 "store; nothing is lost, since it writes every trial"
@@ -122,7 +125,15 @@ class _Sweep:
         return known.read(self.store, trial.trial_id)
 
     def open_runs(self) -> SweepRuns:
-        return open_runs(self.location, self.plan, self.read)
+        return open_runs(self.location, self.plan, self.read, self._own)
+
+    def _own(self, experiment: Experiment) -> None:
+        self.renewal = own(experiment, self.location, self.store.sweep(self.plan.name))
+
+    def release(self) -> None:
+        """Let other stores write the sweep."""
+        if self.renewal is not None:
+            self.renewal.release()
 
 
 def _known(values: Message) -> dict[str, Known]:
@@ -221,6 +232,7 @@ class _Server:
             self._driver.send({"failed": error_to_json(_in_words(error))})
             # The driver will ask for nothing more. If it dies, `_orphaned` puts a last call into
             # the queue, which cannot be done without a tracking store and is thrown away here.
+            self._sweep.release()
             while self._calls.get() is not None:
                 pass
             return
@@ -228,6 +240,9 @@ class _Server:
         self._driver.send({"ready": True})
         while (call := self._calls.get()) is not None:
             call()
+        # After a drop, the writer's thread may still be at work on one trial.
+        self._writer.close(0.0)
+        self._sweep.release()
 
     def _answer(self, number: int, work: Callable[[], Any]) -> None:
         try:
@@ -249,12 +264,13 @@ class _Server:
         artifacts: dict[str, str],
         tags: dict[str, str],
         note: str | None = None,
+        patience_s: float = 0.0,
     ) -> None:
         self._sweep.check()
         # After `finish` the writer's thread has ended already. After a drop it may still be at
         # work on one trial.
         self._writer.close(0.0)
-        self._writer.close_sweep(status, artifacts, tags, note, stopped)
+        self._writer.close_sweep(status, artifacts, tags, note, stopped, patience_s)
 
 
 def _end_within(seconds: float) -> None:

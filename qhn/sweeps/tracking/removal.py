@@ -8,6 +8,7 @@ database until somebody runs ``mlflow gc``. The artifacts of a local database ar
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from qhn.core.errors import TrackingError
@@ -15,13 +16,16 @@ from qhn.sweeps.tracking.connection import connect
 from qhn.sweeps.tracking.database import check_database
 from qhn.sweeps.tracking.failures import tracking_errors
 from qhn.sweeps.tracking.location import TrackingLocation
+from qhn.sweeps.tracking.owning import check_unowned
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment
     from mlflow.tracking import MlflowClient
 
 
-def remove_experiment(location: TrackingLocation, sweep: str) -> bool:
+def remove_experiment(
+    location: TrackingLocation, sweep: str, own_tokens: Collection[str] = ()
+) -> bool:
     """Delete the experiment of a sweep, and free its name.
 
     If this is killed, the next call completes the deletion.
@@ -29,11 +33,14 @@ def remove_experiment(location: TrackingLocation, sweep: str) -> bool:
     Args:
         location: the tracking store.
         sweep: the name of the sweep, which is also the name of its experiment.
+        own_tokens: the tokens of the caller's store (`SweepStore.claim_tokens`). The caller must
+            hold the lock of that store's writer.
 
     Returns:
         Whether there was an experiment with this name.
 
     Raises:
+        OwnerError: if another store writes the sweep to MLflow.
         TrackingError: if the tracking store cannot be used, or the artifacts cannot be deleted.
     """
     if location.database is not None and not check_database(location):
@@ -42,6 +49,7 @@ def remove_experiment(location: TrackingLocation, sweep: str) -> bool:
     with tracking_errors(location):
         found = client.get_experiment_by_name(sweep)
         if found is not None:
+            check_unowned(found.tags, location, sweep, own_tokens)
             _rename(client, found, _former_name(found))
         # These include experiments that an earlier call has renamed before it was killed.
         renamed = list(_renamed(client, sweep))

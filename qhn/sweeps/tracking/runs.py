@@ -46,6 +46,8 @@ class SweepRuns:
             tagged with a former id of a trial get the present one.
         read: returns what the store has of a trial. It is used for the numbers of groups with
             trials that ended before this process began.
+        own: called with the experiment before anything is read of its runs. It makes sure that
+            nobody else writes them. None if nobody else can.
 
     Raises:
         TrackingError: from every method, if the tracking store cannot be used.
@@ -56,18 +58,18 @@ class SweepRuns:
         location: TrackingLocation,
         plan: Plan,
         read: Callable[[PlannedTrial], TrialRecord],
+        own: Callable[[Experiment], None] | None = None,
     ) -> None:
         self._location = location
         self._plan = plan
+        self._read = read
         # Trials whose run was requested and no answer came: the run may exist, or not.
         self._uncertain: set[str] = set()
         self._experiment = Experiment(location, plan.name)
-        former_ids = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
+        if own is not None:
+            own(self._experiment)
         with tracking_errors(location):
-            known = load_runs(self._experiment.client, self._experiment.id, former_ids)
-            self._trials = known.trials
-            self._groups = GroupRuns(self._experiment, plan, read, known.groups, self._trials)
-            self._sweep = self._open_sweep(known.sweep)
+            self._load()
             self._experiment.set_tags(page_tags(plan))
             if NOTE_TAG not in self._experiment.tags:
                 self._describe(sweep_note(plan, (), None))
@@ -76,6 +78,41 @@ class SweepRuns:
     def experiment_id(self) -> str:
         """MLflow's id of the sweep's experiment."""
         return self._experiment.id
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether MLflow may have other runs than this process knows of.
+
+        A request whose answer was lost may have had its effect, even after it was repeated.
+        """
+        return self._experiment.doubtful
+
+    def settle_doubts(self) -> None:
+        """If MLflow may have other runs than this process knows of, read all runs again."""
+        if self._experiment.doubtful:
+            with tracking_errors(self._location):
+                self._load()
+
+    def _load(self) -> None:
+        """Read which runs MLflow has. Of several runs of a trial, one is kept."""
+        plan, experiment = self._plan, self._experiment
+        experiment.go_on()
+        # Before the reading: it must not cover up what comes to be doubtful meanwhile.
+        experiment.believe()
+        try:
+            former_ids = {t.former_id: t.trial_id for t in plan.trials if t.former_id is not None}
+            known = load_runs(experiment.client, experiment.id, former_ids)
+            self._trials = known.trials
+            self._uncertain.clear()
+            self._groups = GroupRuns(experiment, plan, self._read, known.groups, self._trials)
+            self._sweep = self._open_sweep(known.sweep)
+        except BaseException:
+            experiment.doubt()
+            raise
+
+    def _load_if_outdated(self) -> None:
+        if self._experiment.outdated:
+            self._load()
 
     def _open_sweep(self, found: KnownRun | None) -> KnownRun:
         if found is None:
@@ -111,6 +148,7 @@ class SweepRuns:
             record: what the store has of it.
         """
         with tracking_errors(self._location):
+            self._load_if_outdated()
             run = self._find(trial.trial_id)
             if run is not None and (run.whole or _is_same_stop(run, record)):
                 return
@@ -215,6 +253,7 @@ class SweepRuns:
     def interrupt(self) -> None:
         """Mark all runs of trials and groups that are still open as killed."""
         with tracking_errors(self._location):
+            self._load_if_outdated()
             for run in self._trials.values():
                 if run.status not in ENDED:
                     self._experiment.end(run, "KILLED", None)
@@ -237,6 +276,7 @@ class SweepRuns:
                 the sweep failed as a whole; then groups and descriptions stay as they are.
         """
         if note is not None:
+            self.settle_doubts()
             self.finish_groups(interrupted=status == "KILLED")
         with tracking_errors(self._location):
             for name, text in artifacts.items():

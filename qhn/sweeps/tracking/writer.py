@@ -11,13 +11,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from qhn.core.errors import QhnError, TrackingError
+from qhn.core.errors import OwnerError, QhnError, TrackingError
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import TrialRecord
 from qhn.sweeps.tracking.runs import SweepRuns
 
 _log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 30.0
+# At the end of a sweep somebody waits, so that no long pause may follow the end of an outage.
+_LAST_WAITS_S = 3.0
+_LOOK_EVERY_S = 0.2
+# Each pass reads all runs of the sweep from MLflow again.
+_MOST_PASSES = 3
 
 
 class TrackingWriter:
@@ -46,11 +51,16 @@ class TrackingWriter:
         self._told = told
         self._connect = connect
         self._read = read
-        # Trials that wait, by id, in the order of the requests. `_changed` protects this, `_lost`,
-        # `_closing` and `_give_up_at`.
+        # Trials that wait, by id, in the order of the requests. `_changed` protects this and all
+        # that follows, up to `_give_up_at`.
         self._dirty: dict[str, PlannedTrial] = {}
         self._changed = threading.Condition()
         self._lost: set[str] = set()
+        # The trials that have ended, as soon as they are known. They are looked through when no
+        # trial waits any more, and then all of them are unchecked no more.
+        self._ended: dict[str, PlannedTrial] = {}
+        self._unchecked: set[str] = set()
+        self._passes = 0
         self._closing = False
         self._give_up_at = float("inf")
         self._ready = threading.Event()
@@ -111,7 +121,7 @@ class TrackingWriter:
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join()
-        return len(self._lost.union(self._dirty))
+        return len(self._lost.union(self._dirty, self._unchecked))
 
     def drop(self) -> None:
         """Forget the trials that wait, and let the thread end. The store keeps their results.
@@ -123,6 +133,7 @@ class TrackingWriter:
             self._give_up_at = time.monotonic()
             self._lost.update(self._dirty)
             self._dirty.clear()
+            self._passes = _MOST_PASSES
             self._changed.notify()
 
     def finish(self, trials: Iterable[PlannedTrial], patience_s: float) -> int:
@@ -140,8 +151,8 @@ class TrackingWriter:
         """
         ended = {trial.trial_id: trial for trial in trials}
         missing = self.wait_until_ready().unfinished(set(ended))
-        self.update(trial for trial_id, trial in ended.items() if trial_id in missing)
-        self._told(self.waiting)
+        with self._changed:
+            self._ended, self._unchecked = ended, missing
         return self.close(patience_s)
 
     def close_sweep(
@@ -151,6 +162,7 @@ class TrackingWriter:
         tags: Mapping[str, str],
         note: str | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        patience_s: float = 0.0,
     ) -> None:
         """Write the runs of groups and of the sweep, and leave no other run open.
 
@@ -159,16 +171,31 @@ class TrackingWriter:
 
         Args:
             stopped: asked before each request. If it returns True, what is left is not written.
+            patience_s: while requests fail, go on trying for this many seconds.
 
         Raises:
             TrackingError: if the tracking store cannot be used, or the work was stopped.
         """
         runs = self.wait_until_ready()
-        with runs.stopping(stopped):
-            # This is needed even if all trials are over: an earlier version of the sweep file may
-            # have had other trials, whose runs were left open when its driver was killed.
-            runs.interrupt()
-            runs.close(status, artifacts, tags, note)
+        give_up_at = time.monotonic() + patience_s
+        while True:
+            try:
+                with runs.stopping(stopped):
+                    # This is needed even if all trials are over: an earlier version of the sweep
+                    # file may have had other trials, whose runs were left open when its driver was
+                    # killed.
+                    runs.interrupt()
+                    runs.close(status, artifacts, tags, note)
+                return
+            except OwnerError:
+                raise
+            except TrackingError as error:
+                again_at = time.monotonic() + _LAST_WAITS_S
+                if stopped() or again_at > give_up_at:
+                    raise
+                _log.warning("%s; trying again in %.0f s", error, _LAST_WAITS_S)
+                while time.monotonic() < again_at and not stopped():
+                    time.sleep(_LOOK_EVERY_S)
 
     def _work(self) -> None:
         try:
@@ -186,20 +213,55 @@ class TrackingWriter:
         finally:
             self._ready.set()
         wait = self._first_wait_s
-        while (trial := self._next()) is not None:
+        while True:
+            trial = self._next()
             try:
+                if trial is None:
+                    if not self._look_for_missing(self._runs):
+                        return
+                    continue
                 self._runs.project(trial, self._read(trial))
                 self._lost.discard(trial.trial_id)
                 self._told(self.waiting)
                 wait = self._first_wait_s
+            except OwnerError as error:
+                _log.warning("%s", error)
+                self._put_back(trial)
+                self.drop()
+                return
             except TrackingError as error:
                 _log.warning("%s; trying again in %.0f s", error, wait)
                 if not self._put_back_and_wait(trial, wait):
                     return
                 wait = min(2 * wait, _LONGEST_WAIT_S)
             except Exception:  # noqa: BLE001 - One trial must not keep the others from being shown.
+                if trial is None:
+                    _log.exception("the runs in MLflow could not be looked through")
+                    return
                 _log.exception("trial %s could not be written to MLflow", trial.trial_id)
                 self._lost.add(trial.trial_id)
+
+    def _look_for_missing(self, runs: SweepRuns) -> bool:
+        """Let the ended trials wait of which MLflow lacks something, and return whether any do.
+
+        After failed requests this is done again: one that seemed to fail may have had its effect
+        later, for example if the server waited for its database.
+        """
+        with self._changed:
+            ended = self._ended
+            if not ended or self._passes == _MOST_PASSES:
+                return False
+        if self._passes and not runs.doubtful:
+            return False
+        runs.settle_doubts()
+        missing = runs.unfinished(set(ended))
+        with self._changed:
+            if self._passes < _MOST_PASSES:  # else there was a drop meanwhile
+                self._passes += 1
+                self._unchecked.clear()
+                self._dirty |= {i: trial for i, trial in ended.items() if i in missing}
+        self._told(self.waiting)
+        return bool(missing)
 
     def _next(self) -> PlannedTrial | None:
         with self._changed:
@@ -209,14 +271,20 @@ class TrackingWriter:
                 self._changed.wait()
             return self._dirty.pop(next(iter(self._dirty)))
 
-    def _put_back_and_wait(self, trial: PlannedTrial, wait: float) -> bool:
+    def _put_back(self, trial: PlannedTrial | None) -> None:
+        if trial is not None:
+            with self._changed:
+                self._dirty.setdefault(trial.trial_id, trial)
+
+    def _put_back_and_wait(self, trial: PlannedTrial | None, wait: float) -> bool:
         """Put a trial that could not be written back, wait, and return whether to go on."""
+        self._put_back(trial)
         with self._changed:
-            self._dirty.setdefault(trial.trial_id, trial)
             # Each new request notifies the condition, but only a call of `close` or `drop` may cut
             # the wait short.
             if not self._closing:
                 self._changed.wait_for(lambda: self._closing, timeout=wait)
             else:
-                self._changed.wait(max(0.0, min(wait, self._give_up_at - time.monotonic())))
+                left = self._give_up_at - time.monotonic()
+                self._changed.wait(max(0.0, min(wait, _LAST_WAITS_S, left)))
             return time.monotonic() < self._give_up_at

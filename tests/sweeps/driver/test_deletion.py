@@ -45,7 +45,9 @@ def location(store):
 def tracked(monkeypatch):
     """Which experiments were removed; MLflow itself has tests of its own."""
     removed = []
-    monkeypatch.setattr(deletion, "remove_experiment", lambda place, name: removed.append(name))
+    monkeypatch.setattr(
+        deletion, "remove_experiment", lambda place, name, own: removed.append(name)
+    )
     return removed
 
 
@@ -60,7 +62,7 @@ def test_everything_of_the_sweep_goes_and_nothing_else(store, location, tracked)
 
 
 def test_a_tracking_store_that_cannot_be_used_leaves_the_store_whole(store, location, monkeypatch):
-    def refuse(place, name):
+    def refuse(place, name, own_tokens):
         raise TrackingError("no answer")
 
     before = store.backend.list()
@@ -71,7 +73,7 @@ def test_a_tracking_store_that_cannot_be_used_leaves_the_store_whole(store, loca
 
 
 def test_a_sweep_that_starts_meanwhile_keeps_the_trials_that_it_plans(store, location, monkeypatch):
-    def start_another(place, name):
+    def start_another(place, name, own_tokens):
         # MLflow takes seconds. The other sweep finds two trials done, and plans to use them.
         other = open_store(store.uri).sweep("other")
         other.save_file(TEXT.replace("doomed", "other").replace("seeds: 3", "seeds: 2"))

@@ -1,6 +1,7 @@
-"""The MLflow databases that tests of several modules need."""
+"""The MLflow databases and the server that tests of several modules need."""
 
 import pytest
+from served import Proxy, Server
 
 from qhn.sweeps.store import open_store
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
@@ -33,3 +34,21 @@ def client(database):
     from mlflow.tracking import MlflowClient
 
     return MlflowClient(tracking_uri=database.uri)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """An MLflow server that all tests share, each with experiments of its own."""
+    server = Server(tmp_path_factory.mktemp("mlflow"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def proxy(server):
+    proxy = Proxy(server)
+    yield proxy
+    proxy.close()

@@ -56,7 +56,7 @@ class Stubborn:
     def close(self, patience_s):
         return 0
 
-    def close_sweep(self, status, artifacts, tags, note, stopped):
+    def close_sweep(self, status, artifacts, tags, note, stopped, patience_s):
         self.began.set()
         deadline = time.monotonic() + _LIMIT_S
         while status == "FINISHED" and time.monotonic() < deadline:
@@ -76,7 +76,8 @@ def server(store, monkeypatch):
     driver = SimpleNamespace(send=said.append, tell_waiting=None)
     plan = make_plan(parse_spec(TEXT))
     lock = store.sweep(plan.name).tracking_lock
-    sweep = SimpleNamespace(plan=plan, open_runs=None, read=None, lock=lock, check=lambda: None)
+    nothing = dict.fromkeys(("check", "release"), lambda: None)
+    sweep = SimpleNamespace(plan=plan, open_runs=None, read=None, lock=lock, **nothing)
     return process._Server(driver, sweep), limits, said
 
 
