@@ -16,6 +16,7 @@ import qhn
 ROOT = Path(qhn.__file__).parent
 
 HEAVY = {
+    "botocore",
     "ray",
     "mlflow",
     "pennylane",

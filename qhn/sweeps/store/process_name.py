@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from qhn.sweeps.store.atomic import is_alive
+
 # The fields of /proc/<process>/stat that follow the program's name, which may have spaces in it.
 _STATE, _STARTED = 0, 19
 
@@ -16,8 +18,8 @@ def process_name() -> str | None:
     It is made of the start of the machine, the namespace of process ids (each container has its
     own), the process id, and the time at which the process began.
     """
-    here, began = _here(), _began(os.getpid())
-    return None if here is None or began is None else f"{here} {os.getpid()} {began}"
+    here, fields = _here(), _fields(os.getpid())
+    return None if here is None or fields is None else f"{here} {os.getpid()} {fields[_STARTED]}"
 
 
 def is_known_alive(name: str | None) -> bool | None:
@@ -26,7 +28,14 @@ def is_known_alive(name: str | None) -> bool | None:
     if name is None or here is None or not name.startswith(f"{here} "):
         return None
     process, _, began = name.removeprefix(f"{here} ").partition(" ")
-    return process.isdecimal() and _began(int(process)) == began
+    if not process.isdecimal():
+        return None
+    fields = _fields(int(process))
+    if fields is None:
+        # Some systems hide the processes of other users.
+        return None if is_alive(int(process)) else False
+    # Z and X: it was killed, and its parent has not asked for it yet.
+    return fields[_STARTED] == began and fields[_STATE] not in "ZX"
 
 
 def _here() -> str | None:
@@ -36,11 +45,9 @@ def _here() -> str | None:
     return None
 
 
-def _began(process: int) -> str | None:
-    """When a process began, in ticks of the machine; None if it has ended."""
+def _fields(process: int) -> list[str] | None:
+    """What the system says of a process, from its state on; None if it says nothing."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    # Z and X: it was killed, and its parent has not asked for it yet.
-    return None if fields[_STATE] in "ZX" else fields[_STARTED]

@@ -5,6 +5,7 @@ from dict_objects import DictObjects
 
 from qhn.core.errors import FencedError, StoreError
 from qhn.sweeps.store import lease as leases
+from qhn.sweeps.store import process_name as process_names
 from qhn.sweeps.store.backend import held
 from qhn.sweeps.store.lease import Lease
 from qhn.sweeps.store.object_store import ObjectBackend
@@ -192,7 +193,7 @@ def test_what_is_no_lease_is_named(world):
             world.lease().acquire()
 
 
-def test_whoever_was_killed_on_this_machine_is_not_waited_for():
+def test_whoever_was_killed_on_this_machine_is_not_waited_for(monkeypatch):
     here = process_name()
     assert is_known_alive(here) is True
     machine, process, began = here.rsplit(" ", 2)
@@ -200,6 +201,10 @@ def test_whoever_was_killed_on_this_machine_is_not_waited_for():
     assert is_known_alive(f"{machine} 999999999 {began}") is False
     assert is_known_alive(f"another {process} {began}") is None
     assert is_known_alive(None) is None
+    with monkeypatch.context() as hidden:
+        hidden.setattr(process_names, "_fields", lambda process: None)
+        assert is_known_alive(here) is None  # of another user, on a system that hides it
+        assert is_known_alive(f"{machine} 999999999 {began}") is False
     gone = Tenure(1, "x", TERM, process=f"{machine} 999999999 {began}")
     assert gone.is_over(0.0)
     assert not Tenure(1, "x", TERM, process=here).is_over(0.0)
