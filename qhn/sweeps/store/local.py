@@ -58,9 +58,12 @@ def make_folder(store: Store, folder: Path) -> Path:
     try:
         _backend(store).make(folder)
     except OSError as error:
+        what, other = "the store", "choose another folder with --store"
+        if is_elsewhere(store):
+            what, other = "the folder for logs", "set HOME to another folder"
         raise StoreError(
-            f"the store must be writable, but making {folder} failed: {error.strerror or error}; "
-            "free space, mend the permissions or choose another folder with --store"
+            f"{what} must be writable, but making {folder} failed: {error.strerror or error}; "
+            f"free space, mend the permissions or {other}"
         ) from error
     return folder
 
