@@ -125,6 +125,7 @@ def _as_json(found: _Standing) -> dict[str, object]:
         "shared_bytes": found.cost.memory.shared,
         "trial_bytes": found.cost.memory.trial,
         "lanes": lanes_json(found.lanes),
+        "time_limit_seconds": found.plan.time_limit,
     }
 
 
@@ -146,6 +147,12 @@ def _print(console: Console, found: _Standing) -> None:
         console.print(
             f"about {duration(found.cost.training_seconds / found.slots)} of training on {slots}, "
             "and some seconds to start; the first run on a machine also compiles the engine",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if plan.time_limit is not None:
+        console.print(
+            f"time_limit: a trial that works for more than {duration(plan.time_limit)} is ended",
             soft_wrap=True,
             highlight=False,
         )

@@ -44,8 +44,10 @@ def test_version(qhn):
 
 
 def test_plan_counts_and_starts_nothing(qhn):
-    file = qhn.write(SWEEP.replace("[1, 1.0]", "[1, 3]"))
+    file = qhn.write(SWEEP.replace("[1, 1.0]", "[1, 3]") + "\ntime_limit: 90s\n")
     output = qhn("sweep", "plan", file)
+    assert "time_limit: a trial that works for more than 1:30 is ended" in output
+    assert json.loads(qhn("sweep", "plan", file, "--json"))["time_limit_seconds"] == 90
     assert "planned: none of the 9 trials is finished yet." in output
     assert ["elbo", "3", "3", "3"] in [line.split() for line in output.splitlines()]
     assert not qhn.root.exists()

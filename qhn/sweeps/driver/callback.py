@@ -18,6 +18,7 @@ from qhn.sweeps.driver.elastic import Elastic
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.families import Families, fails_with
 from qhn.sweeps.driver.late_writes import LateWrites
+from qhn.sweeps.driver.time_limit import TimeLimit
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, TrialError, TrialResult
 from qhn.sweeps.store.results import read_result
@@ -50,6 +51,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
             they were started.
         over: is called with each trial that has ended.
         families: which trials start from the results of others.
+        time_limit: the seconds for which a trial may work; None for no limit.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         emission: Emission,
         over: Callable[[PlannedTrial], None],
         families: Families,
+        time_limit: float | None = None,
     ) -> None:
         self._trials = {trial.trial_id: trial for trial in trials}
         self._store = store
@@ -77,6 +80,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._families = families
         self._tell_over = over
         self._deaths = Deaths(_living_nodes)
+        self._time = TimeLimit(time_limit, ray.kill)
         # The machine from which a trial has answered last, by trial id.
         self._nodes: dict[str, str] = {}
         self._heard = heard
@@ -122,6 +126,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         trial_id = answer.trial_id
         self._board.phase = "training"
         self._nodes[trial_id] = answer.node
+        self._time.heard(trial_id, answer.seconds, answer.step)
         self.training_seconds += answer.seconds
         for note in answer.notes:
             self._note(note)
@@ -162,6 +167,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         trial_id = str(trial.config["id"])
         self._board.move(trial_id, "running")
         self._emission.begins(self._trials[trial_id])
+        self._time.begins(trial_id, trial.temporary_state.ray_actor)
         if (standing := self._board.lanes.of(trial_id)) is not None:
             standing.place(trial_id, "computing")
 
@@ -175,6 +181,10 @@ class DriverCallback(Callback):  # type: ignore[misc]
         error = getattr(trial, "get_error", lambda: None)()
         self._deaths.note(trial_id, self._nodes.pop(trial_id, ""), str(error or ""))
         self._leaves(trial_id)
+        self._time.leaves(trial_id)
+        if (why := self._time.why_ended(trial_id)) is not None:
+            self._fail(trial_id, TrialError(why, why, int(time.time() * 1000)))
+            return
         if self._deaths.may_go_on(trial_id):
             self._board.move(trial_id, "waiting")
             self._emission.again(self._trials[trial_id])
@@ -192,6 +202,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         if self._elastic is not None:
             self._elastic.look()
         self._late.again()
+        self._time.look()
         now = time.monotonic()
         if now - self._progress_at < _PROGRESS_EVERY_S:
             return
@@ -262,6 +273,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
     def _over(self, trial_id: str) -> None:
         self._leaves(trial_id)
         self._nodes.pop(trial_id, None)
+        self._time.over(trial_id)
         self._told.pop(trial_id, None)
         self._heard.pop(trial_id, None)
         self._tell_over(self._trials[trial_id])

@@ -169,6 +169,7 @@ def train(work: Work) -> Spent:
             emission,
             use.over,
             families,
+            work.plan.time_limit,
         )
         slots = {lane.name: lane.slots for lane in lanes}
         scheduler = (

@@ -75,6 +75,7 @@ class Plan:
         description: a text for people; None if the file has none.
         tags: names and values by which people find the sweep.
         lanes: the lanes of queued devices, in the order of the file.
+        time_limit: the seconds for which a trial may work before it is ended; None for no limit.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Plan:
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     lanes: tuple[PlannedLane, ...] = ()
+    time_limit: float | None = None
 
     def lane(self, name: str) -> PlannedLane:
         """The lane with a name, which one of the trials has.
@@ -157,6 +159,7 @@ def make_plan(spec: SweepSpec) -> Plan:
         description=spec.description,
         tags=spec.tags,
         lanes=plan_lanes(lanes, of_lane),
+        time_limit=spec.time_limit,
     )
 
 

@@ -28,6 +28,7 @@ from qhn.sweeps.config.sections import (
 )
 from qhn.sweeps.config.start import without_queue
 from qhn.sweeps.spec.devices import AnyDeviceSpec, device_spec
+from qhn.sweeps.spec.durations import Seconds
 from qhn.sweeps.spec.lanes import LaneName, LaneSpec
 from qhn.sweeps.spec.mistakes import value_text
 from qhn.sweeps.spec.values import (
@@ -270,6 +271,8 @@ class SweepSpec(Part):
     start_from: StartSpec | None = None
     search: Search = GridSearch()
     early_stopping: Annotated[AshaConfig, *_word("kind")] | None = None
+    # When a trial is given up says nothing about what it is, so this changes no trial id either.
+    time_limit: Seconds | None = None
 
     @field_validator("name")
     @classmethod

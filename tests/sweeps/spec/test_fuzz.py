@@ -17,8 +17,8 @@ WORDS = """
 """
 KEYS = """
     name datasets networks ansatze objectives seeds training device devices search
-    early_stopping lambda bandwidth prior_samples schedule value start end over distribution
-    values low high kind hidden first count draws steps learning_rate report_every
+    time_limit early_stopping lambda bandwidth prior_samples schedule value start end over
+    distribution values low high kind hidden first count draws steps learning_rate report_every
 """
 
 words = st.sampled_from(WORDS.split())

@@ -57,7 +57,7 @@ test=200
   line 8: datasets[5]: must be a word or a mapping, but got 3
   line 9: network: unknown key; did you mean networks? (known: ansatze, datasets, \
 description, devices, early_stopping, lanes, name, networks, objectives, search, seeds, \
-start_from, tags, training)
+start_from, tags, time_limit, training)
   line 11: objectives[0].lambda: must be at least 0, but got -3
   line 12: objectives[1].lambda: missing: a number or a schedule
   line 14: objectives[2].lambda[0]: must be at least 0, but got -1
@@ -266,6 +266,14 @@ def test_mistakes_can_be_read_by_programs():
             "early_stopping: grace_steps, which is 50 by default, must be less than "
             "training.steps = 30; give a smaller one: {kind: asha, grace_steps: ...}",
         ),
+        (
+            {"time_limit": "soon"},
+            "line 5: time_limit: must be a number of seconds greater than 0, or a text such as "
+            "90s, 10m or 1.5h, but got 'soon'",
+        ),
+        ({"time_limit": "0"}, "time_limit: must be greater than 0, but got 0"),
+        ({"time_limit": "0.0m"}, "time_limit: must be a number of seconds greater than 0, or"),
+        ({"time_limit": "yes"}, "time_limit: must be a number of seconds greater than 0, or"),
         ({"early_stopping": "hyperband"}, "early_stopping: must be asha, but got 'hyperband'"),
         (
             {"seeds": "1000000", "datasets": "[moons, ring]"},

@@ -78,6 +78,7 @@ def sweeps(values_of_lambda, search):
             ),
             "device": st.just("exact"),
             "early_stopping": st.sampled_from([None, "asha", {"kind": "asha", "grace_steps": 20}]),
+            "time_limit": st.sampled_from([0.5, 600, "90s", "10m", "1.5h"]),
         },
     )
 

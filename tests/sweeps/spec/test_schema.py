@@ -45,6 +45,7 @@ seeds: {first: 20, count: 5}
 training: {steps: 250, optimiser: sgd, learning_rate: [0.1, 1], report_every: 10, best_of: 64}
 search: grid
 early_stopping: {kind: asha, metric: nll, grace_steps: 50, reduction_factor: 3}
+time_limit: 1.5h
 """
 DRAWN = """
 name: drawn
@@ -61,6 +62,7 @@ seeds: [3, 1]
 training: {learning_rate: {distribution: loguniform, low: 0.01, high: 1}}
 search: {kind: random, draws: 50, seed: 0}
 early_stopping: asha
+time_limit: 600
 """
 SHORT = "{name: s, datasets: ring, objectives: mle, seeds: 1, training: {learning_rate: 1}}"
 UNUSED = "{name: u, datasets: ring, objectives: {name: mle, lambda: 3, bandwidth: null}, seeds: 1}"
@@ -136,6 +138,10 @@ WRONG = {
     "random without draws": "search: random",
     "grid with draws": "search: {kind: grid, draws: 3}",
     "search without its kind": "search: {draws: 3}",
+    "no time at all": "time_limit: 0m",
+    "a time in words": "time_limit: soon",
+    "a time below zero": "time_limit: -3",
+    "a unit that is not known": "time_limit: 3d",
     "an unknown rule": "early_stopping: hyperband",
     "stopping by test data": "early_stopping: {metric: test_accuracy_mode}",
 }
