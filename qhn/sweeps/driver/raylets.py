@@ -6,6 +6,7 @@ Ray can search as well, but it tries for minutes if it finds nothing, and does n
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ def find_raylet(address: str) -> Raylet:
         RayError: if there is none, or if ``auto`` could mean several.
     """
     check_address(address)
+    address = _named_by_ray(address)
     theirs = f"{private_folder()}/"
     all_of_them = list(local_raylets())
     # The Ray of another sweep ends with that sweep, and all that is attached to it.
@@ -111,6 +113,12 @@ def local_raylets() -> Iterator[Raylet]:
                 if len(named) == 3:
                     address, node_ip = named["gcs-address"], named["node_ip_address"]
                     yield Raylet(address, node_ip, named["session_dir"])
+
+
+def _named_by_ray(address: str) -> str:
+    """The address that ``auto`` stands for, if Ray's own variable says so, as it does in jobs."""
+    named = os.environ.get("RAY_ADDRESS", "")
+    return named if address == AUTO and _ADDRESS.fullmatch(named) else address
 
 
 def _names(address: str) -> set[str]:

@@ -15,6 +15,8 @@ OF_A_SWEEP = Raylet("127.0.0.1:7000", "127.0.0.1", f"{private_folder()}/ray-1/se
 
 @pytest.fixture
 def running(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
     def set_to(*found):
         monkeypatch.setattr(raylets, "local_raylets", lambda: iter(found))
 
@@ -46,6 +48,17 @@ def test_an_address_means_the_ray_with_this_head(running, address, found):
 def test_auto_means_the_only_ray_but_never_that_of_a_sweep(running):
     running(OF_A_SWEEP, HEAD)
     assert find_raylet("auto") == HEAD
+
+
+def test_in_a_job_auto_means_the_ray_that_runs_the_job(running, monkeypatch):
+    running(HERE, HEAD)
+    monkeypatch.setenv("RAY_ADDRESS", HEAD.address)
+    assert find_raylet("auto") == HEAD
+    assert find_raylet(HERE.address) == HERE
+    # This may also be the address of a job server, which is none to attach to.
+    monkeypatch.setenv("RAY_ADDRESS", "http://192.0.2.7:8265")
+    with pytest.raises(RayError, match="there are several"):
+        find_raylet("auto")
 
 
 @pytest.mark.parametrize(
