@@ -12,6 +12,7 @@ from qhn.cli.options import DEFAULT_STORE
 from qhn.cli.sweep import sweep_app
 from qhn.cli.train import train
 from qhn.cli.ui import ui
+from qhn.sweeps.jobs.inside import enter_job
 
 app = typer.Typer(
     name="qhn",
@@ -48,3 +49,4 @@ def _shared(
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+    enter_job()

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from qhn.core.errors import NotFoundError, StoreError
 from qhn.sweeps.store import Store
-from qhn.sweeps.store.local import run_folder
+from qhn.sweeps.store.local import is_elsewhere, run_folder
 
 _LOOK_EVERY_S = 0.2
 _PIECE = 2**16
@@ -26,6 +26,11 @@ def log_files(store: Store, name: str) -> list[Path]:
     """The logs of a sweep's runs on this machine, the oldest first."""
     # The name of a log is the time at which its run began.
     return sorted((run_folder(store, name) / "logs").glob("*.log"))
+
+
+def has_log(store: Store, name: str) -> bool:
+    """Whether the store is in a folder, and that has a log of the sweep."""
+    return not is_elsewhere(store) and bool(log_files(store, name))
 
 
 def print_log(store: Store, name: str, follow: bool, lines: int | None) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from qhn.sweeps.jobs.commands import submitted_by
 from qhn.sweeps.store import Store
 from qhn.sweeps.store.opening import DEFAULT_STORE as DEFAULT_STORE
 from qhn.sweeps.store.opening import default_store
@@ -37,6 +38,20 @@ def store_option(store: Store) -> str:
     if store.uri in (default := default_store().rstrip("/"), folder_uri(default)):
         return ""
     return f" --store {shlex.quote(store.shown)}"
+
+
+def how_to_continue(name: str, store: Store, more: str = "") -> str:
+    """The command that continues a sweep, where the person is who reads it.
+
+    Args:
+        name: the name of the sweep.
+        store: where it is kept.
+        more: further options, with a space before each.
+    """
+    # A job writes for somebody on another machine, who has submitted the file of the sweep.
+    if submitted_by() is not None:
+        return "qhn sweep submit FILE"
+    return f"qhn sweep resume {name}{store_option(store)}{more}"
 
 
 TrackingOption = Annotated[

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from qhn.cli.live import live_view
 from qhn.cli.messages import print_error
-from qhn.cli.options import store_option
+from qhn.cli.options import how_to_continue
 from qhn.cli.report import print_report
 from qhn.cli.signals import clean_stops, held_back
 from qhn.cli.summary_file import SummaryFile
@@ -26,6 +26,7 @@ from qhn.core.errors import QhnError
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.launch import Launch, Share, prepare, run, taken, trials_left_out
 from qhn.sweeps.driver.local_ray import available_cpus
+from qhn.sweeps.jobs.commands import submitted_by
 from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.store import Store
 from qhn.sweeps.tracking import TrackingLocation
@@ -192,7 +193,7 @@ def _print_head(console: Console, request: Request, launch: Launch, share: Share
 
 
 def _how_to_resume(name: str, request: Request) -> str:
-    options = store_option(request.store)
+    options = ""
     if request.tracking_uri is not None:
         # What is printed may be kept in a log, so it must not have a password.
         shown = TrackingLocation(request.tracking_uri).shown
@@ -201,5 +202,7 @@ def _how_to_resume(name: str, request: Request) -> str:
         options += f" --address {shlex.quote(request.address)}"
     if request.over_budget:
         options += " --over-budget"
-    command = f"qhn sweep resume {name}{options}"
+    command = how_to_continue(name, request.store, options)
+    if submitted_by() is not None:
+        return f"To go on, submit it again: {escape(command)}"
     return f"Run the same command again to go on, or: {escape(command)}"

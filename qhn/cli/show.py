@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from qhn.cli.options import store_option
+from qhn.cli.options import how_to_continue, store_option
 from qhn.cli.progress import standing
 from qhn.cli.results import View, print_flags, print_groups, write_all_columns
 from qhn.cli.tables import print_words
@@ -61,10 +61,10 @@ def show_results(
 
 
 def _what_next(name: str, store: Store, failed: int, running: int) -> str:
-    sweep = name + store_option(store)
     if running:
+        sweep = name + store_option(store)
         return f"The sweep runs now; follow its log with: qhn sweep logs {sweep} --follow"
-    return f"Run it with: qhn sweep resume {sweep}{' --retry-failed' if failed else ''}"
+    return f"Run it with: {how_to_continue(name, store, ' --retry-failed' if failed else '')}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from qhn.cli.listing import Counts, count
 from qhn.cli.logs import log_files
-from qhn.cli.options import store_option
+from qhn.cli.options import how_to_continue, store_option
 from qhn.cli.progress import standing
 from qhn.cli.tables import print_words
 from qhn.cli.words import duration
@@ -30,7 +30,15 @@ _LOOK_EVERY_S = 0.1
 _SAY_EVERY_S = 10.0
 
 
-def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> bool:
+def runs_here(store: Store, name: str) -> bool:
+    """Whether the process that runs a sweep is one of this machine."""
+    runner = store.sweep(name).lock.runner()
+    return runner is not None and runner.host == socket.gethostname()
+
+
+def stop_sweep(
+    store: Store, name: str, timeout_s: float, console: Console, *, now: bool = False
+) -> bool:
     """Ask the process that runs a sweep to stop, and wait until it has ended.
 
     Args:
@@ -38,6 +46,7 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
         name: the name of the sweep.
         timeout_s: how many seconds to wait.
         console: where to print.
+        now: whether to kill the process in place of asking it.
 
     Returns:
         Whether the sweep is not running any more.
@@ -71,16 +80,19 @@ def stop_sweep(store: Store, name: str, timeout_s: float, console: Console) -> b
     if process is None:
         # If the process has ended just now, or another one has begun, we try again.
         if kept.lock.runner() != runner:
-            return stop_sweep(store, name, timeout_s, console)
+            return stop_sweep(store, name, timeout_s, console, now=now)
         raise StoreError(
             f"a signal is sent only to a process that certainly runs the sweep, but process "
             f"{runner.process} may be another program; press Ctrl-C in the terminal in which "
             f"{name!r} runs"
         )
-    _interrupt(process)
+    _send(process, signal.SIGKILL if now else signal.SIGINT)
     print_words(
         console,
-        f"Sent a stop to process {process.pid}, which runs {escape(name)}. Running trials are "
+        f"Killed process {process.pid}, which ran {escape(name)}. Running trials go on later from "
+        "their last checkpoints."
+        if now
+        else f"Sent a stop to process {process.pid}, which runs {escape(name)}. Running trials are "
         "saved, so that they can go on later.",
     )
     began = time.monotonic()
@@ -131,11 +143,11 @@ def _same(path: Path, other: Path) -> bool:
     return False
 
 
-def _interrupt(process: psutil.Process) -> None:
-    """Send SIGINT, as Ctrl-C does. While Ray starts, SIGTERM would end the process at once."""
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    """Send SIGINT, as Ctrl-C does, or kill. While Ray starts, SIGTERM would end it at once."""
     try:
         paused = process.status() == psutil.STATUS_STOPPED
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         if paused and os.getpgid(process.pid) == process.pid:
             # A sweep that was paused with Ctrl-Z can only end if it goes on, and Ray's processes
             # with it, which are in the same process group.
@@ -176,6 +188,5 @@ def _where(store: Store, name: str) -> str:
     stand = standing(counts.planned, counts.finished, counts.failed)
     words = f"{stand[0].upper()}{stand[1:]}."
     if left:
-        command = f"qhn sweep resume {name}{store_option(store)}"
-        words += f" Go on with: {escape(command)}"
+        words += f" Go on with: {escape(how_to_continue(name, store))}"
     return words

@@ -11,17 +11,18 @@ import typer
 from rich.console import Console
 
 from qhn.cli.delete import delete
+from qhn.cli.elsewhere import ServerOption, ask_and_print, cluster, elsewhere
 from qhn.cli.export import export
 from qhn.cli.listing import print_list, print_status
-from qhn.cli.logs import print_log
+from qhn.cli.logs import has_log, print_log
 from qhn.cli.messages import print_note
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption, store_option
 from qhn.cli.results import View
 from qhn.cli.running import Request, execute
 from qhn.cli.schema import print_schema
 from qhn.cli.show import show_results
-from qhn.cli.stop import stop_sweep
-from qhn.core.errors import QhnError, SpecError
+from qhn.cli.stop import runs_here, stop_sweep
+from qhn.core.errors import InvalidValueError, QhnError, SpecError
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.spec import notes, read_spec
 from qhn.sweeps.store import Store, open_store
@@ -94,6 +95,75 @@ def run(
 
 
 @sweep_app.command()
+def submit(
+    context: typer.Context,
+    file: FileArgument,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            envvar="QHN_ADDRESS",
+            metavar="http://HOST:PORT",
+            help="The job server of the cluster, which is at the address of Ray's dashboard.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Annotated[
+        str,
+        typer.Option(
+            "--store",
+            envvar="QHN_STORE",
+            help="The store, as the cluster knows it. A folder is one of the head of the cluster; "
+            "a folder in QHN_STORE is one of this machine, and is not used.",
+            show_default="that of the cluster",
+        ),
+    ] = DEFAULT_STORE,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--tracking-uri",
+            help="MLflow's tracking URI, as the cluster knows it.",
+            show_default="that of the cluster",
+        ),
+    ] = None,
+    cpus: Annotated[
+        int | None,
+        typer.Option(
+            "--cpus",
+            min=1,
+            help="How many trials run at once.",
+            show_default="one on each CPU of the cluster",
+        ),
+    ] = None,
+    retry_failed: RetryOption = False,
+    over_budget: OverBudgetOption = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Follow the sweep to its end, and exit as it does."),
+    ] = False,
+) -> None:
+    """Hand a sweep over to a cluster. It runs there without this machine.
+
+    The file is checked here first. The store and the tracking server are those of the cluster's
+    own environment, unless they are given. The same command continues and extends a sweep.
+    """
+    from qhn.cli.submit import submit_sweep
+    from qhn.sweeps.jobs.commands import Options
+
+    if not address:
+        raise InvalidValueError(
+            "to submit a sweep, the address of a job server must be given, but there is none; name "
+            "it with --address http://HOST:8265 or in QHN_ADDRESS, or run the sweep on this "
+            "machine with `qhn sweep run`"
+        )
+    there = cluster(context, address, store)
+    content = _read(file, None)
+    _say_notes(content, str(file))
+    options = Options(there.store, tracking_uri, cpus, retry_failed, over_budget)
+    submit_sweep(content, str(file), there, options, wait=wait)
+
+
+@sweep_app.command()
 def resume(
     name: NameArgument,
     store: StoreOption = DEFAULT_STORE,
@@ -151,16 +221,25 @@ def plan(
 
 @sweep_app.command()
 def status(
-    name: NameArgument, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
+    context: typer.Context,
+    name: NameArgument,
+    store: StoreOption = DEFAULT_STORE,
+    address: ServerOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show how far a sweep is."""
+    """Show how far a sweep is, here or on a cluster."""
+    if (there := elsewhere(context, name, store, address)) is not None:
+        ask_and_print(there, "status", name, *(["--json"] if as_json else []))
+        return
     print_status(open_store(store), name, as_json)
 
 
 @sweep_app.command()
 def show(
+    context: typer.Context,
     name: NameArgument,
     store: StoreOption = DEFAULT_STORE,
+    address: ServerOption = None,
     by: Annotated[
         str, typer.Option("--by", metavar="METRIC", help="Sort groups, and mark the best, by this.")
     ] = HEADLINE,
@@ -181,6 +260,16 @@ def show(
     for each data set, and the best one is marked with a star. Groups in which a trial has no
     result are not marked.
     """
+    if (there := elsewhere(context, name, store, address)) is not None:
+        if csv_file is not None:
+            raise InvalidValueError(
+                "a CSV file is written where the store is read, so --csv needs a store that can be "
+                "read from this machine, such as --store s3://BUCKET/NAME; without --csv the "
+                "cluster is asked"
+            )
+        options = ["--by", by, *([] if best is None else ["--best", str(best)])]
+        ask_and_print(there, "show", name, *options)
+        return
     show_results(open_store(store), name, View(by, best), csv_file, Console(highlight=False))
 
 
@@ -196,25 +285,45 @@ def list_sweeps(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False)
 
 @sweep_app.command()
 def stop(
+    context: typer.Context,
     name: NameArgument,
     store: StoreOption = DEFAULT_STORE,
+    address: ServerOption = None,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait.")
     ] = 120.0,
+    now: Annotated[
+        bool,
+        typer.Option(
+            "--now", help="Kill it. Each running trial loses what it has done since its checkpoint."
+        ),
+    ] = False,
 ) -> None:
-    """Stop a sweep that runs on this machine, as Ctrl-C in its terminal does.
+    """Stop a sweep that runs on this machine or a cluster, as Ctrl-C in its terminal does.
 
-    Running trials are saved, and the sweep can be resumed. If it is still running after the
-    timeout, the exit code is 1.
+    Running trials are saved, and the sweep can be continued, also after --now. If it is still
+    running after the timeout, the exit code is 1.
     """
-    if not stop_sweep(open_store(store), name, timeout, Console(highlight=False)):
+    console = Console(highlight=False)
+    there = elsewhere(context, name, store, address)
+    # A store that can be read from here does not mean that its driver runs here.
+    if address and (there is not None or not runs_here(open_store(store), name)):
+        from qhn.cli.following import stop_there
+
+        there = there or cluster(context, address, store)
+        ended = stop_there(there, name, timeout, now)
+    else:
+        ended = stop_sweep(open_store(store), name, timeout, console, now=now)
+    if not ended:
         raise typer.Exit(1)
 
 
 @sweep_app.command()
 def logs(
+    context: typer.Context,
     name: NameArgument,
     store: StoreOption = DEFAULT_STORE,
+    address: ServerOption = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print new lines until the run has ended.")
     ] = False,
@@ -223,7 +332,17 @@ def logs(
         typer.Option("--lines", "-n", min=0, metavar="N", help="Print only the last N lines."),
     ] = None,
 ) -> None:
-    """Print the log of a sweep's newest run on this machine."""
+    """Print the log of a sweep's newest run on this machine, or what it has printed on a cluster.
+
+    Ctrl-C ends the following, and not the sweep.
+    """
+    there = elsewhere(context, name, store, address)
+    # A log is where the driver runs. If the store is in a folder that is shared, that is here too.
+    if address and (there is not None or not has_log(open_store(store), name)):
+        from qhn.cli.following import print_log_there
+
+        print_log_there(there or cluster(context, address, store), name, follow, lines)
+        return
     print_log(open_store(store), name, follow, lines)
 
 
@@ -232,8 +351,8 @@ sweep_app.command()(export)
 sweep_app.command()(delete)
 
 
-def _read(file: Path, store: Store) -> bytes:
-    """The content of a sweep file.
+def _read(file: Path, store: Store | None) -> bytes:
+    """The content of a sweep file. If the store is here, it may have a sweep of that name.
 
     Raises:
         SpecError: if it cannot be read; the message helps a person who named a sweep instead.
@@ -241,8 +360,8 @@ def _read(file: Path, store: Store) -> bytes:
     name, is_sweep = str(file), False
     # What is no name of a sweep is simply a path.
     with suppress(QhnError):
-        is_sweep = not file.exists() and store.sweep(name).exists()
-    if is_sweep:
+        is_sweep = store is not None and not file.exists() and store.sweep(name).exists()
+    if is_sweep and store is not None:
         options = store_option(store)
         raise SpecError(
             f"this command takes a sweep file, but {name!r} is the name of a sweep; continue the "

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from qhn.cli import logs
+from qhn.version import VERSION
 
 SWEEP = "{name: held, datasets: moons, objectives: mle, seeds: 3}"
 # What a driver does as far as these commands can see: it holds the lock until Ctrl-C.
@@ -64,6 +65,22 @@ def test_the_process_that_holds_the_lock_is_stopped(qhn, hold):
     assert f"Sent a stop to process {driver.pid}, which runs held" in output
     assert "It has ended after 0:0" in output
     assert "None of the 3 trials is finished yet. Go on with: qhn sweep resume held" in output
+
+
+@pytest.mark.parametrize("ears", ["sharp", "deaf"])
+def test_a_sweep_can_be_killed(qhn, hold, ears):
+    driver = hold(ears)
+    output = qhn("sweep", "stop", "held", "--now")
+    assert driver.wait() == -signal.SIGKILL
+    assert f"Killed process {driver.pid}, which ran held" in output
+    assert "It has ended after 0:0" in output and "qhn sweep resume held" in output
+
+
+def test_a_job_names_the_command_of_who_has_submitted_it(qhn, hold):
+    hold()
+    qhn.environment["QHN_SUBMITTED_BY"] = VERSION
+    output = qhn("sweep", "stop", "held")
+    assert "Go on with: qhn sweep submit FILE" in output and "resume" not in output
 
 
 def test_a_paused_sweep_is_stopped_too(qhn, hold):

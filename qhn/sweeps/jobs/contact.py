@@ -1,0 +1,152 @@
+"""Finds out whether a job server listens at an address, before anything is handed to it.
+
+Ray's own client would wait for minutes for a server that does not answer, and would send its token
+to any server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from importlib.metadata import version
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from qhn.core.errors import InvalidValueError, RayError
+from qhn.sweeps.store.opening import without_password
+
+_ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[^\s?#@]*)?")
+_TOKEN_FILE = Path("~/.ray/auth_token")
+_WAIT_S = 10.0
+_REFUSED = (401, 403)
+# A job server answers with a few hundred bytes.
+_MOST_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A job server that has answered.
+
+    Attributes:
+        address: its address, without a slash at the end.
+        headers: the headers with which it accepts requests. They may hold a token.
+    """
+
+    address: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+def check_server_address(address: str) -> str:
+    """Check the address of a job server without asking it, and return it without a last slash.
+
+    Raises:
+        InvalidValueError: if it is not ``http://HOST:PORT`` or ``https://…``.
+    """
+    found = address.strip().rstrip("/")
+    if _ADDRESS.fullmatch(found) is None:
+        raise InvalidValueError(
+            "the address of a job server must be http://HOST:PORT, but got "
+            f"{without_password(address)!r}; it is that of Ray's dashboard, which `ray start "
+            "--head` prints, mostly with port 8265"
+        )
+    return found
+
+
+def contact(address: str) -> Contact:
+    """Ask a job server for its version, with the token of this user only if it wants one.
+
+    Raises:
+        InvalidValueError: if the address cannot be one.
+        RayError: if no job server answers there, if it refuses the token, or if it is one of
+            another version of Ray.
+    """
+    found = check_server_address(address)
+    status, text = _ask(found, {})
+    headers: dict[str, str] = {}
+    if status in _REFUSED and "authentication token" in text:
+        token = _token()
+        if token is None:
+            raise RayError(
+                f"the job server at {found} wants a token, but this user has none; copy the token "
+                "of who has started that Ray to ~/.ray/auth_token, or name a file that has it in "
+                "RAY_AUTH_TOKEN_PATH"
+            )
+        headers = {"Authorization": f"Bearer {token}"}
+        status, text = _ask(found, headers)
+        if status in _REFUSED:
+            raise RayError(
+                f"the job server at {found} must accept the token of this user, but it does not; "
+                "the Ray there has another one by now: copy it to ~/.ray/auth_token, or name a "
+                "file that has it in RAY_AUTH_TOKEN_PATH"
+            )
+    _check_version(found, status, text)
+    return Contact(found, headers)
+
+
+def _ask(address: str, headers: Mapping[str, str]) -> tuple[int, str]:
+    """The status and the text of the answer of a server."""
+    request = Request(f"{address}/api/version", headers=dict(headers))
+    try:
+        with urlopen(request, timeout=_WAIT_S) as answer:
+            return answer.status, answer.read(_MOST_BYTES).decode(errors="replace")
+    except HTTPError as error:
+        with error:
+            return error.code, error.read(_MOST_BYTES).decode(errors="replace")
+    except (OSError, HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise RayError(
+            f"a job server must answer at {address}, but none does ({reason}); look whether that "
+            "Ray runs with its dashboard, and whether the address can be reached from this machine"
+        ) from None
+
+
+def _check_version(address: str, status: int, text: str) -> None:
+    try:
+        answer = json.loads(text) if status == 200 else None
+    except ValueError:
+        answer = None
+    theirs = answer.get("ray_version") if isinstance(answer, dict) else None
+    if not isinstance(theirs, str):
+        raise RayError(
+            f"the job server of a Ray must be at {address}, but another server answers there (HTTP "
+            f"status {status}); the address is that of Ray's dashboard, mostly with port 8265"
+        )
+    ours = version("ray")
+    if theirs != ours:
+        raise RayError(
+            f"a sweep must be sent by the version of Ray that the cluster has, but the job server "
+            f"at {address} has Ray {theirs}, and here is Ray {ours}; install the same version"
+        )
+
+
+def _token() -> str | None:
+    """The token of this user, where Ray looks for it.
+
+    Raises:
+        RayError: if the file with the token cannot be read.
+    """
+    if token := os.environ.get("RAY_AUTH_TOKEN", "").strip():
+        return token
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named) if named else _TOKEN_FILE.expanduser()
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        if not named:
+            return None
+        raise _unreadable(path, error) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from None
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise RayError(f"the token of Ray must be one word, but {path} holds something else")
+    return token
+
+
+def _unreadable(path: Path, error: Exception) -> RayError:
+    reason = getattr(error, "strerror", None) or "it is no text"
+    return RayError(f"the file with the token of Ray must be readable, but {path} is not: {reason}")
