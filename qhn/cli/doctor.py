@@ -13,9 +13,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from qhn.cli.elsewhere import Elsewhere, cluster, connect
 from qhn.cli.messages import MENDABLE
 from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.core.errors import RayError, SpecError, TrackingError
+from qhn.sweeps.jobs.commands import check_travels
 from qhn.sweeps.spec import parse_spec, read_spec
 from qhn.sweeps.store import Store, open_store
 
@@ -30,6 +32,7 @@ _MUST_HOLD = ("answer", "versions")
 
 
 def doctor(
+    context: typer.Context,
     file: Annotated[
         Path | None, typer.Argument(help="The sweep file (YAML).", show_default=False)
     ] = None,
@@ -73,7 +76,8 @@ def doctor(
         raise SpecError("what to check must be a sweep file or a device, but got both")
     plan = _plan(file, device)
     if address is not None and address.startswith(("http://", "https://")):
-        found = _there(address, file, device, store, tracking_uri, run_job=run_job)
+        there = cluster(context, address, store)
+        found = _there(there, file, device, tracking_uri, run_job=run_job)
     else:
         opened = open_store(store)
         found = _machines(address, opened, plan, run_job=run_job)
@@ -95,22 +99,22 @@ def _plan(file: Path | None, device: str | None) -> Plan | None:
 
 
 def _there(
-    address: str,
+    there: Elsewhere,
     file: Path | None,
     device: str | None,
-    store: str,
     tracking_uri: str | None,
     *,
     run_job: bool,
 ) -> list[Finding]:
     """Let the head of a Ray look at its cluster. What is not named here is named by the head."""
-    from qhn.sweeps.driver.remote_checkup import check_through_jobs
+    from qhn.sweeps.jobs.checkup import check_through_jobs
 
-    options = [] if store == DEFAULT_STORE else ["--store", store]
-    options += [] if device is None else ["--device", device]
+    check_travels("--tracking-uri", tracking_uri)
+    options = [] if device is None else ["--device", device]
     options += [] if tracking_uri is None else ["--tracking-uri", tracking_uri]
     options += ["--run-job"] if run_job else []
-    return check_through_jobs(address, None if file is None else read_spec(file), options)
+    content = None if file is None else read_spec(file)
+    return check_through_jobs(connect(there.address), content, options, there.store)
 
 
 def _machines(

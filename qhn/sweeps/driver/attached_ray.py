@@ -60,7 +60,7 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
         # Otherwise Ray would look for that Ray at this machine's address in its network, and for
         # minutes. It reads this when it is imported.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    if "RAY_AUTH_MODE" not in os.environ and has_token():
+    if "RAY_AUTH_MODE" not in os.environ and _has_token():
         # A Ray that was started by this user asks for the token. With an address, Ray's driver does
         # not find that out by itself, and is refused.
         os.environ["RAY_AUTH_MODE"] = "token"
@@ -87,8 +87,7 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
             ray.shutdown()
 
 
-def has_token() -> bool:
-    """Whether this user has a token for Rays, as Ray itself looks for it."""
+def _has_token() -> bool:
     named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
     return bool(named) or _TOKEN.expanduser().exists()
 

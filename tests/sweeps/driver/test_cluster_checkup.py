@@ -133,7 +133,7 @@ def test_who_reaches_only_the_job_server_lets_the_head_look(place):
     assert len({f["where"] for f in findings if f["what"] == "clock"}) == 2
     assert "tracking" in {f["where"] for f in findings}
     output = run(folder, 2, "doctor", "--address", "http://127.0.0.1:1")
-    assert output.startswith("error: a job server must answer at http://127.0.0.1:1 within 10 s")
+    assert output.startswith("error: a job server must answer at http://127.0.0.1:1, but")
 
 
 def test_a_machine_with_another_qhn_and_little_memory_is_named(place, tmp_path):
