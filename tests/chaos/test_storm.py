@@ -27,6 +27,7 @@ SECRETS = {
     "QISKIT_IBM_TOKEN": "planted-token-of-qiskit",
     "IQM_TOKEN": "planted-token-of-iqm",
     "AWS_SECRET_ACCESS_KEY": "planted-key-of-braket",
+    "MLFLOW_TRACKING_PASSWORD": "planted-key-of-tracking",
 }
 PLANTED = re.compile(rb"planted-(?:token|key)-of-[a-z]+")
 
