@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from qhn.core.errors import TrackingError
+from qhn.core.errors import OwnerError, TrackingError
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store, read_record
@@ -21,6 +21,14 @@ class FakeRuns:
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
+        self.doubtful, self.settled, self.vanished = False, 0, set()
+
+    def settle_doubts(self):
+        self.settled += self.doubtful
+        self.doubtful = False
+
+    def unfinished(self, trial_ids):
+        return trial_ids - set(self.written) | self.vanished
 
     def project(self, trial, record):
         self.entered.set()
@@ -117,3 +125,41 @@ def test_what_is_asked_for_after_a_drop_is_not_begun(store):
     runs.gate.set()
     assert writer.close(patience_s=60) == len(TRIALS) - 1
     assert runs.written == [TRIALS[0].trial_id]
+
+
+def test_a_writer_whose_sweep_has_another_owner_stops_and_counts_what_it_has_not_written(store):
+    runs = FakeRuns([None, OwnerError("process 7 on far")])
+    writer = writer_on(runs, store)
+    writer.update(TRIALS[:3])
+    writer._thread.join(60)
+    assert not writer._thread.is_alive()
+    writer.update(TRIALS[3:])
+    assert writer.finish(TRIALS, patience_s=60) == len(TRIALS) - 1
+    assert runs.written == [TRIALS[0].trial_id]
+
+
+def test_after_requests_that_failed_everything_is_looked_through_again(store):
+    """A trial that was written by a request that came late may be lacking again."""
+    runs = FakeRuns()
+    project = runs.project
+
+    def doubtful(trial, record):
+        runs.doubtful = len(runs.written) == 2
+        runs.vanished = {TRIALS[0].trial_id} if runs.doubtful else set()
+        project(trial, record)
+
+    runs.project = doubtful
+    writer = writer_on(runs, store)
+    writer.update(TRIALS[:3])
+    assert writer.finish(TRIALS[:3], patience_s=60) == 0
+    assert runs.written == [trial.trial_id for trial in (*TRIALS[:3], TRIALS[0])]
+    assert runs.settled == 1
+
+
+def test_doubts_that_never_end_do_not_keep_a_sweep_from_ending(store):
+    runs = FakeRuns()
+    runs.settle_doubts = lambda: None
+    runs.doubtful, runs.vanished = True, {TRIALS[0].trial_id}
+    writer = writer_on(runs, store)
+    assert writer.finish(TRIALS[:1], patience_s=60) == 0
+    assert len(runs.written) == 3
