@@ -103,7 +103,13 @@ def environment(given: Mapping[str, str], home: Path) -> dict[str, str]:
     if not given.get("RAY_AUTH_TOKEN"):
         _check_token(Path(given.get("RAY_AUTH_TOKEN_PATH") or home / _TOKEN_FILE))
     defaults = {name: value for name, value in _DEFAULTS.items() if name not in given}
-    return {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", **defaults}
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # The job server calls `qhn` for sweeps that are submitted.
+        "PATH": f"{Path(sys.executable).parent}:{given.get('PATH', os.defpath)}",
+        **defaults,
+    }
 
 
 def _check_token(file: Path) -> None:

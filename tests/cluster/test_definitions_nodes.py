@@ -5,9 +5,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
@@ -90,6 +92,8 @@ def test_token_must_be_there_and_private(tmp_path):
     found = joining.environment({"RAY_AUTH_TOKEN_PATH": str(file)}, tmp_path / "other")
     assert found["RAY_AUTH_MODE"] == "token"
     assert found["RAY_USAGE_STATS_ENABLED"] == "0"
+    # Ray's job server finds `qhn` there.
+    assert found["PATH"].startswith(f"{Path(sys.executable).parent}:")
     with pytest.raises(TopologyError, match="unset it"):
         joining.environment({"RAY_AUTH_MODE": "disabled"}, tmp_path)
     # What a person has set stays.
