@@ -48,15 +48,13 @@ class RayMachines:
     def join(self, cwd, *options, environment=None):
         self._start(cwd, environment or {}, f"--address={self.address}", *options)
 
+    def lose_last(self):
+        """Kill the processes of the machine that has joined last, as a power cut would."""
+        _kill(self._processes.pop())
+
     def end(self):
-        # Asked to end, Ray would first wait half a minute for its processes.
         for process in self._processes:
-            with suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(process.pid).children(recursive=True):
-                    with suppress(psutil.NoSuchProcess):
-                        child.kill()
-            process.kill()
-            process.wait(60)
+            _kill(process)
         subprocess.run(["rm", "-rf", self._temporary], check=True)
 
     def _raylets(self):
@@ -78,3 +76,13 @@ class RayMachines:
         while len(self._raylets()) == there or "--block" not in said.read_text():
             assert process.poll() is None and time.monotonic() < deadline, said.read_text()
             time.sleep(0.05)
+
+
+def _kill(process):
+    # Asked to end, Ray would first wait half a minute for its processes.
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+    process.kill()
+    process.wait(60)
