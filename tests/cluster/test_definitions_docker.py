@@ -2,6 +2,7 @@
 
 import re
 from configparser import ConfigParser
+from fnmatch import fnmatch
 
 import pytest
 from definitions import (
@@ -104,6 +105,16 @@ def test_mlflow_has_a_real_command_asks_for_passwords_and_proxies_artifacts():
     assert users["mlflow"]["database_uri"].endswith("@postgres/mlflow_auth")
     assert "CREATE DATABASE mlflow_auth" in (DOCKER / "postgres.sql").read_text()
     assert SERVICES["head"]["environment"]["MLFLOW_TRACKING_USERNAME"] == "qhn"
+
+
+def test_mlflow_takes_requests_by_the_names_at_which_it_is_found():
+    options = SERVICES["mlflow"]["command"]
+    text = options[options.index("--allowed-hosts") + 1]
+    allowed = with_defaults(text, {"QHN_PUBLISH": "203.0.113.7"}).split(",")
+    tracking = SERVICES["head"]["environment"]["MLFLOW_TRACKING_URI"].removeprefix("http://")
+    for host in (tracking, "127.0.0.1:5000", "localhost:5000", "203.0.113.7:5000"):
+        assert any(fnmatch(host, pattern) for pattern in allowed), host
+    assert not any(fnmatch("example.org:5000", pattern) for pattern in allowed)
 
 
 def test_each_service_is_healthy_by_a_real_command():
