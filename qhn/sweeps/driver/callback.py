@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -18,7 +20,13 @@ from qhn.sweeps.driver.elastic import Elastic
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.families import Families, fails_with
 from qhn.sweeps.driver.late_writes import LateWrites
+from qhn.sweeps.driver.out_of_memory import (
+    is_out_of_memory,
+    second_reservation,
+    twice_out_of_memory,
+)
 from qhn.sweeps.driver.time_limit import TimeLimit
+from qhn.sweeps.planning.machine import size_text
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, TrialError, TrialResult
 from qhn.sweeps.store.results import read_result
@@ -178,19 +186,42 @@ class DriverCallback(Callback):  # type: ignore[misc]
         counts that twice and gives the trial up.
         """
         trial_id = str(trial.config["id"])
-        error = getattr(trial, "get_error", lambda: None)()
-        self._deaths.note(trial_id, self._nodes.pop(trial_id, ""), str(error or ""))
+        said = _what_ray_said(trial)
+        node = self._nodes.pop(trial_id, "")
         self._leaves(trial_id)
         self._time.leaves(trial_id)
         if (why := self._time.why_ended(trial_id)) is not None:
-            self._fail(trial_id, TrialError(why, why, int(time.time() * 1000)))
+            self._give_up(trial_id, why)
+        elif is_out_of_memory(said):
+            self._wanted_memory(trial_id, said)
+        else:
+            self._deaths.note(trial_id, node, said)
+            if self._deaths.may_go_on(trial_id):
+                self._start_again(trial_id)
+            else:
+                died = "the trial's process died"
+                first = said.partition("\n")[0]
+                self._give_up(trial_id, f"{died}: {first}" if first else died, said)
+
+    def _wanted_memory(self, trial_id: str, why: str) -> None:
+        """Start a trial that was killed for want of memory again with more of it, but only once."""
+        trial = self._trials[trial_id]
+        if reserved := self._emission.memory_of(trial):
+            self._give_up(trial_id, twice_out_of_memory(why, reserved))
             return
-        if self._deaths.may_go_on(trial_id):
-            self._board.move(trial_id, "waiting")
-            self._emission.again(self._trials[trial_id])
-            return
-        message = f"the trial's process died: {error}" if error else "the trial's process died"
-        self._fail(trial_id, TrialError(message, message, int(time.time() * 1000)))
+        memory = second_reservation(trial, ray.nodes())
+        self._note(
+            f"trial {trial_id} was killed for want of memory; it goes on from its checkpoint with "
+            f"{size_text(memory)} reserved for it"
+        )
+        self._start_again(trial_id, memory)
+
+    def _start_again(self, trial_id: str, memory: int = 0) -> None:
+        self._board.move(trial_id, "waiting")
+        self._emission.again(self._trials[trial_id], memory)
+
+    def _give_up(self, trial_id: str, why: str, said: str = "") -> None:
+        self._fail(trial_id, TrialError(why, said or why, int(time.time() * 1000)))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Save which trials run, for `qhn sweep status` in another terminal.
@@ -278,6 +309,17 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._heard.pop(trial_id, None)
         self._tell_over(self._trials[trial_id])
         self._writer.update([self._trials[trial_id]])
+
+
+def _what_ray_said(trial: Any) -> str:
+    """Why the process of a trial has died, in Ray's words; empty if it says nothing."""
+    # Tune tells its callbacks nothing of the error. It has written it into a local file just now,
+    # below a line of its own. What its method `get_error` reads is a copy that it makes later.
+    if (path := trial.error_file) is None:
+        return ""
+    with suppress(OSError):
+        return Path(path).read_text(errors="replace").partition("\n")[2].strip()
+    return ""
 
 
 def _living_nodes() -> set[str]:

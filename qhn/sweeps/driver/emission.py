@@ -65,12 +65,10 @@ class Emission(Searcher):  # type: ignore[misc]
         self._waiting: dict[str, deque[PlannedTrial]] = {}
         # Tune's ids of the trials that it has and that have not ended, by lane.
         self._alive: dict[str, set[str]] = {}
+        # The bytes that are reserved for trials which were killed for want of memory, by trial id.
+        self._memory: dict[str, int] = {}
         for trial in trials:
-            lane = lane_of(trial)
-            if lane.name not in self._lanes:
-                self._lanes[lane.name] = lane
-                self._waiting[lane.name], self._alive[lane.name] = deque(), set()
-            self._waiting[lane.name].append(trial)
+            self._queue(trial).append(trial)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial, as Tune's configuration of it.
@@ -104,6 +102,7 @@ class Emission(Searcher):  # type: ignore[misc]
             "trial": trial.config.to_json(),
             "lane": lane.name,
             **self._config_of(trial),
+            **self._reserved(trial),
         }
 
     @property
@@ -151,14 +150,40 @@ class Emission(Searcher):  # type: ignore[misc]
         for alive in self._alive.values():
             alive.discard(trial_id)
 
-    def again(self, trial: PlannedTrial) -> None:
-        """Hand a trial whose process died over once more, before all others of its lane."""
-        self._waiting[self._lane_of(trial).name].appendleft(trial)
+    def again(self, trial: PlannedTrial, memory: int = 0) -> None:
+        """Hand a trial whose process died over once more, before all others of its lane.
+
+        Args:
+            trial: the trial.
+            memory: how many bytes to reserve for it from now on; 0 for as before.
+        """
+        if memory:
+            self._memory[trial.trial_id] = memory
+        self._queue(trial).appendleft(trial)
+
+    def memory_of(self, trial: PlannedTrial) -> int:
+        """How many bytes are reserved for a trial; 0 if none are."""
+        return self._memory.get(trial.trial_id, 0)
+
+    def _reserved(self, trial: PlannedTrial) -> dict[str, int]:
+        return {"memory": memory} if (memory := self.memory_of(trial)) else {}
+
+    def _lane(self, trial: PlannedTrial) -> Lane:
+        lane = self._lane_of(trial)
+        return lane.roomy if trial.trial_id in self._memory else lane
+
+    def _queue(self, trial: PlannedTrial) -> deque[PlannedTrial]:
+        """The trials that wait in the lane of a trial."""
+        lane = self._lane(trial)
+        if lane.name not in self._lanes:
+            self._lanes[lane.name] = lane
+            self._waiting[lane.name], self._alive[lane.name] = deque(), set()
+        return self._waiting[lane.name]
 
     def drop(self, trial: PlannedTrial) -> None:
         """Never hand over a trial that waits here. Its parent has failed."""
         with suppress(ValueError):  # it does not wait here
-            self._waiting[self._lane_of(trial).name].remove(trial)
+            self._queue(trial).remove(trial)
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: what is left to do follows from the plan and the store."""

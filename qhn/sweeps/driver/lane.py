@@ -9,7 +9,7 @@ but by the lane's broker (see `qhn.lanes`). Ray only bounds how many of them are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qhn.sweeps.planning.plan import PlannedTrial
 
@@ -35,6 +35,14 @@ class Lane:
     def is_queued(self) -> bool:
         """Whether its trials wait for a queue of quantum processors, and hold no core."""
         return not self.resources.get("CPU")
+
+    @property
+    def roomy(self) -> Lane:
+        """The lane of its trials for which memory is reserved as well, each on its own.
+
+        They were killed for want of memory before, so that only one of them runs at once.
+        """
+        return replace(self, name=f"{self.name} with more memory", slots=1, bounded=False)
 
     @property
     def most_alive(self) -> int:

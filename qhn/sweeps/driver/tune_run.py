@@ -171,7 +171,7 @@ def train(work: Work) -> Spent:
             families,
             work.plan.time_limit,
         )
-        slots = {lane.name: lane.slots for lane in lanes}
+        slots = {one.name: one.slots for lane in lanes for one in (lane, lane.roomy)}
         scheduler = (
             PatientScheduler(slots)
             if rule is None
@@ -182,10 +182,11 @@ def train(work: Work) -> Spent:
         actor = with_parameters(
             TrialActor, store_uri=work.store.uri, tables=tables, threads=1, umask=umask
         )
-        bundles = {lane.name: PlacementGroupFactory([dict(lane.resources)]) for lane in lanes}
+        reserved = {one.name: one.resources for lane in lanes for one in (lane, lane.roomy)}
 
         def resources_of(config: Mapping[str, Any]) -> PlacementGroupFactory:
-            return bundles[config["lane"]]
+            more = {"memory": config["memory"]} if "memory" in config else {}
+            return PlacementGroupFactory([{**reserved[config["lane"]], **more}])
 
         tuner = Tuner(
             with_resources(actor, resources_of),
