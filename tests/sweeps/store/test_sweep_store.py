@@ -66,6 +66,19 @@ def test_what_runs_counts_while_a_driver_lives(store, trial):
     assert sweep.lock.holder() is None
 
 
+def test_the_claims_of_its_writers_are_remembered(store):
+    sweep = store.sweep("one")
+    assert sweep.claim_tokens() == []
+    sweep.save_claim_tokens(["a", "b"])
+    assert store.sweep("one").claim_tokens() == ["a", "b"]
+    assert store.sweep("two").claim_tokens() == []
+    sweep.save_claim_tokens([str(number) for number in range(60)])
+    assert sweep.claim_tokens() == [str(number) for number in range(10, 60)]
+    for damage in (b"", b"3", b"null"):
+        store.backend.put("sweeps/one/claims.json", damage)
+        assert sweep.claim_tokens() == []
+
+
 def test_progress_never_waits_for_the_disk(folder, monkeypatch):
     sweep = open_store(str(folder)).sweep("one")
 
