@@ -6,7 +6,7 @@ import sys
 import pytest
 from ray.tune.execution import class_cache
 
-from qhn.sweeps.driver.local_ray import tune_without_variables
+from qhn.sweeps.driver.local_ray import tune_without_variables, without_dashboard
 
 PROGRAM = """
 import sys
@@ -28,6 +28,16 @@ def test_tune_runs_without_mlflow_in_the_driver():
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM]
     found = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert found.stdout.split() == ["False", "mlflow"], found.stderr
+
+
+def test_ray_starts_as_if_it_had_no_dashboard():
+    # What Ray asks before it starts its agents.
+    from ray._private.utils import get_dashboard_dependency_error
+
+    for _ in range(2):  # whether the module was imported before or not
+        with without_dashboard():
+            assert isinstance(get_dashboard_dependency_error(), ImportError)
+        assert get_dashboard_dependency_error() is None
 
 
 class Trial:
