@@ -48,6 +48,9 @@ _SETTINGS = {
     "RAY_DEDUP_LOGS": "0",
     # The port with its metrics asks nobody for the token.
     "RAY_enable_metrics_collection": "false",
+    # A node that is asked to end takes no more trials, and ends when it is idle or this time has
+    # passed. `cluster/local stop` waits for longer.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
     # Nodes whose head is lost for good must end, so that they can be started again.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
 }
