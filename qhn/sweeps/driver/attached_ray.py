@@ -56,6 +56,9 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
     """
     raylet = find_raylet(address)
     set_environment()
+    # By default a driver waits for a minute for a head that is gone. One that was only cut off for
+    # a moment is still waited for.
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
     if raylet.is_loopback:
         # Otherwise Ray would look for that Ray at this machine's address in its network, and for
         # minutes. It reads this when it is imported.
