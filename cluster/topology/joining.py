@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import stat
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +41,10 @@ def main() -> None:
     try:
         options = ray_options(role, arguments)
         os.environ.update(environment(os.environ, Path.home()))
+        if not any(option.startswith("--temp-dir") for option in options):
+            # Below it, because Ray opens the folder that it is given to everybody.
+            folder = private_folder(Path(tempfile.gettempdir())) / "ray"
+            options.append(f"--temp-dir={folder}")
     except TopologyError as error:
         print(f"cluster/{role}: {error}", file=sys.stderr)
         sys.exit(_MISTAKE)
@@ -110,6 +116,30 @@ def environment(given: Mapping[str, str], home: Path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{given.get('PATH', os.defpath)}",
         **defaults,
     }
+
+
+def private_folder(parent: Path) -> Path:
+    """A folder that only this user can enter, for the one of Ray, to which everybody may write.
+
+    Raises:
+        TopologyError: if it belongs to somebody else, or cannot be made.
+    """
+    folder = parent / f"qhn-ray-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        there = folder.lstat()
+    except OSError as error:
+        raise TopologyError(
+            f"Ray's files must be in {folder}, but it cannot be made ({error.strerror}); name "
+            "another folder with TMPDIR"
+        ) from None
+    is_own = stat.S_ISDIR(there.st_mode) and there.st_uid == os.getuid()
+    if not is_own or there.st_mode & _READABLE_BY_OTHERS:
+        raise TopologyError(
+            f"{folder} must be a folder of yours that nobody else may use; remove it, or name "
+            "another folder with TMPDIR"
+        )
+    return folder
 
 
 def _check_token(file: Path) -> None:

@@ -101,6 +101,21 @@ def test_token_must_be_there_and_private(tmp_path):
     assert drain not in joining.environment({"RAY_AUTH_TOKEN": TOKEN, drain: "3"}, tmp_path)
 
 
+def test_folder_of_ray_is_private(tmp_path):
+    folder = joining.private_folder(tmp_path)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert joining.private_folder(tmp_path) == folder
+    folder.chmod(0o755)
+    with pytest.raises(TopologyError, match="nobody else may use"):
+        joining.private_folder(tmp_path)
+    folder.rmdir()
+    folder.symlink_to("/")
+    with pytest.raises(TopologyError, match="nobody else may use"):
+        joining.private_folder(tmp_path)
+    with pytest.raises(TopologyError, match="another folder with TMPDIR"):
+        joining.private_folder(tmp_path / "absent")
+
+
 @pytest.mark.parametrize("name", ["head", "worker"])
 def test_scripts_say_what_is_wrong(name, tmp_path):
     check_bash(CLUSTER / name)
@@ -118,17 +133,22 @@ class Node:
 
     def __init__(self, name, folder, *given):
         self.agent = free_port()
+        own = folder / name[0]
+        own.mkdir()
         self.log = folder / f"{name}.log"
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [
                     *(CLUSTER / name, *given, "--"),
-                    f"--temp-dir={folder / name[0]}",
                     f"--dashboard-agent-listen-port={self.agent}",
                     "--object-store-memory=80000000",
                 ],
-                env={**environment, "RAY_AUTH_TOKEN_PATH": str(folder / "token")},
+                env={
+                    **environment,
+                    "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+                    "TMPDIR": str(own),
+                },
                 stdout=log,
                 stderr=log,
             )
@@ -205,6 +225,12 @@ def test_head_and_worker_make_a_cluster_and_leave_it_on_sigterm(nodes):
     }
     assert where <= {"127.0.0.1", "::ffff:127.0.0.1"}
     assert not any(TOKEN in " ".join(process.cmdline()) for process in family)
+
+    # Ray's own folder may be written to by everybody.
+    for name in ("h", "w"):
+        (private,) = (head.log.parent / name).glob("qhn-ray-*")
+        assert private.stat().st_mode & 0o777 == 0o700
+        assert list(private.glob("ray/session_*"))
 
     left = worker.end()
     # Ray counts a signal as an error of its command.
