@@ -246,6 +246,12 @@ def qhn(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def new_qhn():
+    """Makes command lines, for tests that share one or need several."""
+    return Qhn
+
+
+@pytest.fixture(scope="session")
 def local_cluster(tmp_path_factory):
     """A cluster on this machine, for all tests that need one; each leaves it as it was.
 

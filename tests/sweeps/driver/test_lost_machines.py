@@ -31,7 +31,7 @@ def machines(tmp_path):
         machines.end()
 
 
-def test_a_trial_of_lost_machines_goes_on_where_others_join(qhn, machines, tmp_path):
+def test_a_trial_of_lost_machines_goes_on_where_others_join(qhn, new_qhn, machines, tmp_path):
     file, summary = qhn.write(SPEC), tmp_path / "summary.json"
     (trial,) = qhn.trials(file)
 
@@ -54,6 +54,6 @@ def test_a_trial_of_lost_machines_goes_on_where_others_join(qhn, machines, tmp_p
     output, _ = driver.communicate(timeout=240)
     assert driver.returncode == 0, output
     (tmp_path / "calm").mkdir()
-    calm = type(qhn)(tmp_path / "calm")
+    calm = new_qhn(tmp_path / "calm")
     assert calm.train(calm.write(SPEC)) == json.loads(summary.read_text())["results_digest"]
     qhn.check_tracking(file, "lost", 500)

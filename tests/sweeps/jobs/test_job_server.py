@@ -4,7 +4,6 @@ import json
 import socket
 
 import pytest
-from conftest import Qhn
 from job_server_process import JobServerProcess
 
 QUICK = "{name: quick, datasets: moons, objectives: mle, seeds: 2, training: {steps: 20}}"
@@ -20,12 +19,12 @@ PLANTED = "planted-password"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster(tmp_path_factory, new_qhn):
     """A command line on a laptop that shares nothing with the cluster but the address and token.
 
-    The store of the cluster is `Qhn.store`. Only the tests look into it.
+    The store of the cluster is `cluster.store`. Only the tests look into it.
     """
-    qhn = Qhn(tmp_path_factory.mktemp("cluster"))
+    qhn = new_qhn(tmp_path_factory.mktemp("cluster"))
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
@@ -68,11 +67,11 @@ def test_a_submitted_sweep_is_followed_to_its_end_and_asked_about(cluster):
     assert "no sweep named 'other'" in cluster.process("sweep", "status", "other", code=2)
 
 
-def test_a_stopped_sweep_is_saved_and_ends_with_the_same_numbers(cluster):
+def test_a_stopped_sweep_is_saved_and_ends_with_the_same_numbers(cluster, new_qhn):
     """`stop` ends it in order, and `stop --now` kills it. Submitted again, each time it goes on."""
     first = cluster.write(LONG % 2)
     ids = cluster.trials(first)
-    undisturbed = Qhn(cluster.laptop)
+    undisturbed = new_qhn(cluster.laptop)
     digest = undisturbed.train(undisturbed.write(LONG % 2))
     # There are many more trials, so that no machine is too fast to be stopped.
     many = cluster.write(LONG % 200)
