@@ -73,7 +73,7 @@ def test_mistakes_are_listed_and_nothing_starts(qhn, command):
         (["sweep", "resume", "sweeps/paper.yaml"], "a sweep's name must have no path in it"),
         (["sweep", "status", ".."], "a sweep's name must have no path in it"),
         (["sweep", "list", "--store", ""], "a store must be named, but got ''"),
-        (["sweep", "list", "--store", "s3://bucket"], "folder or a file:// address"),
+        (["sweep", "list", "--store", "gs://bucket"], "a folder, or a file:// or s3:// address"),
         (["ui"], "no sweep has been tracked"),
         (["ui", "--tracking-uri", "http://127.0.0.1:1"], "open that address in a browser"),
         (["train", "--objective", "elbo", "--lambda", "-1"], "--lambda: must be at least 0"),
