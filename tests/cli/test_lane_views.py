@@ -112,7 +112,7 @@ def test_the_doctor_looks_at_every_device_and_pays_only_if_asked(qhn):
     text = qhn("doctor", file)
     assert "exact: device: exact opens, with 14 qubits" in text
     assert "qpu-a: queue: the service answers" in text and "job" not in text.replace("its jobs", "")
-    text = qhn("doctor", "--device", "rehearsal:8", "--run-job", "--store", qhn.root)
+    text = qhn("doctor", file, "--run-job")
     assert "gave 8 samples" in text and "QPU s were billed" in text
 
 
