@@ -118,6 +118,9 @@ class Disturbed:
         """Wait for the driver's end, and return the summary of its run."""
         while self.is_running():
             time.sleep(_LOOK_EVERY_S)
+        if not self.summary.exists():
+            code = self._driver.returncode
+            raise SystemExit(f"the driver ended with exit code {code}; see {self.log.name}")
         return dict(json.loads(self.summary.read_text()))
 
     def end(self) -> None:

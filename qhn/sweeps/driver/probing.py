@@ -44,6 +44,11 @@ class Skew:
         return max(0.0, abs(self.seconds) - self.error)
 
 
+# What Ray says of a task for a machine that has just been lost. Its list of machines shows such a
+# machine for some seconds more.
+_NO_SUCH_NODE = "doesn't exist any more"
+
+
 @dataclass(frozen=True)
 class Asked:
     """A machine that was asked.
@@ -153,10 +158,11 @@ def _without_gone(asked: list[Asked]) -> list[Asked]:
     import ray
 
     there = {entry["NodeID"] for entry in ray.nodes() if entry["Alive"]}
-    return [
-        one if one.answer is not None else replace(one, gone=one.node.id not in there)
-        for one in asked
-    ]
+
+    def has_gone(one: Asked) -> bool:
+        return one.node.id not in there or _NO_SUCH_NODE in one.why
+
+    return [one if one.answer is not None else replace(one, gone=has_gone(one)) for one in asked]
 
 
 @contextmanager
