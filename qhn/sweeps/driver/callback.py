@@ -140,7 +140,9 @@ class DriverCallback(Callback):  # type: ignore[misc]
             self._note(note)
         if answer.waiting:
             # A write of our own says when the store can be used again, and tells people about it.
-            self._late.do(lambda: self._folder.save_progress(self._board.running()))
+            # One is enough, however many trials wait.
+            if not self._late.is_waiting:
+                self._late.do(lambda: self._folder.save_progress(self._board.running()))
             return
         if answer.store_error is not None:
             # The store cannot be used, so no other trial could be kept either: the sweep ends.

@@ -46,6 +46,11 @@ class LateWrites:
         if len(self._left) == 1:
             self._do_all()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a write is left that the store has not taken yet."""
+        return bool(self._left)
+
     def again(self) -> None:
         """Do what is left, if the last try was long enough ago.
 

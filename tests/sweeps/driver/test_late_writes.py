@@ -37,6 +37,7 @@ def test_writes_are_done_in_their_order_when_the_store_is_back():
     place = Place()
     for what in range(3):
         place.do(what)
+    assert place.writes.is_waiting
     place.now += 10
     place.writes.again()
     assert place.written == []
@@ -46,6 +47,7 @@ def test_writes_are_done_in_their_order_when_the_store_is_back():
     place.now += 10
     place.writes.again()
     assert place.written == [0, 1, 2]
+    assert not place.writes.is_waiting
     first, last = place.told
     assert "it is full" in first and "5 minutes" in first
     assert "again" in last
