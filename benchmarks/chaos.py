@@ -225,6 +225,8 @@ def main() -> None:
     with ExitStack() as stack:
         place = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         place.mkdir(parents=True, exist_ok=True)
+        # PostgreSQL refuses to run as root, and its own user has to reach its files in here.
+        place.chmod(0o711)
         text = sweep_file(options.trials, place / "calm-qpu", options.speedup)
         expected = undisturbed(text, place)
         print(f"undisturbed: {expected}", flush=True)
