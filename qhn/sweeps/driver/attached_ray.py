@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from qhn.core.errors import RayError
 from qhn.sweeps.driver.entry import check_entry
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.local_ray import MISLED, set_environment
+from qhn.sweeps.driver.nodes import Node, nodes_of
 from qhn.sweeps.driver.raylets import find_raylet
-from qhn.sweeps.planning.machine import Machine
 
 _TOKEN = Path("~/.ray/auth_token")
 
@@ -29,17 +29,21 @@ class Cluster:
 
     Attributes:
         address: the address of its head.
-        machines: how many machines it has.
-        cpus: how many CPUs these have together.
-        machine: the memory of the smallest of them.
-        resources: the amount of each of its resources, by Ray's names.
+        nodes: its machines, in an order that stays.
     """
 
     address: str
-    machines: int
-    cpus: int
-    machine: Machine
-    resources: Mapping[str, float]
+    nodes: tuple[Node, ...]
+
+    @property
+    def machines(self) -> int:
+        """How many machines it has."""
+        return len(self.nodes)
+
+    @property
+    def cpus(self) -> int:
+        """How many CPUs these have together, at least one."""
+        return max(1, sum(node.cpus for node in self.nodes))
 
 
 @contextmanager
@@ -103,18 +107,8 @@ def cluster_now(address: str) -> Cluster:
     """
     import ray
 
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    sizes = [node["Resources"] for node in nodes]
-    memory = min(int(size.get("memory", 0) + size.get("object_store_memory", 0)) for size in sizes)
-    store = min(int(size.get("object_store_memory", 0)) for size in sizes)
-    resources = ray.cluster_resources()
-    return Cluster(
-        address,
-        len(nodes),
-        max(1, int(resources.get("CPU", 0))),
-        Machine(memory, store),
-        resources,
-    )
+    # Ray's sums over all machines have resources for each running trial, and never stay the same.
+    return Cluster(address, tuple(sorted(nodes_of(ray.nodes()), key=lambda node: node.id)))
 
 
 def _why_not(address: str, error: BaseException) -> str:

@@ -20,6 +20,7 @@ from qhn.sweeps.driver.elastic import Elastic
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.families import Families, fails_with
 from qhn.sweeps.driver.late_writes import LateWrites
+from qhn.sweeps.driver.nodes import nodes_of
 from qhn.sweeps.driver.out_of_memory import (
     is_out_of_memory,
     second_reservation,
@@ -211,7 +212,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         if reserved := self._emission.memory_of(trial):
             self._give_up(trial_id, twice_out_of_memory(why, reserved))
             return
-        memory = second_reservation(trial, ray.nodes())
+        memory = second_reservation(trial, self._emission.lane_of(trial), nodes_of(ray.nodes()))
         self._note(
             f"trial {trial_id} was killed for want of memory; it goes on from its checkpoint with "
             f"{size_text(memory)} reserved for it"

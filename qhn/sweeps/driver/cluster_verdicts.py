@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qhn.sweeps.driver.lane import resource_of
-from qhn.sweeps.driver.live import LaneName
+from qhn.sweeps.driver.live import LaneName, by_lane
+from qhn.sweeps.driver.placement import Placement, number_on, placement_of
 from qhn.sweeps.driver.probing import Asked
 from qhn.sweeps.planning.lanes import PlannedLane
 from qhn.sweeps.planning.machine import Machine, size_text
-from qhn.sweeps.planning.plan import Plan, PlannedTrial
+from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.planning.preflight import lacking
 from qhn.sweeps.trial.findings import Finding
 
@@ -28,21 +29,23 @@ def about_room(asked: Sequence[Asked], plan: Plan, whole: str) -> list[Finding]:
     simulated = any(trial.lane is None for trial in plan.trials)
     found = _about_cpus(asked, whole, needed=simulated)
     found += [_about_lane(asked, lane, whole) for lane in plan.lanes]
-    by_lane: dict[LaneName, list[PlannedTrial]] = {}
-    for trial in plan.trials:
-        by_lane.setdefault(trial.lane, []).append(trial)
-    lacks = {lane: lacking(trials) for lane, trials in by_lane.items()}
+    lacks = {lane: lacking(trials) for lane, trials in by_lane(plan.trials).items()}
+    placement = placement_of(plan.trials, [one.node for one in asked])
     # Where no machine has the resource of a lane, Ray places its trials by their memory.
     anywhere = [
         lane.name for lane in plan.lanes if not any(one.node.slots(lane.name) for one in asked)
     ]
     for one in asked:
-        mine = [
-            lack
-            for name, lack in lacks.items()
+        may_get = [
+            name
+            for name in lacks
             if name not in anywhere and (one.node.cpus if name is None else one.node.slots(name))
         ]
-        found.append(_about_memory(one, mine))
+        gets = [name for name in may_get if number_on(one.node, placement.resources[name])]
+        if may_get and not gets:
+            found.append(_without_trials(one, placement, may_get))
+        else:
+            found.append(_about_memory(one, [lacks[name] for name in gets]))
     for name in anywhere:
         reasons = [lacks[name](_machine(one)) for one in asked]
         if asked and all(reasons):
@@ -96,6 +99,16 @@ def _about_lane(asked: Sequence[Asked], lane: PlannedLane, whole: str) -> Findin
             f"so much of {resource}; start their Ray with {how}",
         )
     return Finding(whole, what, "fine", f"{there} of {resource}, for {wanted} trials at once")
+
+
+def _without_trials(one: Asked, placement: Placement, lanes: Sequence[LaneName]) -> Finding:
+    least = min(placement.reserved(lane) for lane in lanes)
+    text = (
+        f"it gets no trials of this sweep, because Ray reserves {size_text(least)} for each of "
+        f"them and has {size_text(one.node.ray_memory)} for processes there; to have some run "
+        "there, start its Ray with more --memory"
+    )
+    return Finding(one.node.name, "memory", "warning", text)
 
 
 def _about_memory(one: Asked, mine: Sequence[Lacking]) -> Finding:

@@ -165,6 +165,10 @@ class Emission(Searcher):  # type: ignore[misc]
         """How many bytes are reserved for a trial; 0 if none are."""
         return self._memory.get(trial.trial_id, 0)
 
+    def lane_of(self, trial: PlannedTrial) -> Lane:
+        """The lane of a trial."""
+        return self._lane_of(trial)
+
     def _reserved(self, trial: PlannedTrial) -> dict[str, int]:
         return {"memory": memory} if (memory := self.memory_of(trial)) else {}
 

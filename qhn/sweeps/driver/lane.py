@@ -70,32 +70,35 @@ def resource_of(name: str) -> str:
     return f"lane:{name}"
 
 
-def simulator_lane(slots: int, *, bounded: bool = True) -> Lane:
+def simulator_lane(
+    slots: int, resources: Mapping[str, float] | None = None, *, bounded: bool = True
+) -> Lane:
     """The lane of trials that are simulated, one core each.
 
     Args:
         slots: how many of its trials run at once.
-        bounded: whether Ray has no more CPUs than that.
+        resources: the resources that Ray reserves for each of them; None for a core and no more.
+        bounded: whether Ray has no more of these than for `slots` trials.
     """
-    return Lane("simulator", slots, bounded=bounded)
+    return Lane("simulator", slots, {"CPU": 1.0} if resources is None else resources, bounded)
 
 
-def queued_lane(name: str, slots: int, unbounded_bytes: int | None = None) -> Lane:
+def queued_lane(
+    name: str, slots: int, resources: Mapping[str, float] | None = None, *, bounded: bool = True
+) -> Lane:
     """The lane of trials that wait for a queue of quantum processors.
 
     Args:
         name: its name in the sweep file.
         slots: how many of its trials are alive at once.
-        unbounded_bytes: None if Ray has the lane's own resource. If it has not, the memory that a
-            trial needs, in bytes, by which Ray then places the trial.
+        resources: the resources that Ray reserves for each of them; None for one of the lane's own.
+            If Ray has not that one, they must have memory: Ray wants at least one resource for a
+            process, and a part of a CPU would keep a simulated trial from the rest of that CPU.
+        bounded: whether Ray has the lane's own resource.
     """
     # A lane may be called "simulator" in a file, so Tune knows it by the name of its resource.
-    resource = resource_of(name)
-    if unbounded_bytes is None:
-        return Lane(resource, slots, {"CPU": 0, resource: 1.0})
-    # Ray wants at least one resource for a process, and each of its machines has memory. A part of
-    # a CPU would not do: it would keep a simulated trial from the rest of that CPU.
-    return Lane(resource, slots, {"CPU": 0, "memory": float(unbounded_bytes)}, bounded=False)
+    own = resource_of(name)
+    return Lane(own, slots, {"CPU": 0, own: 1.0} if resources is None else resources, bounded)
 
 
 def lanes_of(

@@ -30,6 +30,7 @@ from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.driver.log_capture import output_to
 from qhn.sweeps.driver.neighbours import Neighbour, clear_leftovers, placed
+from qhn.sweeps.driver.placement import placement_of
 from qhn.sweeps.driver.raylets import check_address
 from qhn.sweeps.driver.run import RunOptions, RunOutcome, run_sweep
 from qhn.sweeps.planning.machine import Machine, this_machine
@@ -86,7 +87,8 @@ class Share:
         cores: how many cores it may use.
         others: the sweeps that were running on this machine before, and keep their cores.
         ray_folder: the folder for Ray's files; None if the Ray is not ours.
-        machine: the memory of the machine that runs the trials, or of the smallest of several.
+        machine: the memory of the machine that runs the trials, or of the smallest of those that
+            get some.
         cluster: the Ray to which this process is connected; None if the run starts one.
         notes: lines for people about what is not as it should be in that Ray, but may pass. They
             are said before the run, and are not in its outcome.
@@ -181,11 +183,11 @@ def taken(
                 yield Share(live, place.cores, place.others, place.ray_folder, machine)
             return
         with _attached(launch, launch.address, shield) as cluster:
-            machine = cluster.machine
             notes = _look_at_machines(launch, cluster)
             cores = min(cluster.cpus, cpus or cluster.cpus)
-            wanted = wanted_live(plan, cores)
-            live = live_trials(plan.trials, wanted, machine, cluster.machines)
+            placement = placement_of(plan.trials, cluster.nodes)
+            live = placement.live(wanted_live(plan, cores), cluster.nodes)
+            machine = placement.machine(cluster.nodes)
             yield Share(live, cores, (), None, machine, cluster, notes, cpus)
 
 

@@ -51,9 +51,8 @@ def live_trials(
     trials: Iterable[PlannedTrial],
     wanted: Mapping[LaneName, int],
     machine: Machine,
-    machines: int = 1,
 ) -> Live:
-    """How many trials of each lane can be alive at once.
+    """How many trials of each lane can be alive at once on one machine.
 
     A trial that waits for a quantum processor takes no core, but it takes memory. If there is not
     enough for all, the lane whose trials take most of it gets fewer, one after the other, but each
@@ -62,29 +61,41 @@ def live_trials(
     Args:
         trials: the trials that are left.
         wanted: how many of each lane should be alive, at least one each.
-        machine: the machine that will run them, or the smallest of several.
-        machines: how many machines there are.
+        machine: the machine that will run them.
     """
-    by_lane: dict[LaneName, list[PlannedTrial]] = {}
+    found = by_lane(trials)
+    sizes = {lane: memory_of(t.config for t in members).trial for lane, members in found.items()}
+    shared = memory_of(trial.config for members in found.values() for trial in members).shared
+    most = {lane: max(1, min(wanted[lane], len(members))) for lane, members in found.items()}
+    fitted = shrunk(most, sizes, machine.memory_bytes - shared)
+    return Live({lane: max(1, number) for lane, number in fitted.items()}, sizes, most)
+
+
+def by_lane(trials: Iterable[PlannedTrial]) -> dict[LaneName, list[PlannedTrial]]:
+    """The trials of each lane that has any, in their order."""
+    found: dict[LaneName, list[PlannedTrial]] = {}
     for trial in trials:
-        by_lane.setdefault(trial.lane, []).append(trial)
-    sizes = {
-        lane: memory_of(trial.config for trial in members).trial
-        for lane, members in by_lane.items()
-    }
-    shared = memory_of(trial.config for members in by_lane.values() for trial in members).shared
-    most = {lane: max(1, min(wanted[lane], len(members))) for lane, members in by_lane.items()}
-    # Each machine keeps the tables of its trials.
-    available = machines * (machine.memory_bytes - shared)
-    return Live(_fitted(most, sizes, available), sizes, most)
+        found.setdefault(trial.lane, []).append(trial)
+    return found
 
 
-def _fitted(
+def shrunk(
     wanted: Mapping[LaneName, int], sizes: Mapping[LaneName, int], available: int
 ) -> dict[LaneName, int]:
+    """As many trials of each lane as fit into some memory together.
+
+    The lane that takes most of it gets fewer, one after the other. A lane loses its last trial only
+    when all others have one at most.
+
+    Args:
+        wanted: how many of each lane there would be if memory were no matter.
+        sizes: the memory of each trial of a lane, in bytes.
+        available: the memory for all of them, in bytes.
+    """
     fitted = dict(wanted)
     while sum(number * sizes[lane] for lane, number in fitted.items()) > available:
-        shrinking = [lane for lane, number in fitted.items() if number > 1]
+        least = 1 if any(number > 1 for number in fitted.values()) else 0
+        shrinking = [lane for lane, number in fitted.items() if number > least]
         if not shrinking:
             break
         fitted[max(shrinking, key=lambda lane: fitted[lane] * sizes[lane])] -= 1

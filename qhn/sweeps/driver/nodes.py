@@ -34,10 +34,15 @@ class Node:
         return int(self.resources.get("CPU", 0))
 
     @property
+    def ray_memory(self) -> int:
+        """The bytes that Ray gives to processes which reserve memory. Its object store has more."""
+        return int(self.resources.get("memory", 0))
+
+    @property
     def machine(self) -> Machine:
         """Its memory, as much as Ray was told to use."""
         store = int(self.resources.get("object_store_memory", 0))
-        return Machine(int(self.resources.get("memory", 0)) + store, store)
+        return Machine(self.ray_memory + store, store)
 
     def slots(self, lane: str) -> int:
         """How many trials of a lane it may hold at once by the lane's own resource."""

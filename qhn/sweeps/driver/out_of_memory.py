@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from qhn.sweeps.driver.lane import Lane
+from qhn.sweeps.driver.nodes import Node
+from qhn.sweeps.driver.placement import largest_memory, needed_bytes
 from qhn.sweeps.planning.machine import size_text
-from qhn.sweeps.planning.memory import memory_of
 from qhn.sweeps.planning.plan import PlannedTrial
 
-# What a process takes before it trains: 340 MB were measured, without the libraries of a device.
-_PROCESS_BYTES = 512 * 2**20
 _WORDS = "node running low on memory"
 _USE = re.compile(r"was ([0-9.]+ ?[KMGT]?B used / [0-9.]+ ?[KMGT]?B) limit")
 
@@ -21,18 +20,19 @@ def is_out_of_memory(why: str) -> bool:
     return _WORDS in why
 
 
-def second_reservation(trial: PlannedTrial, nodes: Iterable[Mapping[str, Any]]) -> int:
+def second_reservation(trial: PlannedTrial, lane: Lane, nodes: Iterable[Node]) -> int:
     """How many bytes Ray reserves for a trial that is tried again: twice what it was taken to need.
 
-    It is not more than the largest machine has, because Ray would wait for a larger one for ever.
+    It is not more than the largest machine that can get the trial has, because Ray would wait for a
+    larger one for ever.
 
     Args:
         trial: the trial.
-        nodes: the machines, as Ray describes them.
+        lane: its lane.
+        nodes: the machines.
     """
-    wanted = 2 * (_PROCESS_BYTES + memory_of([trial.config]).trial)
-    sizes = [int(node["Resources"].get("memory", 0)) for node in nodes if node["Alive"]]
-    return min([wanted, max(sizes, default=wanted)])
+    wanted = 2 * needed_bytes([trial])
+    return min(wanted, largest_memory(nodes, lane.resources) or wanted)
 
 
 def twice_out_of_memory(why: str, reserved: int) -> str:

@@ -21,6 +21,7 @@ from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.lane_board import LaneBoard
 from qhn.sweeps.driver.lane_summary import lane_summaries
 from qhn.sweeps.driver.live import Live, live_trials, wanted_live
+from qhn.sweeps.driver.placement import Placement, placement_of
 from qhn.sweeps.driver.summary import RunSummary
 from qhn.sweeps.driver.tune_run import Spent, Work, train
 from qhn.sweeps.planning.arrangement import arrange
@@ -131,8 +132,12 @@ def run_sweep(
     # that.
     todo = list(arrange(todo, options.machine))
     _fail_orphans(todo, plan, store, done.keys(), failed)
-    machines = 1 if options.cluster is None else options.cluster.machines
-    live = live_trials(todo, wanted_live(plan, options.slots), options.machine, machines)
+    wanted, cluster, placement = wanted_live(plan, options.slots), options.cluster, None
+    if cluster is None:
+        live = live_trials(todo, wanted, options.machine)
+    else:
+        placement = placement_of(todo, cluster.nodes)
+        live = placement.live(wanted, cluster.nodes)
     left = {trial.trial_id for trial in todo}
     board = Board(
         plan.trials,
@@ -170,8 +175,9 @@ def run_sweep(
                     heard,
                     options.shield,
                     options.ray_folder,
-                    options.cluster,
-                    _live_now(plan, todo, options),
+                    cluster,
+                    placement,
+                    _live_now(plan, placement, options),
                 )
                 with handlers_kept():
                     spent = train(work)
@@ -204,14 +210,14 @@ def run_sweep(
     return outcome
 
 
-def _live_now(plan: Plan, todo: list[PlannedTrial], options: RunOptions) -> LiveNow | None:
+def _live_now(plan: Plan, placement: Placement | None, options: RunOptions) -> LiveNow | None:
     """What follows a Ray that is not ours, whose machines may come and go."""
-    if options.cluster is None:
+    if options.cluster is None or placement is None:
         return None
 
     def live_of(cluster: Cluster) -> Live:
         slots = min(cluster.cpus, options.most_slots or cluster.cpus)
-        return live_trials(todo, wanted_live(plan, slots), cluster.machine, cluster.machines)
+        return placement.live(wanted_live(plan, slots), cluster.nodes)
 
     return live_now(options.cluster, cluster_now, live_of)
 

@@ -22,6 +22,7 @@ from qhn.sweeps.driver.lane import Lane, lanes_of, queued_lane, resource_of, sim
 from qhn.sweeps.driver.live import Live
 from qhn.sweeps.driver.local_ray import local_ray, tune_without_mlflow, tune_without_variables
 from qhn.sweeps.driver.neighbours import placed
+from qhn.sweeps.driver.placement import Placement
 from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
@@ -52,6 +53,8 @@ class Work:
             `qhn.sweeps.driver.handlers`).
         ray_folder: the folder for Ray's files; None to make one for this run.
         cluster: the Ray to which this process is connected; None to start one for this run.
+        placement: what that Ray reserves for each trial; None for a Ray of this run, which has
+            exactly as many slots as trials fit into its memory.
         live_now: looks at that Ray again, and returns it as it is now, and how many trials of each
             lane can be alive; None for a Ray of this run, which does not change.
     """
@@ -70,6 +73,7 @@ class Work:
     shield: Shield
     ray_folder: Path | None
     cluster: Cluster | None = None
+    placement: Placement | None = None
     live_now: LiveNow | None = None
 
 
@@ -235,20 +239,19 @@ def _lanes(work: Work, cluster: Cluster | None, live: Live) -> tuple[Lane, dict[
     """
     # A sweep without simulated trials needs a CPU nevertheless: Ray does not start without one.
     simulated = max(1, live.simulated)
-    # Other drivers may use CPUs of a Ray that is not ours, and this one may want fewer than there
-    # are.
-    simulators = simulator_lane(simulated, bounded=cluster is None or simulated >= cluster.cpus)
-    lanes = {}
-    for name, number in live.queued().items():
-        # What a lane's trials reserve is decided once: Tune tells processes apart by that.
-        first = None if work.cluster is None else work.cluster.resources.get(resource_of(name), 0)
-        if cluster is None or first is None or first >= 1:
-            there = number if cluster is None else cluster.resources.get(resource_of(name), 0)
-            # If the machine with the resource is gone for now, trials wait in Ray until it is back.
-            lanes[name] = queued_lane(name, max(1, min(number, int(there))))
-        else:
-            lanes[name] = queued_lane(name, number, live.trial_bytes[name])
-    return simulators, lanes
+    queued, placement = live.queued(), work.placement
+    if cluster is None or placement is None:
+        return simulator_lane(simulated), {name: queued_lane(name, n) for name, n in queued.items()}
+    # This driver may want fewer slots than there are. Trials of other drivers do not count: those
+    # of this one wait for them in Ray.
+    bounded = live.wanted.get(None, 0) >= placement.room(cluster.nodes, None)
+    simulators = simulator_lane(simulated, placement.resources.get(None), bounded=bounded)
+    return simulators, {
+        name: queued_lane(
+            name, number, placement.resources[name], bounded=placement.is_bound_to(name)
+        )
+        for name, number in queued.items()
+    }
 
 
 def _lanes_now(work: Work, cluster: Cluster, live: Live) -> list[Lane]:

@@ -145,12 +145,16 @@ def test_a_machine_with_another_qhn_and_little_memory_is_named(place, tmp_path):
     little = [f"--memory={2 * MIB}", f"--object-store-memory={80 * MIB}"]
     ray.join(tmp_path, "--num-cpus=1", *little, environment={"PYTHONPATH": str(tmp_path)})
     where = ["sweep.yaml", "--store", folder / "shared", "--address", ray.address]
-    found = wrong(run(folder, 2, "doctor", *where, "--json"))
-    assert [what for _, what, _ in found] == ["versions", "memory"]
-    assert len({machine for machine, _, _ in found}) == 1
-    versions, memory = (text for _, _, text in found)
-    assert "qhn 0.1.0, but has qhn 0.0.9" in versions
-    assert "mlp with hidden=5 on moons takes 22 qubits" in memory
+    output = run(folder, 2, "doctor", *where, "--json")
+    ((machine, what, versions),) = wrong(output)
+    assert what == "versions" and "qhn 0.1.0, but has qhn 0.0.9" in versions
+    # Ray gives it no trials, because it has not the memory that is reserved for them.
+    ((small, memory),) = {
+        (f["where"], f["text"])
+        for f in json.loads(output)["findings"]
+        if (f["what"], f["verdict"]) == ("memory", "warning")
+    }
+    assert small == machine and "has 2 MiB for processes there" in memory
     output = run(folder, 2, "sweep", "run", *where)
-    assert output.count("\n") == 3 and versions in output and memory in output
+    assert output.count("\n") == 2 and versions in output
     assert not (folder / "shared" / "mlflow.db").exists()

@@ -7,12 +7,13 @@ from qhn.sweeps.driver.elastic import LOOK_EVERY_S, Elastic, live_now
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.lane import simulator_lane
 from qhn.sweeps.driver.live import Live
-from qhn.sweeps.planning.machine import Machine
+from qhn.sweeps.driver.nodes import Node
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 
 TRIALS = make_plan(parse_spec("{name: t, datasets: [moons], objectives: [mle], seeds: 20}")).trials
-CLUSTER = Cluster("here", 2, 2, Machine(2**30), {"CPU": 2.0})
+CLUSTER = Cluster("here", (Node("a", "a", {"CPU": 1}), Node("b", "b", {"CPU": 1})))
+MORE = tuple(Node(name, name, {"CPU": 2}) for name in "cd")
 
 
 def live_of(cluster):
@@ -39,7 +40,7 @@ def test_who_needs_to_know_is_told_when_machines_come_and_go():
     now += LOOK_EVERY_S
     elastic.look()
     assert told.slots == []
-    found = replace(CLUSTER, machines=4, cpus=6)
+    found = replace(CLUSTER, nodes=CLUSTER.nodes + MORE)
     elastic.look()
     assert told.slots == []  # it was looked a moment ago
     for _ in range(2):

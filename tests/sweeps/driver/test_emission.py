@@ -143,7 +143,7 @@ def test_a_child_that_is_dropped_never_comes():
 
 
 def test_where_ray_does_not_bound_a_lane_no_trial_waits_in_it():
-    lane = queued_lane("qpu", 3, unbounded_bytes=1000)
+    lane = queued_lane("qpu", 3, {"CPU": 0, "memory": 1000.0}, bounded=False)
     emission = Emission(TRIALS, lambda trial: lane)
     handed = [emission.suggest(str(number)) for number in range(5)]
     assert [answer is not None for answer in handed] == [True, True, True, False, False]

@@ -141,14 +141,17 @@ def node(name, cpus=0, gib=8, lane=0):
     return Node(name, name, {k: v for k, v in resources.items() if v})
 
 
-def test_a_small_machine_is_wrong_only_where_it_may_get_a_trial():
+def test_a_small_machine_is_wrong_only_if_no_other_one_can_hold_the_trials():
     gateway = node("gateway", lane=24, gib=0.25)
     assert room(node("big", 4), gateway) == []
     # With five hidden units the trials of the lane have 22 qubits, too.
-    assert [f.where for f in room(node("big", 4), gateway, hidden=5)] == ["gateway"]
-    (found,) = room(node("big", 4), node("small", 1, gib=0.25), node("g", lane=24), hidden=5)
-    assert (found.where, found.what) == ("small", "memory")
+    (found,) = room(node("big", 4), gateway, hidden=5)
+    assert (found.where, found.what, found.verdict) == ("gateway", "memory", "wrong")
     assert "it must hold the largest of the trials that it may get, but mlp with" in found.text
+    # Where another machine can, Ray places none on the small one.
+    (found,) = room(node("big", 4), node("small", 1, gib=0.25), node("g", lane=24), hidden=5)
+    assert (found.where, found.what, found.verdict) == ("small", "memory", "warning")
+    assert "it gets no trials of this sweep" in found.text and "192 MiB for processes" in found.text
     assert room(node("big", 4), node("idle", gib=0.1), node("g", lane=24), hidden=5) == []
 
 

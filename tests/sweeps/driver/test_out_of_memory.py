@@ -9,7 +9,9 @@ from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.families import Families
 from qhn.sweeps.driver.lane import simulator_lane
+from qhn.sweeps.driver.nodes import nodes_of
 from qhn.sweeps.driver.out_of_memory import is_out_of_memory, second_reservation
+from qhn.sweeps.driver.placement import needed_bytes
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import open_store
@@ -29,8 +31,18 @@ DIED = "The actor died because its worker process has died. Worker exit type: SY
 GIB = 2**30
 
 
-def node(memory, *, alive=True):
-    return {"Alive": alive, "NodeID": "one", "Resources": {"CPU": 1.0, "memory": float(memory)}}
+def node(memory, *, cpus=1.0, alive=True):
+    return {
+        "Alive": alive,
+        "NodeID": "one",
+        "NodeManagerHostname": "here",
+        "NodeManagerAddress": "here",
+        "Resources": {"CPU": cpus, "memory": float(memory)},
+    }
+
+
+def again(*listed):
+    return second_reservation(FIRST, LANE, nodes_of(listed))
 
 
 def test_only_what_ray_says_of_memory_is_taken_for_want_of_it():
@@ -39,16 +51,18 @@ def test_only_what_ray_says_of_memory_is_taken_for_want_of_it():
 
 
 def test_twice_as_much_is_reserved_but_not_more_than_the_largest_machine_has():
-    wanted = second_reservation(FIRST, [node(64 * GIB)])
-    assert GIB < wanted < 2 * GIB
-    assert second_reservation(FIRST, [node(8 * GIB), node(GIB)]) == wanted
-    assert second_reservation(FIRST, [node(GIB // 2), node(GIB)]) == GIB
-    assert second_reservation(FIRST, [node(GIB), node(64 * GIB, alive=False)]) == GIB
+    wanted = again(node(64 * GIB))
+    assert wanted == 2 * needed_bytes([FIRST])
+    assert again(node(8 * GIB), node(GIB // 2)) == wanted
+    assert again(node(GIB // 4), node(GIB // 2)) == GIB // 2
+    assert again(node(GIB // 2), node(64 * GIB, alive=False)) == GIB // 2
+    # A larger machine on which the trial cannot run is of no use.
+    assert again(node(GIB // 2), node(64 * GIB, cpus=0)) == GIB // 2
 
 
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
-    monkeypatch.setattr(callbacks.ray, "nodes", lambda: [node(GIB)])
+    monkeypatch.setattr(callbacks.ray, "nodes", lambda: [node(GIB // 2)])
     store = open_store(str(tmp_path / "store"))
     board, families = Board(TRIALS, {}, set()), Families(TRIALS, ())
     emission = Emission(TRIALS, lambda trial: LANE)
@@ -80,17 +94,17 @@ def test_a_trial_that_was_killed_for_want_of_memory_is_tried_once_more_with_more
     assert "memory" not in driver.emission.suggest("a")
     driver.dies("a", FIRST, KILLED)
     (note,) = driver.board.notes
-    assert FIRST.trial_id in note and "1 GiB" in note
+    assert FIRST.trial_id in note and "512 MiB" in note
     handed_over = [driver.emission.suggest(number) for number in "bcd"]
-    (again,) = [config for config in handed_over if config["id"] == FIRST.trial_id]
-    assert again["memory"] == GIB
-    assert again["lane"] == LANE.roomy.name != LANE.name
+    (second,) = [config for config in handed_over if config["id"] == FIRST.trial_id]
+    assert second["memory"] == GIB // 2
+    assert second["lane"] == LANE.roomy.name != LANE.name
     assert sum("memory" in config for config in handed_over) == 1
-    driver.dies("bcd"[handed_over.index(again)], FIRST, KILLED)
+    driver.dies("bcd"[handed_over.index(second)], FIRST, KILLED)
     (error,) = driver.store.outcomes([t.trial_id for t in TRIALS]).errors.values()
     assert "killed this one twice" in error.message
     assert "3.32GB used / 23.54GB of its machine" in error.message
-    assert "with 1 GiB reserved" in error.message and "--cpus" in error.message
+    assert "with 512 MiB reserved" in error.message and "--cpus" in error.message
     assert driver.board.count("failed") == 1
 
 
