@@ -6,6 +6,9 @@ processor and the time stamp of the file in which a function is defined. It does
 another file changes whose functions are called. `SOURCES` closes this gap: it is a digest of all
 files with compiled code. Every entry point holds it in its closure, and the values in a closure are
 part of Numba's key.
+
+If many processes start at once on a new machine, each function is compiled by one of them, and the
+others wait for it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numba.core.runtime
+from filelock import FileLock, Timeout
 from numba.core.caching import FunctionCache
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +31,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 # global lock, other threads of the process go on while a kernel runs.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _IMPORTED = b"from qhn.core.simd"
+# How long to wait for another process that compiles the same function. That takes some seconds, and
+# more on a busy machine. After this time the function is compiled here as well, which does no harm.
+_TURN_S = 120.0
 
 
 def _digest() -> str:
@@ -71,7 +78,17 @@ class _LightCache(FunctionCache):
     That import takes 0.3 s. Only the compiler needs it, and imports it by itself if a function is
     not in the cache. A cached function is machine code, which needs Numba's memory management and
     nothing else.
+
+    Processes that need the same function at the same time take turns, so that the first one
+    compiles it, and the others find it in the cache. Numba alone would compile it in each of them.
     """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        whole: Any = super()  # Numba's classes have no type hints
+        whole.__init__(function)
+        place: Any = self
+        name = f"{place._impl.filename_base}.lock"
+        self._turn = FileLock(Path(place._cache_path, name), timeout=_TURN_S)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         # The same as the method that it replaces, but for its first line: that one calls
@@ -81,4 +98,30 @@ class _LightCache(FunctionCache):
         guard: Any = self._guard_against_spurious_io_errors
         load: Any = self._load_overload
         with guard():
-            return load(sig, target_context)
+            found = load(sig, target_context)
+            if found is None and self._take_turn():
+                # Whoever had the turn before may have compiled it.
+                found = load(sig, target_context)
+                if found is not None:
+                    self._turn.release()
+            return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        # Numba calls this right after it has compiled what `load_overload` did not find. If it
+        # fails to compile, the turn ends with the process.
+        whole: Any = super()
+        try:
+            whole.save_overload(sig, data)
+        finally:
+            self._turn.release()
+
+    def _take_turn(self) -> bool:
+        """Wait until no other process compiles this function. False if that cannot be told."""
+        locator: Any = self
+        try:
+            locator._impl.locator.ensure_cache_path()
+            self._turn.acquire()
+        # Some shared folders have no locks.
+        except (Timeout, OSError, NotImplementedError):
+            return False
+        return True

@@ -68,6 +68,32 @@ def test_a_second_process_compiles_nothing_and_finds_the_same_bits() -> None:
     assert found["gradient"] == gradient.ravel().tolist()
 
 
+COMPILING = """
+import sys
+from qhn.core.simd.compiled import SOURCES, entry
+
+print("begun", flush=True)
+sys.stdin.readline()
+function = entry(lambda x: x + 1.0 if SOURCES else x)
+assert function(1.0) == 2.0
+print(sum(function.stats.cache_misses.values()))
+"""
+
+
+def test_of_processes_that_start_together_one_compiles(tmp_path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(COMPILING)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    together = [subprocess.Popen([sys.executable, str(program)], **pipes) for _ in range(4)]
+    # All have imported Numba before the first of them compiles.
+    assert [process.stdout.readline() for process in together] == ["begun\n"] * 4
+    for process in together:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    misses = [int(process.communicate(timeout=240)[0]) for process in together]
+    assert sum(misses) == 1, misses
+
+
 def test_each_entry_point_is_compiled_for_one_type_of_input() -> None:
     for entangler in ("brickwork", "chain", "ring"):
         for depth in (1, 3):
