@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qhn.core.errors import RayError
+from qhn.sweeps.driver.bare_ray import bare_ray
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.planning.machine import Machine
 
@@ -94,7 +95,7 @@ def local_ray(
     for name in MISLED:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        with shield(), _secrets_kept(), without_dashboard():
+        with shield(), _secrets_kept(), bare_ray():
             try:
                 ray.init(
                     address="local",
@@ -116,25 +117,6 @@ def local_ray(
         # Ctrl-C.
         with shield():
             ray.shutdown()
-
-
-@contextmanager
-def without_dashboard() -> Iterator[None]:
-    """Let Ray start as if the packages of its dashboard were not installed.
-
-    With them, an agent serves HTTP on each machine of a Ray, always at the same port. If several
-    Rays run on a machine, each but the first tries for 3 s to get that port before it has started.
-    """
-    # While this entry is None, importing the module fails. Ray imports it to find out.
-    name = "ray.dashboard.optional_deps"
-    before = sys.modules.get(name)
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-        if before is not None:
-            sys.modules[name] = before
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import sys
 import pytest
 from ray.tune.execution import class_cache
 
-from qhn.sweeps.driver.local_ray import tune_without_variables, without_dashboard
+from qhn.sweeps.driver.bare_ray import bare_ray
+from qhn.sweeps.driver.local_ray import tune_without_variables
 
 PROGRAM = """
 import sys
@@ -35,9 +36,30 @@ def test_ray_starts_as_if_it_had_no_dashboard():
     from ray._private.utils import get_dashboard_dependency_error
 
     for _ in range(2):  # whether the module was imported before or not
-        with without_dashboard():
+        with bare_ray():
             assert isinstance(get_dashboard_dependency_error(), ImportError)
         assert get_dashboard_dependency_error() is None
+
+
+BARE = """
+import psutil, ray
+from qhn.sweeps.driver.bare_ray import bare_ray
+with bare_ray():
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+assert ray.get(ray.remote(lambda: 6 * 7).remote()) == 42
+below = psutil.Process().children(recursive=True)
+print(sum(any("monitor.py" in a for a in p.cmdline()) for p in below))
+print(sum(any("dashboard.py" in a for a in p.cmdline()) for p in below))
+from ray._private.node import Node
+print(Node.start_monitor.__name__, Node.start_log_monitor.__name__, Node.start_api_server.__name__)
+"""
+
+
+def test_a_bare_ray_computes_without_the_processes_that_nobody_needs():
+    command = [sys.executable, "-W", "ignore", "-c", BARE]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    left_out = "start_monitor start_log_monitor start_api_server"
+    assert found.stdout.splitlines()[-3:] == ["0", "0", left_out], found.stderr
 
 
 class Trial:
