@@ -44,9 +44,9 @@ class Skew:
         return max(0.0, abs(self.seconds) - self.error)
 
 
-# What Ray says of a task for a machine that has just been lost. Its list of machines shows such a
-# machine for some seconds more.
-_NO_SUCH_NODE = "doesn't exist any more"
+# What Ray says of a task for a machine that was lost before or while it ran there. Its list of
+# machines shows such a machine for some seconds more.
+_LOST_NODE = ("doesn't exist any more", "the node it was running on is dead")
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _without_gone(asked: list[Asked]) -> list[Asked]:
     there = {entry["NodeID"] for entry in ray.nodes() if entry["Alive"]}
 
     def has_gone(one: Asked) -> bool:
-        return one.node.id not in there or _NO_SUCH_NODE in one.why
+        return one.node.id not in there or any(words in one.why for words in _LOST_NODE)
 
     return [one if one.answer is not None else replace(one, gone=has_gone(one)) for one in asked]
 

@@ -198,12 +198,17 @@ def test_machines_are_named_by_host_and_told_apart_by_their_id():
     assert largest(nodes).memory_bytes == 8 * GIB
 
 
-def test_a_machine_that_ray_still_lists_but_cannot_reach_has_left(monkeypatch):
+@pytest.mark.parametrize(
+    "why",
+    [
+        "The node specified via a strategy doesn't exist any more or is infeasible",
+        "Task failed because the node it was running on is dead or unavailable. Node IP: 10.0.0.7",
+    ],
+)
+def test_a_machine_that_ray_still_lists_but_cannot_reach_has_left(monkeypatch, why):
     from qhn.sweeps.driver import probing
 
     monkeypatch.setattr("ray.nodes", lambda: [{"NodeID": NODE.id, "Alive": True}])
-    lost = Asked(
-        NODE, why="The node specified via a strategy doesn't exist any more or is infeasible"
-    )
+    lost = Asked(NODE, why=why)
     slow = Asked(NODE, why="it has not answered within 30 s")
     assert [one.gone for one in probing._without_gone([lost, slow])] == [True, False]
