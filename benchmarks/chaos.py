@@ -16,10 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -28,8 +26,8 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from disaster.parts import Kill, Topology, kill_one
-from disaster.sweep import LANE, sweep_file
+from disaster.parts import Kill, Topology, kill_one, workplace
+from disaster.sweep import LANE, sweep_file, undisturbed
 from disaster.verdict import wrong_payments, wrong_runs
 
 from qhn.core.errors import QhnError
@@ -170,16 +168,6 @@ def disturb(sweep: Disturbed, trials: int, kills: int, rng: np.random.Generator)
             pass
 
 
-def undisturbed(text: str, folder: Path) -> str:
-    """The digest of the sweep's results on a Ray of its own, where nothing is killed."""
-    file, summary = folder / "calm.yaml", folder / "calm.json"
-    file.write_text(text)
-    command = [sys.executable, "-m", "qhn.cli", "sweep", "run", str(file)]
-    options = ["--store", str(folder / "calm"), "--summary", str(summary)]
-    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
-    return str(json.loads(summary.read_text())["results_digest"])
-
-
 def measure(options: argparse.Namespace, seed: int, expected: str, folder: Path) -> list[str]:
     """Disturb one sweep on a new cluster, print what happened, and return what is wrong."""
     folder.mkdir()
@@ -189,10 +177,9 @@ def measure(options: argparse.Namespace, seed: int, expected: str, folder: Path)
     file.write_text(text)
     rng, begin = np.random.default_rng(seed), time.monotonic()
     with ExitStack() as stack:
-        topology = stack.enter_context(Topology(folder / "cluster", LANE, _LIVE))
+        topology = stack.enter_context(Topology(folder / "cluster", "--lanes", f"{LANE}={_LIVE}"))
         environment = topology.environment()
-        # This process looks into the store and into MLflow as a client does.
-        os.environ |= {n: v for n, v in environment.items() if n.startswith(("AWS_", "MLFLOW_"))}
+        topology.show_to_this_process()
         log = stack.enter_context((folder / "driver.txt").open("wb"))
         sweep = Disturbed(file, topology, environment, folder / "summary.json", log)
         stack.callback(sweep.end)
@@ -222,11 +209,7 @@ def main() -> None:
     parser.add_argument("--speedup", type=float, default=200.0, help="of the processor's clock")
     parser.add_argument("--keep", type=Path, help="a folder for all files, which are kept then")
     options = parser.parse_args()
-    with ExitStack() as stack:
-        place = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        place.mkdir(parents=True, exist_ok=True)
-        # PostgreSQL refuses to run as root, and its own user has to reach its files in here.
-        place.chmod(0o711)
+    with workplace(options.keep) as place:
         text = sweep_file(options.trials, place / "calm-qpu", options.speedup)
         expected = undisturbed(text, place)
         print(f"undisturbed: {expected}", flush=True)

@@ -6,15 +6,33 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
 
 import psutil
 
 _LOCAL = Path(__file__).resolve().parents[2] / "cluster" / "local"
 _PATIENCE_S = 180.0
+_REQUEST_S = 10.0
+
+
+@contextmanager
+def workplace(keep: Path | None = None) -> Iterator[Path]:
+    """A folder for all files of a benchmark that starts a cluster.
+
+    Args:
+        keep: the folder, which is kept; None for one that is removed in the end.
+    """
+    with ExitStack() as stack:
+        place = keep or Path(stack.enter_context(TemporaryDirectory()))
+        place.mkdir(parents=True, exist_ok=True)
+        # PostgreSQL refuses to run as root, and its own user has to reach its files in here.
+        place.chmod(0o711)
+        yield place
 
 
 class Topology:
@@ -22,13 +40,12 @@ class Topology:
 
     Args:
         folder: the folder for all that it keeps.
-        lane: the name of the lane whose resource the gateway carries.
-        live: how many trials of that lane it may hold.
+        options: options of `cluster/local up`.
     """
 
-    def __init__(self, folder: Path, lane: str, live: int) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
-        self._start = ["up", "--lanes", f"{lane}={live}"]
+        self._start = ["up", *options]
 
     def __enter__(self) -> Topology:
         try:
@@ -49,18 +66,39 @@ class Topology:
         home.mkdir(exist_ok=True)
         return {**os.environ, **told, "HOME": str(home)}
 
+    def show_to_this_process(self) -> None:
+        """Let this process look into the store and into MLflow as a client does."""
+        told = self.environment()
+        os.environ |= {n: v for n, v in told.items() if n.startswith(("AWS_", "MLFLOW_"))}
+
+    def joined(self, node: str) -> float:
+        """When the head of Ray has taken a node up, in seconds since 1970, by its own account."""
+        told = self.environment()
+        token = Path(told["RAY_AUTH_TOKEN_PATH"]).read_text().strip()
+        url = f"{told['QHN_ADDRESS']}/nodes?view=summary"
+        request = Request(url, headers={"Authorization": f"Bearer {token}"})
+        # Requests to this machine go to no proxy, whatever the environment names.
+        with build_opener(ProxyHandler({})).open(request, timeout=_REQUEST_S) as response:
+            listed = json.load(response)["data"]["summary"]
+        times = [found["raylet"]["startTimeMs"] for found in listed if _is_node(found, node)]
+        return max(map(int, times)) / 1000
+
     def kill(self, part: str) -> None:
         """End all processes of a part with SIGKILL."""
         self._call("kill", part)
 
-    def start(self, part: str) -> None:
-        """Start a part again."""
-        self._call("start", part)
+    def start(self, part: str) -> str:
+        """Start a part again, or one more worker (``worker``); its name."""
+        return self._call("start", part).partition(" ")[0]
+
+    def first_process(self, part: str) -> psutil.Process:
+        """The process from which all others of a part come."""
+        return psutil.Process(self._status()[part]["pid"])
 
     def processes(self) -> list[psutil.Process]:
         """The processes of all parts."""
         found: list[psutil.Process] = []
-        for part in json.loads(self._call("status", "--json")).values():
+        for part in self._status().values():
             for pid in part["pids"]:
                 with suppress(psutil.Error):
                     found.append(psutil.Process(pid))
@@ -68,7 +106,10 @@ class Topology:
 
     def actors(self, title: str) -> list[psutil.Process]:
         """Processes of Ray's actors whose title begins with ``ray::`` and this text."""
-        return [process for process in self.processes() if _title(process, title)]
+        return [process for process in self.processes() if has_title(process, title)]
+
+    def _status(self) -> dict[str, Any]:
+        return dict(json.loads(self._call("status", "--json")))
 
     def _call(self, *words: str) -> str:
         command = [str(_LOCAL), *words, "--dir", str(self._folder)]
@@ -80,7 +121,12 @@ class Topology:
         return done.stdout
 
 
-def _title(process: psutil.Process, title: str) -> bool:
+def _is_node(listed: dict[str, Any], name: str) -> bool:
+    return listed.get("raylet", {}).get("nodeName") == name
+
+
+def has_title(process: psutil.Process, title: str) -> bool:
+    """Whether the title that Ray gave a process begins with ``ray::`` and this text."""
     with suppress(psutil.Error, IndexError):
         return process.cmdline()[0].startswith(f"ray::{title}")
     return False
