@@ -23,6 +23,7 @@ from qhn.sweeps.driver.live import Live
 from qhn.sweeps.driver.local_ray import local_ray, tune_without_mlflow, tune_without_variables
 from qhn.sweeps.driver.neighbours import placed
 from qhn.sweeps.driver.placement import Placement
+from qhn.sweeps.driver.tables_place import place_tables, tables_at_once
 from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.machine import Machine
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
@@ -138,7 +139,7 @@ def train(work: Work) -> Spent:
             from qhn.sweeps.trial.tables import start_tables
 
         ray_start = time.monotonic() - begin
-        tables = start_tables(simulated)
+        tables = start_tables(*_for_tables(work, simulated))
         use = TableUse(work.todo, tables, work.machine.object_store_bytes)
         # The writer was started before Ray, so that both start at the same time. It must be ready
         # before the first trial: if the tracking store cannot be used, nothing is trained.
@@ -258,6 +259,15 @@ def _lanes_now(work: Work, cluster: Cluster, live: Live) -> list[Lane]:
     """All lanes, for a Ray that has changed."""
     simulators, queued = _lanes(work, cluster, live)
     return [simulators, *queued.values()]
+
+
+def _for_tables(work: Work, simulated: int) -> tuple[int, Mapping[str, Any]]:
+    """How many tables may be made at the same time, and where Ray starts the process for it."""
+    if work.cluster is None or work.placement is None:
+        return simulated, {}
+    nodes = work.cluster.nodes
+    at_once = tables_at_once(nodes, work.placement, simulated)
+    return at_once, place_tables(work.todo, nodes, work.placement, at_once)
 
 
 @contextmanager

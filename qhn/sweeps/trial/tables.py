@@ -10,7 +10,7 @@ data sets needs memory only for the tables that are in use.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import Any
@@ -75,17 +75,18 @@ def _make(config_json: str) -> list[ray.ObjectRef]:
     return [ray.put(made)]
 
 
-def start_tables(at_once: int) -> Any:
+def start_tables(at_once: int, options: Mapping[str, Any] | None = None) -> Any:
     """Start the actor that keeps the tables, and return a handle that trial actors can use.
 
     Args:
         at_once: how many tables may be made at the same time.
+        options: Ray's options that say on which machine it runs; None if there is but one.
     """
     # No CPU is reserved for the actor. If it needed one, trials that hold all CPUs would wait for a
     # table, and the actor for a CPU, forever. Ray restarts it, and repeats calls, if it dies. Many
     # calls must be able to wait at the same time, one for each trial.
     remote: Callable[..., Any] = ray.remote(
-        num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000
+        num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000, **(options or {})
     )(Tables).remote
     return remote(at_once)
 
