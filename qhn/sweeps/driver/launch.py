@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -93,6 +94,7 @@ class Share:
         notes: lines for people about what is not as it should be in that Ray, but may pass. They
             are said before the run, and are not in its outcome.
         most_cores: how many cores it may use of that Ray if more of them join; None for all.
+        attach_seconds: how long it took to connect to that Ray and to look at its machines.
     """
 
     live: Live
@@ -103,6 +105,7 @@ class Share:
     cluster: Cluster | None = None
     notes: tuple[str, ...] = ()
     most_cores: int | None = None
+    attach_seconds: float = 0.0
 
 
 def prepare(
@@ -182,13 +185,15 @@ def taken(
                 live = live_trials(plan.trials, wanted_live(plan, place.cores), machine)
                 yield Share(live, place.cores, place.others, place.ray_folder, machine)
             return
+        begin = time.monotonic()
         with _attached(launch, launch.address, shield) as cluster:
             notes = _look_at_machines(launch, cluster)
             cores = min(cluster.cpus, cpus or cluster.cpus)
             placement = placement_of(plan.trials, cluster.nodes)
             live = placement.live(wanted_live(plan, cores), cluster.nodes)
             machine = placement.machine(cluster.nodes)
-            yield Share(live, cores, (), None, machine, cluster, notes, cpus)
+            took = time.monotonic() - begin
+            yield Share(live, cores, (), None, machine, cluster, notes, cpus, took)
 
 
 @contextmanager
@@ -255,6 +260,7 @@ def run(
             share.ray_folder,
             share.cluster,
             share.most_cores,
+            share.attach_seconds,
         )
         outcome = run_sweep(
             launch.plan,

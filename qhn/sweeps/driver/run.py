@@ -59,6 +59,7 @@ class RunOptions:
         cluster: the Ray to which this process is connected; None to start one for this run.
         most_slots: how many simulated trials run at once on that Ray, at most, however many CPUs it
             may get; None for as many as it has CPUs.
+        attach_seconds: how long it took to connect to that Ray and to look at its machines.
     """
 
     slots: int
@@ -69,6 +70,7 @@ class RunOptions:
     ray_folder: Path | None = None
     cluster: Cluster | None = None
     most_slots: int | None = None
+    attach_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ def run_sweep(
                 )
                 with handlers_kept():
                     spent = train(work)
+                spent = replace(spent, ray_start=spent.ray_start + options.attach_seconds)
                 # Tune's objects for thousands of trials refer to each other in circles, so only the
                 # garbage collector frees them. The lines below read as many results and can use
                 # that memory.

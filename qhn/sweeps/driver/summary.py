@@ -23,7 +23,8 @@ class RunSummary:
         interrupted: whether the run was stopped before its end.
         training_seconds: time spent training in this run, summed over its trials.
         wall_seconds: time from the start of the command to its end.
-        ray_start_seconds: the part of the wall time in which Ray started; 0 if no trial was left.
+        ray_start_seconds: the part of the wall time in which Ray started, or in which the driver
+            connected to one and looked at its machines; 0 if no trial was left.
         slots: how many simulated trials ran at once.
         overhead_ms_per_trial: milliseconds beyond training for each trial of this run, which are
             ``(wall − training / slots) / finished · 1000``; None if no trial finished, or if trials
