@@ -24,7 +24,14 @@ memory    of the driver and of the writer (PSS)
 **trials**: whole sweeps of 20-step trials, one after the other: the cost of a trial in wall time
 (without the start of Ray) and in processor time, to which other work on the machine adds nothing;
 and the highest memory of driver and writer (PSS). The options say where, as those of
-``qhn sweep run`` do.
+``qhn sweep run`` do. These are the commands for a cluster on this machine, with its S3 server, its
+MLflow server and PostgreSQL. There, processor time is that of driver and writer alone::
+
+    cluster/local up
+    eval "$(cluster/local env)"
+    python benchmarks/capacity.py trials --trials 1000 10000 --address "$QHN_RAY_ADDRESS" \\
+        --store "$QHN_STORE" --tracking-uri "$MLFLOW_TRACKING_URI"
+    cluster/local down
 """
 
 from __future__ import annotations

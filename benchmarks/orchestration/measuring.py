@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,16 +55,25 @@ class Watcher:
     Args:
         process: the id of the process.
         memory: whether memory is measured as well, which takes a while in each sample.
+        beside: other processes that work for it and were there before, such as the nodes of a
+            cluster. What they and their descendants use from now on is added.
 
     Attributes:
         memory_mb: the largest PSS of driver and writer together so far, in MB.
         peaks_mb: the largest PSS of each of the two so far, in MB, by name.
     """
 
-    def __init__(self, process: int, *, memory: bool = True) -> None:
+    def __init__(
+        self, process: int, *, memory: bool = True, beside: Sequence[psutil.Process] = ()
+    ) -> None:
         self._root = psutil.Process(process)
         self._memory = memory
+        self._beside = list(beside)
         self._processor: dict[tuple[int, float], float] = {}
+        for one in _families(self._beside):
+            with suppress(psutil.Error):
+                self._note(one)
+        self._before = sum(self._processor.values())
         self._samples = 0
         self.memory_mb = 0.0
         self.peaks_mb: dict[str, float] = {}
@@ -71,17 +81,15 @@ class Watcher:
     @property
     def processor(self) -> float:
         """The processor seconds of all processes, also of those that have ended."""
-        return sum(self._processor.values())
+        return sum(self._processor.values()) - self._before
 
     def sample(self) -> None:
         """Take one sample of every process. A process that has ended keeps its last sample."""
         memory: defaultdict[str, float] = defaultdict(float)
         with suppress(psutil.Error):
-            for process in (self._root, *self._root.children(recursive=True)):
+            for process in _families([self._root, *self._beside]):
                 with suppress(psutil.Error):
-                    times = process.cpu_times()
-                    used = times.user + times.system
-                    self._processor[process.pid, process.create_time()] = used
+                    self._note(process)
                     if not self._memory or self._samples % _MEMORY_EVERY:
                         continue
                     if role := self._role(process):
@@ -93,6 +101,10 @@ class Watcher:
         for role, megabytes in memory.items():
             self.peaks_mb[role] = max(self.peaks_mb.get(role, 0.0), megabytes)
 
+    def _note(self, process: psutil.Process) -> None:
+        times = process.cpu_times()
+        self._processor[process.pid, process.create_time()] = times.user + times.system
+
     def _role(self, process: psutil.Process) -> str | None:
         command = process.cmdline()
         if _WRITER in command:
@@ -102,7 +114,22 @@ class Watcher:
         return "driver" if is_driver else None
 
 
-def run_part(part: str, file: Path, folder: Path, flags: tuple[str, ...] = ()) -> Measured:
+def _families(roots: Sequence[psutil.Process]) -> Iterator[psutil.Process]:
+    """Some processes and all their descendants."""
+    for root in roots:
+        with suppress(psutil.Error):
+            yield from (root, *root.children(recursive=True))
+
+
+def run_part(
+    part: str,
+    file: Path,
+    folder: Path,
+    flags: tuple[str, ...] = (),
+    *,
+    environment: Mapping[str, str] | None = None,
+    beside: Sequence[psutil.Process] = (),
+) -> Measured:
     """Measure one part.
 
     Args:
@@ -112,6 +139,8 @@ def run_part(part: str, file: Path, folder: Path, flags: tuple[str, ...] = ()) -
             ``mlflow`` reads.
         flags: further options of ``qhn sweep run``, for the part ``sweep``. The last one of each
             kind counts.
+        environment: the variables of the process; None for those of this one.
+        beside: processes whose processor time counts as well, see `Watcher`.
     """
     account = folder / f"{part}.json"
     if part == "sweep":
@@ -126,8 +155,9 @@ def run_part(part: str, file: Path, folder: Path, flags: tuple[str, ...] = ()) -
         [sys.executable, "-m", *command],
         stdout=subprocess.DEVNULL,
         cwd=Path(__file__).parent.parent if part != "sweep" else None,
+        env=environment,
     )
-    watcher = Watcher(process.pid)
+    watcher = Watcher(process.pid, beside=beside)
     while process.poll() is None:
         watcher.sample()
         time.sleep(_SAMPLE_EVERY_S)
