@@ -124,7 +124,10 @@ def measure(options: argparse.Namespace, expected: str, folder: Path) -> list[st
         stack.callback(driver.kill)
         rng = np.random.default_rng(options.seed)
         sweep = store.sweep(make_plan(parse_spec(text)).name)
-        fleet = stack.enter_context(Fleet(topology, options.workers, options.life, sweep, rng))
+        timeline = stack.enter_context((folder / "timeline.txt").open("w"))
+        fleet = stack.enter_context(
+            Fleet(topology, options.workers, options.life, sweep, rng, timeline)
+        )
         disturb(options, fleet, driver, store)
         took = time.monotonic() - begin
         if not summary.exists():
@@ -134,6 +137,7 @@ def measure(options: argparse.Namespace, expected: str, folder: Path) -> list[st
             )
         wrong = wrong_runs(text)
         steps = step_times(text, store)
+        (folder / "steps.json").write_text(json.dumps(steps, indent=1))
     hows = [loss.how for loss in fleet.losses]
     print(
         f"seed {options.seed}: {hows.count('killed')} workers killed, {hows.count('drained')} "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TextIO
 
 import numpy as np
 import psutil
@@ -76,6 +77,7 @@ class Fleet:
         life: how long one lives on average, in seconds: from two thirds to four thirds of it.
         sweep: the sweep that runs there, in its store.
         rng: draws how long each lives, and how it leaves.
+        timeline: the file to which it writes what happens.
 
     Attributes:
         losses: the workers that have gone.
@@ -89,8 +91,10 @@ class Fleet:
         life: float,
         sweep: SweepStore,
         rng: np.random.Generator,
+        timeline: TextIO,
     ) -> None:
         self._topology = topology
+        self._timeline = timeline
         self._life = life
         self._sweep = sweep
         self._rng = rng
@@ -123,6 +127,7 @@ class Fleet:
             self._coming.remove(future)
             self._here.append(future.result())
             self.joined.append(self._here[-1])
+            self._tell(f"{self._here[-1].name} has joined, at {self._here[-1].joined:.1f}")
         for instance in list(self._here):
             if instance.warned is not None:
                 self._follow(instance)
@@ -130,14 +135,18 @@ class Fleet:
                 self._let_go(instance)
             elif instance.first is None:
                 instance.look()
+                if instance.first is not None:
+                    self._tell(f"{instance.name} trains")
 
     def _look_at_sweep(self) -> None:
         now = time.time()
         if now - self._looked_at < _LOOK_EVERY_S:
             return
         with suppress(QhnError):
-            ids = self._sweep.running()
-            self._running = {i: self._running.get(i, self._looked_at) for i in ids}
+            before, ids = self._running, self._sweep.running()
+            self._running = {i: before.get(i, self._looked_at) for i in ids}
+            for trial in sorted(before.keys() ^ self._running.keys()):
+                self._tell(f"{trial} {'runs' if trial in self._running else 'runs no more'}")
         self._looked_at = now
 
     def _let_go(self, instance: Instance) -> None:
@@ -145,6 +154,7 @@ class Fleet:
         if instance.drained:
             instance.warned = time.time()
             instance.process.terminate()
+            self._tell(f"{instance.name} gets SIGTERM")
         else:
             self._end(instance, time.time())
 
@@ -161,11 +171,15 @@ class Fleet:
             with suppress(psutil.Error):
                 process.kill()
         how = "drained" if instance.drained else "killed"
+        self._tell(f"{instance.name} was {how}, with {instance.trained} trials, at {when:.1f}")
         self.losses.append(Loss(instance.name, how, when, instance.trained, dict(self._running)))
         self._here.remove(instance)
         # Drawn here, because workers start side by side.
         life, drained = self._life * self._rng.uniform(2 / 3, 4 / 3), self._is_drained()
         self._coming.append(self._pool.submit(self._replace, instance.name, life, drained))
+
+    def _tell(self, what: str) -> None:
+        print(f"{time.time():.1f} {what}", file=self._timeline, flush=True)
 
     def _is_drained(self) -> bool:
         return bool(self._rng.random() < 0.5)
