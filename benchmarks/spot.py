@@ -13,7 +13,8 @@ these are measured, and must be below the bounds that options name:
 
 repeated  for how long a trial that was on a lost worker had trained without a checkpoint, and how
           many steps that were, which had to be done once more. The store has the time of each step
-          that was kept; whatever was done after the last one before the loss was in vain.
+          that was kept; whatever was done after the last one before the loss was in vain. Trials
+          that had no checkpoint yet since they came to that worker are counted alone.
 away      how long after the loss such a trial did its next step on another worker.
 waited    how long a worker that has joined was without a trial that trains: from the time at which
           Ray's head took it up, by its own account, until the title of a process on it says that it
@@ -85,7 +86,7 @@ def show(options: argparse.Namespace, fleet: Fleet, steps: dict[str, list[float]
     used = {one: one.first or left.get(one.name) for one in fleet.joined}
     waits = [first - one.joined for one, first in used.items() if first is not None]
     for what, values, bound in (
-        ("repeated", [cost.seconds for cost in costs], options.most_repeated),
+        ("repeated", [cost.seconds for cost in costs if not cost.began], options.most_repeated),
         ("away", [cost.away for cost in costs], math.inf),
         ("waited", waits, options.most_waited),
     ):
@@ -100,6 +101,8 @@ def show(options: argparse.Namespace, fleet: Fleet, steps: dict[str, list[float]
     # The first report of each trial is that of its beginning.
     again, done = sum(cost.steps for cost in costs), sum(len(times) - 1 for times in steps.values())
     print(f"steps done twice: {again}, of {done}")
+    if began := [cost.seconds for cost in costs if cost.began]:
+        print(f"lost before their first checkpoint there: {len(began)}, after {max(began):.1f} s")
     return wrong
 
 

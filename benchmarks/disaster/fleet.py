@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TextIO
 
 import numpy as np
@@ -37,6 +37,7 @@ class Instance:
         first: when a trial was first seen to train on it; None before that.
         last: when trials were last seen to train on it.
         trained: how many trials that were.
+        running: the trials that ran on all workers then, see `Loss.running`.
         warned: when it got SIGTERM; None before that.
     """
 
@@ -48,10 +49,15 @@ class Instance:
     first: float | None = None
     last: float = 0.0
     trained: int = 0
+    running: Mapping[str, float] = field(default_factory=dict)
     warned: float | None = None
 
-    def look(self) -> None:
-        """See whether trials train on it."""
+    def look(self, running: Mapping[str, float]) -> None:
+        """See whether trials train on it.
+
+        Args:
+            running: the trials that run on all workers, see `Loss.running`.
+        """
         now = time.time()
         family = list(_family(self.process))
         training = [one for one in family if has_title(one, _TRAINS)]
@@ -59,7 +65,7 @@ class Instance:
             self.first = now
         busy = training + [one for one in family if has_title(one, _PAUSES)]
         if busy:
-            self.last, self.trained = now, len(busy)
+            self.last, self.trained, self.running = now, len(busy), dict(running)
 
     def lives(self) -> bool:
         """Whether its first process lives."""
@@ -134,7 +140,7 @@ class Fleet:
             elif may_leave and time.time() >= instance.leaves:
                 self._let_go(instance)
             elif instance.first is None:
-                instance.look()
+                instance.look(self._running)
                 if instance.first is not None:
                     self._tell(f"{instance.name} trains")
 
@@ -150,7 +156,7 @@ class Fleet:
         self._looked_at = now
 
     def _let_go(self, instance: Instance) -> None:
-        instance.look()
+        instance.look(self._running)
         if instance.drained:
             instance.warned = time.time()
             instance.process.terminate()
@@ -164,7 +170,7 @@ class Fleet:
         if not instance.lives() or time.time() > instance.warned + _GRACE_S:
             self._end(instance, instance.last or time.time())
         else:
-            instance.look()
+            instance.look(self._running)
 
     def _end(self, instance: Instance, when: float) -> None:
         for process in _family(instance.process):
@@ -172,7 +178,7 @@ class Fleet:
                 process.kill()
         how = "drained" if instance.drained else "killed"
         self._tell(f"{instance.name} was {how}, with {instance.trained} trials, at {when:.1f}")
-        self.losses.append(Loss(instance.name, how, when, instance.trained, dict(self._running)))
+        self.losses.append(Loss(instance.name, how, when, instance.trained, instance.running))
         self._here.remove(instance)
         # Drawn here, because workers start side by side.
         life, drained = self._life * self._rng.uniform(2 / 3, 4 / 3), self._is_drained()

@@ -33,14 +33,18 @@ class Repeated:
     """What one trial had to do once more.
 
     Attributes:
-        seconds: for how long it had trained without a checkpoint, at most.
+        seconds: for how long it had trained without a checkpoint.
         steps: how many steps that were, by the median time that a step of the trial takes.
         away: how many seconds after the loss it did its next step.
+        began: whether it had just begun on the lost machine, without a checkpoint there yet. Then
+            the seconds are those since it was taken up, at most, and no steps are counted: most of
+            that time a trial waits for its data.
     """
 
     seconds: float
     steps: int
     away: float
+    began: bool
 
 
 def repeated(loss: Loss, steps: Mapping[str, Sequence[float]]) -> list[Repeated]:
@@ -64,7 +68,9 @@ def repeated(loss: Loss, steps: Mapping[str, Sequence[float]]) -> list[Repeated]
 
 
 def _of(loss: Loss, since: float, steps: Sequence[float], away: float) -> Repeated:
-    kept = [time for time in steps if time <= loss.when]
-    seconds = loss.when - max([since, *kept[-1:]])
+    kept = [time for time in steps if since <= time <= loss.when]
+    if not kept:
+        return Repeated(loss.when - since, 0, away, True)
+    seconds = loss.when - kept[-1]
     each = statistics.median(after - before for before, after in pairwise(steps))
-    return Repeated(seconds, int(seconds / each) if each else 0, away)
+    return Repeated(seconds, int(seconds / each), away, False)
