@@ -16,6 +16,7 @@ from qhn.core.errors import DamagedError, StoreError
 from qhn.core.metrics import HEADLINE
 from qhn.sweeps.driver.board import Board
 from qhn.sweeps.driver.deaths import Deaths
+from qhn.sweeps.driver.draining import Draining, never
 from qhn.sweeps.driver.elastic import Elastic
 from qhn.sweeps.driver.emission import Emission
 from qhn.sweeps.driver.families import Families, fails_with
@@ -32,6 +33,7 @@ from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import Store, TrialError, TrialResult
 from qhn.sweeps.store.results import read_result
 from qhn.sweeps.tracking import WriterProcess
+from qhn.sweeps.trial.leaving import draining_machines
 from qhn.sweeps.trial.messages import Answer
 
 _log = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._families = families
         self._tell_over = over
         self._deaths = Deaths(_living_nodes)
+        self._draining = never()
         self._time = TimeLimit(time_limit, ray.kill)
         # The machine from which a trial has answered last, by trial id.
         self._nodes: dict[str, str] = {}
@@ -110,9 +113,9 @@ class DriverCallback(Callback):  # type: ignore[misc]
         """
         return {}
 
-    def watch(self, elastic: Elastic) -> None:
+    def watch(self, elastic: Elastic, draining: Draining) -> None:
         """Follow a Ray whose machines come and go, from now on."""
-        self._elastic = elastic
+        self._elastic, self._draining = elastic, draining
 
     def finish(self) -> None:
         """Write what could not be written while the store was away.
@@ -179,6 +182,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._board.move(trial_id, "running")
         self._emission.begins(self._trials[trial_id])
         self._time.begins(trial_id, trial.temporary_state.ray_actor)
+        self._draining.begins(trial_id, trial.temporary_state.ray_actor)
         if (standing := self._board.lanes.of(trial_id)) is not None:
             standing.place(trial_id, "computing")
 
@@ -192,6 +196,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         said = _what_ray_said(trial)
         node = self._nodes.pop(trial_id, "")
         self._leaves(trial_id)
+        self._draining.leaves(trial_id)
         self._time.leaves(trial_id)
         if (why := self._time.why_ended(trial_id)) is not None:
             self._give_up(trial_id, why)
@@ -235,6 +240,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
         self._folder.lock.check()
         if self._elastic is not None:
             self._elastic.look()
+        self._draining.look(self._nodes)
         self._late.again()
         self._time.look()
         now = time.monotonic()
@@ -307,6 +313,7 @@ class DriverCallback(Callback):  # type: ignore[misc]
     def _over(self, trial_id: str) -> None:
         self._leaves(trial_id)
         self._nodes.pop(trial_id, None)
+        self._draining.leaves(trial_id)
         self._time.over(trial_id)
         self._told.pop(trial_id, None)
         self._heard.pop(trial_id, None)
@@ -326,5 +333,5 @@ def _what_ray_said(trial: Any) -> str:
 
 
 def _living_nodes() -> set[str]:
-    """The ids of the machines that Ray has now."""
-    return {str(node["NodeID"]) for node in ray.nodes() if node["Alive"]}
+    """The ids of the machines that Ray has now and that nobody takes away."""
+    return {str(node["NodeID"]) for node in ray.nodes() if node["Alive"]} - draining_machines()

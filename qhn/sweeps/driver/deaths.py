@@ -21,7 +21,7 @@ class Deaths:
     """Counts the deaths of each trial's processes.
 
     Args:
-        living: returns the ids of the machines that Ray has now.
+        living: returns the ids of the machines that Ray has now, without those that it drains.
     """
 
     living: Callable[[], Collection[str]]

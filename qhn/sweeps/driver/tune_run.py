@@ -130,6 +130,7 @@ def train(work: Work) -> Spent:
             )
 
             from qhn.sweeps.driver.callback import DriverCallback
+            from qhn.sweeps.driver.draining import draining_ray
             from qhn.sweeps.driver.early_stopping import GroupedAsha
             from qhn.sweeps.driver.emission import Emission
             from qhn.sweeps.driver.scheduler import PatientScheduler
@@ -183,7 +184,8 @@ def train(work: Work) -> Spent:
             else GroupedAsha(rule, work.plan.trials, work.over, work.store, slots)
         )
         if work.live_now is not None:
-            callback.watch(Elastic(work.live_now, partial(_lanes_now, work), [emission, scheduler]))
+            elastic = Elastic(work.live_now, partial(_lanes_now, work), [emission, scheduler])
+            callback.watch(elastic, draining_ray(tables))
         actor = with_parameters(
             TrialActor, store_uri=work.store.uri, tables=tables, threads=1, umask=umask
         )

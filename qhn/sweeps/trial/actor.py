@@ -25,6 +25,7 @@ from qhn.sweeps.store.lane_place import open_place
 from qhn.sweeps.trial.answering import PIECE_SECONDS, work_until_answer
 from qhn.sweeps.trial.lane_opening import lane_sampler, open_device
 from qhn.sweeps.trial.lane_sampler import LaneSampler
+from qhn.sweeps.trial.leaving import Leaving, wait_until_drained
 from qhn.sweeps.trial.messages import Answer
 from qhn.sweeps.trial.patience import StorePatience, is_away
 from qhn.sweeps.trial.session import Progress, TrialSession
@@ -63,6 +64,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         # The engine is compiled here and not in the first step, so that it does not count as
         # training time. On a new machine it takes many times as long as the trial.
         compile_all()
+        self._leaving = Leaving()
+        self._leaving.listen()
         self._store_uri = store_uri
         self._tables = tables
         self._problem: tuple[str, Task] | None = None
@@ -96,7 +99,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         # driver like any other. An error in `setup` would end the process.
         store = open_store(self._store_uri)
         self._enter_lane(device, store)
-        return TrialSession(self._trial, problem, device, store, self._sampler)
+        leaving = self._leaving.is_wanted
+        return TrialSession(self._trial, problem, device, store, self._sampler, leaving)
 
     def _enter_lane(self, device: DeviceHandle, store: Store) -> None:
         """Get ready to take turns, if the device has a queue."""
@@ -197,11 +201,17 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return Answer(trial_id, waiting=str(error))
 
     def _train(self, session: TrialSession) -> Progress:
-        """Train until the driver should hear of the trial again."""
-        # An early stop is decided at each report, and a lane shows where each of its trials is.
-        if self._score is not None or self._sampler is not None:
-            return session.work(PIECE_SECONDS, until_report=self._score is not None)
-        return work_until_answer(session, self._answer_s)
+        """Train until the driver should hear of the trial again.
+
+        Raises:
+            SystemExit: if the process was told to leave meanwhile. The trial is saved.
+        """
+        with self._leaving.put_off(self._make_ready_to_leave):
+            # An early stop is decided at each report, and a lane shows where each of its trials is.
+            if self._score is not None or self._sampler is not None:
+                return session.work(PIECE_SECONDS, until_report=self._score is not None)
+            leaving = self._leaving.is_wanted
+            return work_until_answer(session, self._answer_s, must_leave=leaving)
 
     def _take_notes(self) -> tuple[str, ...]:
         """The notes since the last call."""
@@ -231,6 +241,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """Load nothing, because the session reads the state of the trial from the store."""
+
+    def _make_ready_to_leave(self) -> None:
+        self.cleanup()
+        wait_until_drained(self._node)
+
+    def leave(self) -> None:
+        """End this process. The driver calls it if the machine is being drained.
+
+        It comes between two calls of `step`, so that the trial is saved.
+        """
+        self.cleanup()
+        ray.actor.exit_actor()
 
     def cleanup(self) -> None:
         """Leave the lane and close the device when the process ends."""

@@ -33,7 +33,10 @@ def answer_seconds(live: int) -> float:
 
 
 def work_until_answer(
-    session: Session, seconds: float, clock: Callable[[], float] = time.monotonic
+    session: Session,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    must_leave: Callable[[], bool] = lambda: False,
 ) -> Progress:
     """Train until an answer is due, and save the trial after each piece of work.
 
@@ -41,13 +44,14 @@ def work_until_answer(
         session: the training.
         seconds: how long to train before the answer, see `answer_seconds`.
         clock: returns the time in seconds, from any beginning.
+        must_leave: returns whether the process is about to end, so that no other piece begins.
 
     Returns:
         How far the trial is, with the seconds of training of all pieces.
     """
     due = clock() + seconds
     progress = session.work(PIECE_SECONDS)
-    while not progress.finished and clock() < due:
+    while not progress.finished and clock() < due and not must_leave():
         before, progress = progress, session.work(PIECE_SECONDS)
         progress = replace(progress, seconds=before.seconds + progress.seconds)
     return progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -85,6 +85,8 @@ class TrialSession:
         store: the store that keeps the trial; None if the trial is not to be kept.
         sampler: takes the trial's turn in its lane, if the device has a queue; None otherwise. The
             caller closes it.
+        must_leave: returns whether the process is about to end. A piece of work then ends after the
+            step that is under way.
 
     Attributes:
         notes: messages for people: about files of this trial that could not be used and were set
@@ -102,11 +104,13 @@ class TrialSession:
         device: DeviceHandle,
         store: Store | None,
         sampler: LaneSampler | None = None,
+        must_leave: Callable[[], bool] = lambda: False,
     ) -> None:
         self.config = config
         self.notes: list[str] = []
         self._store = store
         self._sampler = sampler
+        self._must_leave = must_leave
         self.trainer = factory.trainer(config, problem, device, _now_ms, sampler)
         self._seconds = 0.0
         self._started_ms = _now_ms()
@@ -181,7 +185,7 @@ class TrialSession:
                 moved = True
                 if report is not None and (until_report or trainer.diverged):
                     break
-                if time.perf_counter() >= deadline:
+                if time.perf_counter() >= deadline or self._must_leave():
                     break
                 if self._sampler is not None and not trainer.finished:
                     # Each step is paid for, so it is saved before the next one is.

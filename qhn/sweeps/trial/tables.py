@@ -58,6 +58,16 @@ class Tables:
         with self._lock:
             self._made.pop(key, None)
 
+    def leave(self, machines: list[str]) -> None:
+        """End this process if it runs on one of these machines, by their ids in Ray.
+
+        Ray starts it again elsewhere, where it makes the tables that trials still ask for. Those
+        that are trained keep theirs.
+        """
+        here = ray.get_runtime_context()
+        if here.get_node_id() in machines:
+            ray.kill(here.current_actor, no_restart=False)
+
     def _future(self, key: str, config_json: str) -> Future[list[ray.ObjectRef]]:
         with self._lock:
             if key not in self._made:
