@@ -1,6 +1,6 @@
 """Runs a sweep on workers that come and go every half a minute, as spot instances do.
 
-    python benchmarks/spot.py [--trials 20] [--workers 3] [--life 30] [--losses 12] [--seed 0]
+    python benchmarks/spot.py [--trials 24] [--workers 3] [--life 30] [--losses 12] [--seed 0]
 
 `cluster/local` starts a cluster on this machine. A sweep of simulated trials runs on its workers,
 each of which lives for 30 s on average, by the seed from 20 to 40 s. Then it is killed without
@@ -166,7 +166,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--trials", type=int, default=20, help="a multiple of 4")
+    add("--trials", type=int, default=24, help="a multiple of 4")
     add("--steps", type=int, default=50, help="of each trial")
     add("--workers", type=int, default=3, help="how many there are, with one CPU each")
     add("--life", type=float, default=30.0, help="of a worker on average, in seconds")

@@ -60,10 +60,11 @@ class Qhn:
         path.write_text(text)
         return path
 
-    def start(self, *arguments: object) -> subprocess.Popen:
-        """Start a command in a process of its own."""
+    def start(self, *arguments: object, program: str | None = None) -> subprocess.Popen:
+        """Start a command in a process of its own, or in one that runs another program."""
+        what = ["-m", "qhn.cli"] if program is None else ["-c", program]
         process = subprocess.Popen(
-            [sys.executable, "-m", "qhn.cli", *map(str, arguments)],
+            [sys.executable, *what, *map(str, arguments)],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -6,27 +6,69 @@ import sys
 import time
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import psutil
 
 from qhn.sweeps.driver.raylets import local_raylets
 
 _LIMIT_S = 120
-# Ray listens on the loopback interface alone if it believes that it runs on macOS. Its command then
-# refuses to add machines. So the command, and nothing else, is told that this one may.
-_RAY = """
-import sys, types
-from ray.scripts import scripts
-sys.argv[0] = "ray"
-found = vars(scripts.ray_constants) | {"ENABLE_RAY_CLUSTER": True}
-scripts.ray_constants = types.SimpleNamespace(**found)
-scripts.main()
+# What `cluster/head` and `cluster/worker` become. The path is not put into the environment, which
+# Ray's processes inherit.
+_RAY_START = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from topology import ray_start
+ray_start.main()
 """
+_CLUSTER = Path(__file__).parents[3] / "cluster"
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
+    # A machine that has to wait for this long has not been left.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "100",
 }
+
+
+class RayMachine:
+    """A machine of a Ray: the command that has started it, and all below."""
+
+    def __init__(self, command, log):
+        self.command = command
+        self._log = log
+
+    @property
+    def said(self):
+        """What its command has printed."""
+        return self._log.read_text()
+
+    def processes(self, title=""):
+        """The processes below its command whose title begins so."""
+        found = []
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self.command.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if process.name().startswith(title):
+                        found.append(process)
+        return found
+
+    def names(self):
+        """How Ray calls its processes."""
+        found = set()
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                found.add(process.name().split(".")[0].strip())
+        return found
+
+    def lose(self):
+        """Kill all of it, as a power cut would."""
+        # Asked to end, Ray would first wait half a minute for its processes.
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.command.kill()
+        self.command.wait(60)
 
 
 class RayMachines:
@@ -37,7 +79,7 @@ class RayMachines:
         self._folder = folder
         # Ray's sockets need a short path.
         self._temporary = f"/tmp/qhn-machines-{os.getpid()}"
-        self._processes = []
+        self._machines = []
         self._numbers = count()
 
     def head(self, cwd, *options):
@@ -46,51 +88,51 @@ class RayMachines:
         self.address = self._raylets()[0].address
 
     def join(self, cwd, *options, environment=None):
-        self._start(cwd, environment or {}, f"--address={self.address}", *options)
+        return self._start(cwd, environment or {}, f"--address={self.address}", *options)
 
-    def lose_last(self):
-        """Kill the processes of the machine that has joined last, as a power cut would."""
-        _kill(self._processes.pop())
+    @property
+    def first(self):
+        """The head."""
+        return self._machines[0]
+
+    def with_process(self, title):
+        """A machine that has a process whose title begins so, and that process; None if none is."""
+        for machine in self._machines:
+            for process in machine.processes(title):
+                return machine, process
+        return None
+
+    def leave_head(self):
+        """Lose all machines but the head."""
+        while len(self._machines) > 1:
+            self._machines.pop().lose()
 
     def last_names(self):
         """How Ray calls the processes of the machine that has joined last."""
-        names = set()
-        for child in psutil.Process(self._processes[-1].pid).children(recursive=True):
-            with suppress(psutil.Error):
-                names.add(" ".join(child.cmdline()).split(".")[0].strip())
-        return names
+        return self._machines[-1].names()
 
     def end(self):
-        for process in self._processes:
-            _kill(process)
+        for machine in self._machines:
+            machine.lose()
         subprocess.run(["rm", "-rf", self._temporary], check=True)
 
     def _raylets(self):
         return [found for found in local_raylets() if found.folder.startswith(self._temporary)]
 
     def _start(self, cwd, environment, *options):
-        there = len(self._raylets())
         said = self._folder / f"machine-{next(self._numbers)}.log"
         with said.open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _RAY, "start", "--block", *options],
+                [sys.executable, "-P", "-c", _RAY_START, _CLUSTER, "start", "--block", *options],
                 cwd=cwd,
                 env=os.environ | _SETTINGS | environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self._processes.append(process)
+        machine = RayMachine(process, said)
+        self._machines.append(machine)
         deadline = time.monotonic() + _LIMIT_S
-        while len(self._raylets()) == there or "--block" not in said.read_text():
-            assert process.poll() is None and time.monotonic() < deadline, said.read_text()
+        while "--block" not in machine.said or not machine.processes("raylet"):
+            assert process.poll() is None and time.monotonic() < deadline, machine.said
             time.sleep(0.05)
-
-
-def _kill(process):
-    # Asked to end, Ray would first wait half a minute for its processes.
-    with suppress(psutil.NoSuchProcess):
-        for child in psutil.Process(process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-    process.kill()
-    process.wait(60)
+        return machine
