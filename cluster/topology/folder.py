@@ -37,6 +37,8 @@ def checked(folder: Path) -> Path:
         found = folder.lstat()
     except FileNotFoundError:
         return folder
+    except OSError as error:
+        raise _unusable(folder, error) from None
     # In a folder like /tmp, somebody else may have made it.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise TopologyError(
@@ -52,13 +54,20 @@ def checked(folder: Path) -> Path:
 
 
 def opened(folder: Path) -> None:
-    """Make the folder, if it is new, so that only this user can read it."""
+    """Make the folder, if it is new, so that only this user can read it.
+
+    Raises:
+        TopologyError: if it cannot be made.
+    """
     try:
-        folder.mkdir(mode=0o700, parents=True)
-    except FileExistsError:
-        # A user of the database may pass through it, but nobody can list it.
-        folder.chmod(folder.stat().st_mode & 0o710)
-    (folder / LOCK).touch(mode=0o600)
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            # A user of the database may pass through it, but nobody can list it.
+            folder.chmod(folder.stat().st_mode & 0o710)
+        (folder / LOCK).touch(mode=0o600)
+    except OSError as error:
+        raise _unusable(folder, error) from None
 
 
 def made_anew(folder: Path) -> None:
@@ -69,3 +78,10 @@ def made_anew(folder: Path) -> None:
     for name in _INNER:
         (folder / name).mkdir(mode=0o700)
     make_keys(folder)
+
+
+def _unusable(folder: Path, error: OSError) -> TopologyError:
+    return TopologyError(
+        f"the cluster's folder must be one that can be made and written, but {folder} cannot be "
+        f"({error.strerror}); name another folder with --dir"
+    )

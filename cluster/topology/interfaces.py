@@ -9,6 +9,8 @@ import psutil
 
 from topology.errors import TopologyError
 
+_LAST_PORT = 65_535
+
 
 def address_of(interface: str) -> str:
     """The IPv4 address of an interface of this machine.
@@ -45,7 +47,7 @@ def address_towards(head: str, interface: str | None) -> str:
         TopologyError: if the head's address is wrong, or the interface cannot lead to it.
     """
     host, _, port = head.rpartition(":")
-    if not (host and port.isdecimal()):
+    if not (host and port.isdecimal() and int(port) <= _LAST_PORT):
         raise TopologyError(f"--address must be HOST:PORT of the head, but got {head}")
     try:
         # A datagram socket sends nothing when it is connected, but then knows its own address.

@@ -63,8 +63,9 @@ def test_interface_is_one_of_this_machine():
 
 def test_worker_takes_the_interface_that_leads_to_its_head(monkeypatch):
     assert interfaces.address_towards("127.0.0.1:6379", None) == "127.0.0.1"
-    with pytest.raises(TopologyError, match="must be HOST:PORT"):
-        interfaces.address_towards("127.0.0.1", None)
+    for wrong in ("127.0.0.1", "127.0.0.1:port", "127.0.0.1:65536"):
+        with pytest.raises(TopologyError, match="must be HOST:PORT"):
+            interfaces.address_towards(wrong, None)
 
     class Way(socket.socket):
         def connect(self, address):

@@ -1,6 +1,7 @@
 """What a person may ask of `cluster/local`, and what it says to mistakes."""
 
 import socket
+from pathlib import Path
 
 import pytest
 from topology.cluster import Cluster
@@ -86,6 +87,16 @@ def test_a_folder_with_other_files_is_refused(short_folder):
     with pytest.raises(TopologyError, match="did not write"):
         Cluster(short_folder)
     assert (short_folder / "thesis.tex").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(short_folder):
+    short_folder.touch()
+    with pytest.raises(TopologyError, match=r"Not a directory.*with --dir"):
+        Cluster(short_folder / "c")
+    short_folder.unlink()
+    # Nobody can make a folder there, not even root.
+    with pytest.raises(TopologyError, match="with --dir"):
+        Cluster(Path("/proc/none")).up(None)
 
 
 def test_the_folder_is_private(short_folder):
