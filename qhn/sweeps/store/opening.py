@@ -42,10 +42,11 @@ def open_store(uri: str) -> Store:
         return Store(_s3_backend(uri))
     try:
         parts = urlsplit(uri)
-    except ValueError as error:
+    except ValueError:
+        # The error may quote the address with its password.
         raise StoreError(
-            "a store must be a folder, or a file:// or s3:// address, but "
-            f"{uri!r} is none of them ({error})"
+            "a store must be a folder, or a file:// or s3:// address, but got "
+            f"{without_password(uri)!r}, which is no address; name a folder, or s3://BUCKET/PREFIX"
         ) from None
     if parts.scheme == "memory":
         name = uri.removeprefix("memory://")

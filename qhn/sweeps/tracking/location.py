@@ -62,10 +62,14 @@ def tracking_location(store: Store, uri: str | None = None) -> TrackingLocation:
         return replace(_database(local_folder(store) / "mlflow.db"), ours=True)
     try:
         parts = urlsplit(uri)
-    except ValueError as error:
-        # The message does not quote the address: it could not be parsed, so we do not know whether
-        # and where it contains a password.
-        raise TrackingError(f"the tracking URI must be an address, but: {error}") from None
+    except ValueError:
+        # Neither the address nor the error is quoted: the address could not be parsed, so we do not
+        # know whether and where it contains a password, and the error may quote it.
+        raise TrackingError(
+            "the tracking URI must be an address, but this one cannot be read as one; write it as "
+            "http://HOST:PORT, with an IPv6 host in brackets, and set the user and the password in "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        ) from None
     if parts.scheme != "sqlite":
         return TrackingLocation(uri)
     path, _, options = uri.removeprefix("sqlite:").partition("?")

@@ -215,6 +215,9 @@ class TestFailures:
             ("s3://bucket/../b", "names with / between"),
             ("s3://key:planted@bucket/x", "no credentials in it"),
             ("gs://key:planted@bucket/x", "file:// or s3:// address"),
+            ("gs://key:planted@[bucket/x", "file:// or s3:// address"),
+            # With a wide slash, Python's own error quotes the address.
+            ("gs://key:planted\uff0f@bucket/x", "file:// or s3:// address"),
         ],
     )
     def test_what_is_no_address_is_refused_without_a_secret(self, address, message):

@@ -36,6 +36,8 @@ def test_credentials_are_not_shown(tmp_path):
         ("sqlite:///:memory:", "a database must be a file"),
         ("sqlite://host/x.db", "a database must be a file"),
         ("http://[me:secret@bad", "the tracking URI must be an address"),
+        # With a wide slash, Python's own error quotes the address.
+        ("http://me:secret\uff0f@host", "the tracking URI must be an address"),
     ],
 )
 def test_what_keeps_nothing_is_refused(tmp_path, uri, message):
