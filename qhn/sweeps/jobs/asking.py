@@ -49,8 +49,9 @@ def _handed_over(server: JobServer, job: Job, clock: Clock) -> Iterator[None]:
 def _tidy(server: JobServer, job_id: str, clock: Clock) -> None:
     """End a job that nobody waits for, and take earlier small jobs from Ray's list.
 
-    Ray would list them for ever. A job that has just ended is left to the next call, since Ray
-    still writes about it, and would list it again without its name.
+    Ray would list them for ever. A job that has just ended is left to the next call, since its
+    user may not have read its end yet, and Ray still writes about it, and would list it again
+    without its name.
     """
     began = clock.now()
     if not server.state(job_id).is_over:
@@ -59,5 +60,6 @@ def _tidy(server: JobServer, job_id: str, clock: Clock) -> None:
         clock.sleep(_LOOK_EVERY_S)
     newest = server.state(job_id).started_ms
     for state in server.jobs():
-        if is_small(state) and state.is_over and state.started_ms < newest - _SETTLED_MS:
+        last = max(state.started_ms, state.ended_ms)
+        if is_small(state) and state.is_over and last < newest - _SETTLED_MS:
             server.forget(state.job_id)

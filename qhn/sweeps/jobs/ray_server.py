@@ -144,6 +144,7 @@ def _state(details: Any) -> JobState:
         details.message or "",
         details.metadata or {},
         details.start_time or 0,
+        details.end_time or 0,
     )
 
 

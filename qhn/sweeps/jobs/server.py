@@ -41,6 +41,7 @@ class JobState:
         message: what Ray says about the status.
         about: what the job is, see `Job.about`.
         started_ms: when it was submitted, as milliseconds since 1970.
+        ended_ms: when it ended; 0 if it has not, or Ray does not say.
     """
 
     job_id: str
@@ -49,6 +50,7 @@ class JobState:
     message: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
     started_ms: int = 0
+    ended_ms: int = 0
 
     @property
     def is_over(self) -> bool:

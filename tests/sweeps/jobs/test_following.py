@@ -96,8 +96,10 @@ def test_small_jobs_of_before_are_taken_from_the_list_and_nothing_else():
         about = {"run": {"qhn": "run"}, "foreign": {}}.get(name, {"qhn": "status"})
         status = "RUNNING" if name == "running" else "SUCCEEDED"
         server.add(JobState(name, status, about=about, started_ms=when))
-    # Ray still writes about a job that has just ended.
-    server.add(JobState("just now", "SUCCEEDED", about={"qhn": "status"}, started_ms=now - 5000))
+    # Ray still writes about a job that has just ended, and its user may not have read its end.
+    for name, began, ended in (("short", now - 5000, now - 4000), ("long", 900_000, now - 1000)):
+        times = {"started_ms": began, "ended_ms": ended}
+        server.add(JobState(name, "SUCCEEDED", about={"qhn": "status"}, **times))
     server.time_ms = now
     assert ask(server, JOB, [].append, FakeTime().clock) == 0
     assert server.forgotten == ["old"]
