@@ -34,6 +34,8 @@ class Emission(Searcher):  # type: ignore[misc]
         config_of: returns what else Tune's configuration of a trial has, as JSON values.
         may_begin: returns whether a trial may begin: whether it has no parent, or its parent has
             finished.
+        changes: returns something that is equal as long as the answers of ``may_begin`` are the
+            same. By default they may be others each time.
         may_come: returns whether there is memory for the loss table of a trial now. If there is
             none for the trial of a lane whose turn it is, the whole lane waits.
         coming: is called with each trial just before it is handed over.
@@ -47,6 +49,7 @@ class Emission(Searcher):  # type: ignore[misc]
         config_of: Callable[[PlannedTrial], Mapping[str, Any]] = lambda trial: {},
         *,
         may_begin: Callable[[PlannedTrial], bool] = lambda trial: True,
+        changes: Callable[[], object] = object,
         may_come: Callable[[PlannedTrial], bool] = lambda trial: True,
         coming: Callable[[PlannedTrial], None] = lambda trial: None,
         clock: Callable[[], float] = time.monotonic,
@@ -55,6 +58,7 @@ class Emission(Searcher):  # type: ignore[misc]
         self._lane_of = lane_of
         self._config_of = config_of
         self._may_begin = may_begin
+        self._changes = changes
         self._may_come = may_come
         self._coming = coming
         self._clock = clock
@@ -65,6 +69,9 @@ class Emission(Searcher):  # type: ignore[misc]
         self._waiting: dict[str, deque[PlannedTrial]] = {}
         # Tune's ids of the trials that it has and that have not ended, by lane.
         self._alive: dict[str, set[str]] = {}
+        # What `changes` returned when no trial of a lane could begin, by lane. Tune asks for a
+        # trial in every turn, and thousands may wait for their parents.
+        self._blocked: dict[str, object] = {}
         # The bytes that are reserved for trials which were killed for want of memory, by trial id.
         self._memory: dict[str, int] = {}
         for trial in trials:
@@ -139,9 +146,15 @@ class Emission(Searcher):  # type: ignore[misc]
         """The trial of a lane that can be handed over now, or None."""
         if len(self._alive[lane.name]) >= lane.most_alive:
             return None
+        changes = self._changes()
+        if self._blocked.get(lane.name) == changes:
+            return None
         # Most lanes have no children, and then the first trial is the one, however many wait.
         ready = next(filter(self._may_begin, self._waiting[lane.name]), None)
-        return ready if ready is not None and self._may_come(ready) else None
+        if ready is None:
+            self._blocked[lane.name] = changes
+            return None
+        return ready if self._may_come(ready) else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -160,6 +173,7 @@ class Emission(Searcher):  # type: ignore[misc]
         if memory:
             self._memory[trial.trial_id] = memory
         self._queue(trial).appendleft(trial)
+        self._blocked.pop(self._lane(trial).name, None)
 
     def memory_of(self, trial: PlannedTrial) -> int:
         """How many bytes are reserved for a trial; 0 if none are."""

@@ -33,6 +33,10 @@ class Families:
         """Whether the trial has no parent, or its parent has finished."""
         return trial.parent is None or trial.parent in self._finished
 
+    def changes(self) -> int:
+        """A number that grows whenever trials may begin that might not before."""
+        return len(self._finished)
+
     def has_children(self, trial: PlannedTrial) -> bool:
         """Whether a trial that is left starts from this one."""
         return trial.trial_id in self._children

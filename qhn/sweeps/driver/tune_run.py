@@ -160,6 +160,7 @@ def train(work: Work) -> Spent:
             lane_of,
             config_of,
             may_begin=families.may_begin,
+            changes=families.changes,
             may_come=use.may_come,
             coming=use.coming,
         )

@@ -134,6 +134,29 @@ def test_a_child_waits_for_its_parent_and_lets_others_of_its_lane_pass():
     assert emission.suggest("c")["id"] == child.trial_id
 
 
+def test_children_that_wait_are_looked_through_only_after_a_change():
+    parent, *children = TRIALS
+    children = [replace(child, parent=parent.trial_id) for child in children]
+    families = Families(children, finished=())
+    looked = []
+
+    def may_begin(trial):
+        looked.append(trial)
+        return families.may_begin(trial)
+
+    emission = Emission(children, one_lane(1), may_begin=may_begin, changes=families.changes)
+    for turn in range(100):
+        assert emission.suggest(turn) is None
+    assert len(looked) == len(children)
+    # A trial that comes back from a process that died is no child, and need not wait for a change.
+    emission.again(parent)
+    assert emission.suggest("a")["id"] == parent.trial_id
+    emission.on_trial_complete("a")
+    assert emission.suggest("b") is None
+    families.has_finished(parent.trial_id)
+    assert emission.suggest("b")["id"] == children[0].trial_id
+
+
 def test_a_child_that_is_dropped_never_comes():
     lane = Lane("lane:qpu", 1)
     emission = Emission(TRIALS[:1], lambda trial: lane, may_begin=lambda trial: False)
