@@ -17,6 +17,19 @@ USER = "qhn"
 _INHERITED = ("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _INHERITED_PREFIXES = ("LC_", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "PYTHON")
 _HERE = Path(__file__).parent.parent
+#: What every node of Ray gets, on one machine and on several.
+NODE = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # The port with its metrics asks nobody for the token.
+    "RAY_enable_metrics_collection": "false",
+    # A node that gets SIGTERM takes no more trials, and leaves when it is idle, or after this time.
+    # Schedulers send SIGKILL after 30 s, and the trials that still run then have to start again
+    # from their checkpoints in any case. `cluster/local stop` waits for longer, too.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
+}
+#: What a node gets as well that listens on 127.0.0.1 only. On Windows and macOS that is the
+#: default, hence the name.
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 def base() -> dict[str, str]:

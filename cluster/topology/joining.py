@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from topology import interfaces
+from topology.environment import LOOPBACK, NODE
 from topology.errors import TopologyError
 from topology.options import lane
 
@@ -24,14 +25,6 @@ _MISTAKE = 2
 _READABLE_BY_OTHERS = 0o077
 # Where RAY_AUTH_TOKEN_PATH names no file.
 _TOKEN_FILE = ".ray/auth_token"
-_DEFAULTS = {
-    # A node that gets SIGTERM takes no more trials, and leaves when it is idle, or after this time.
-    # Schedulers send SIGKILL after 30 s, and the trials that still run then have to start again
-    # from their checkpoints in any case.
-    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
-    # The port with its metrics asks nobody for the token.
-    "RAY_enable_metrics_collection": "false",
-}
 
 
 def main() -> None:
@@ -49,8 +42,7 @@ def main() -> None:
         print(f"cluster/{role}: {error}", file=sys.stderr)
         sys.exit(_MISTAKE)
     if "--node-ip-address=127.0.0.1" in options:
-        # With 0 Ray listens on the loopback interface only.
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        os.environ.update(LOOPBACK)
     # Only now, because Ray reads the environment when it is imported.
     from topology import ray_start
 
@@ -108,13 +100,11 @@ def environment(given: Mapping[str, str], home: Path) -> dict[str, str]:
         raise TopologyError(f"RAY_AUTH_MODE must be token, but got {mode}; unset it")
     if not given.get("RAY_AUTH_TOKEN"):
         _check_token(Path(given.get("RAY_AUTH_TOKEN_PATH") or home / _TOKEN_FILE))
-    defaults = {name: value for name, value in _DEFAULTS.items() if name not in given}
     return {
         "RAY_AUTH_MODE": "token",
-        "RAY_USAGE_STATS_ENABLED": "0",
         # The job server calls `qhn` for sweeps that are submitted.
         "PATH": f"{Path(sys.executable).parent}:{given.get('PATH', os.defpath)}",
-        **defaults,
+        **{name: value for name, value in NODE.items() if name not in given},
     }
 
 

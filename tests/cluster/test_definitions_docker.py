@@ -15,6 +15,7 @@ from definitions import (
     read_yaml,
     with_defaults,
 )
+from topology.environment import NODE
 
 COMPOSE = read_yaml(DOCKER / "compose.yaml")[0]
 SERVICES = COMPOSE["services"]
@@ -52,6 +53,12 @@ def test_image_is_pinned_to_the_python_of_the_constraints():
     # Nothing is installed beside the pinned packages.
     assert DOCKERFILE.count("pip install") == 1
     assert "apt-get" not in DOCKERFILE
+
+
+def test_image_gives_nodes_what_scripts_give_them():
+    # KubeRay starts nodes by itself, and not by cluster/head or cluster/worker.
+    found = dict(re.findall(r"\b(\w+)=(\S+)", DOCKERFILE))
+    assert found | NODE == found
 
 
 def test_image_has_no_root_and_no_secret():

@@ -41,16 +41,9 @@ _SHARE = 0.6
 _OBJECTS = 0.2
 _LEAST_OBJECTS = 100 * 2**20
 _SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # With 0 Ray listens on 127.0.0.1 only. On Windows and macOS that is the default, hence the
-    # name.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    **environment.NODE,
+    **environment.LOOPBACK,
     "RAY_DEDUP_LOGS": "0",
-    # The port with its metrics asks nobody for the token.
-    "RAY_enable_metrics_collection": "false",
-    # A node that is asked to end takes no more trials, and ends when it is idle or this time has
-    # passed. `cluster/local stop` waits for longer.
-    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
     # Nodes whose head is lost for good must end, so that they can be started again.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
 }
