@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from qhn.lanes import Usage
-from qhn.lanes.amounts import total
 from qhn.sweeps.planning.lanes import PlannedLane
 from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.trial.lane_use import LaneUse
@@ -35,12 +35,18 @@ class LaneStanding:
     alive: list[tuple[float, int]] = field(default_factory=list)
     _state_of: dict[str, str] = field(default_factory=dict)
     _uses: dict[str, LaneUse] = field(default_factory=dict)
-    _before: dict[str, Usage] = field(default_factory=dict)
+    # What is known of each trial, and the sums over all of them: shots, seconds, money. The driver
+    # asks for the sums in every turn, so they are not added up anew. Fractions make them exact: an
+    # account that is taken away and added with a new value leaves no rounding error behind.
+    _counted: dict[str, Usage] = field(default_factory=dict)
+    _sums: tuple[int, Fraction, Fraction] = (0, Fraction(), Fraction())
 
     def heard(self, trial_id: str, content: Mapping[str, Any]) -> None:
         """Note where a trial is and what it has used, from its last answer."""
         self.place(trial_id, str(content["state"]))
-        self._uses[trial_id] = LaneUse.of(content)
+        use = self._uses[trial_id] = LaneUse.of(content)
+        # A trial's own account goes on from run to run, and is newer than that of before.
+        self._count(trial_id, Usage(use.shots, use.qpu_seconds, use.cost))
         if note := content.get("note"):
             self.notes[trial_id] = str(note)
         else:
@@ -61,18 +67,27 @@ class LaneStanding:
 
     def spent_before(self, by_trial: Mapping[str, Usage]) -> None:
         """Say what the sweep had used of the lane before this run, by trial id."""
-        self._before = dict(by_trial)
+        for trial_id, usage in by_trial.items():
+            if trial_id not in self._uses:
+                self._count(trial_id, usage)
+
+    def _count(self, trial_id: str, usage: Usage) -> None:
+        """Put what a trial has used in place of what was known of it."""
+        before = self._counted.get(trial_id, Usage())
+        self._counted[trial_id] = usage
+        shots, seconds, cost = self._sums
+        # The view reads the sums in its own thread, so they change all at once.
+        self._sums = (
+            shots + usage.shots - before.shots,
+            seconds + Fraction(usage.qpu_seconds) - Fraction(before.qpu_seconds),
+            cost + Fraction(usage.cost) - Fraction(before.cost),
+        )
 
     @property
     def spent(self) -> Usage:
         """What the sweep has used, as far as its trials have said."""
-        # A trial's own account goes on from run to run, and is the newer one.
-        heard = {
-            trial_id: Usage(use.shots, use.qpu_seconds, use.cost)
-            # The view reads this in its own thread, so a copy is made in one go.
-            for trial_id, use in list(self._uses.items())
-        }
-        return total((self._before | heard).values())
+        shots, seconds, cost = self._sums
+        return Usage(shots, float(seconds), float(cost))
 
     @property
     def uses(self) -> tuple[LaneUse, ...]:

@@ -58,6 +58,31 @@ def test_what_was_spent_counts_earlier_runs_and_no_trial_twice():
     assert standing.spent == Usage(131, 14.0, 7.0)
 
 
+def test_accounts_that_change_leave_no_rounding_error():
+    standing = board().standings["qpu"]
+    for trial, amount in ((ONE, 0.1), (TWO, 0.2), (THREE, 0.3), (ONE, 1e6), (ONE, 0.1)):
+        standing.heard(trial, LaneUse(qpu_seconds=amount, cost=amount).content())
+    assert standing.spent == Usage(0, 0.6, 0.6)
+    for trial in (ONE, TWO, THREE):
+        standing.heard(trial, LaneUse().content())
+    assert standing.spent == Usage()
+
+
+def test_what_was_spent_is_not_added_up_anew_in_every_turn(monkeypatch):
+    made = []
+
+    def usage(*amounts):
+        made.append(amounts)
+        return Usage(*amounts)
+
+    standing = board().standings["qpu"]
+    for number in range(100):
+        standing.heard(str(number), LaneUse(shots=1).content())
+    monkeypatch.setattr("qhn.sweeps.driver.lane_board.Usage", usage)
+    assert standing.content()["spent"]["shots"] == 100
+    assert len(made) == 1
+
+
 def test_trials_without_budget_are_counted_in_their_lane():
     lanes = board()
     lanes.paused[TWO] = "spent"
