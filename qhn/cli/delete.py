@@ -13,7 +13,7 @@ from qhn.cli.options import DEFAULT_STORE, StoreOption, TrackingOption
 from qhn.cli.words import counted
 from qhn.core.errors import InvalidValueError
 from qhn.sweeps.planning.machine import size_text
-from qhn.sweeps.results.lane_jobs import jobs_of, queues, shares_of
+from qhn.sweeps.results.lane_jobs import jobs_of, queues, with_steps_of
 from qhn.sweeps.store import Store, open_store
 from qhn.sweeps.store.removal import have_samples
 from qhn.sweeps.tracking import TrackingLocation, tracking_location
@@ -92,7 +92,7 @@ def _lines(found: Belongings, store: Store, location: TrackingLocation) -> list[
 def _lane_lines(found: Belongings, store: Store) -> list[str]:
     """What becomes of jobs that were paid for, and of their samples."""
     known = [record for queue in queues(store) for record in jobs_of(store, queue)]
-    mine = [record for record in known if shares_of(store, found.name, [record])]
+    mine = with_steps_of(store, found.name, known)
     lines = []
     if mine:
         left = sum(not record.is_over for record in mine)

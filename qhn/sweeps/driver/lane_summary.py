@@ -8,7 +8,7 @@ from typing import Any
 
 from qhn.lanes import Record, Usage
 from qhn.sweeps.driver.lane_board import LaneBoard, LaneStanding
-from qhn.sweeps.results.lane_jobs import jobs_of, shares_of, spent_by
+from qhn.sweeps.results.lane_jobs import jobs_of, shares_of, spent_by, with_steps_of
 from qhn.sweeps.store import Store
 
 #: A job's time at the provider: from its submission to its end, seconds since 1970.
@@ -90,7 +90,7 @@ def _summary(
     standing: LaneStanding, live: int, store: Store, sweep: str, since: float, paused: int
 ) -> LaneSummary:
     lane = standing.lane
-    records = [r for r in jobs_of(store, lane.queue) if shares_of(store, sweep, [r])]
+    records = with_steps_of(store, sweep, jobs_of(store, lane.queue))
     ended = [record for record in records if record.is_over and record.at >= since]
     shares = shares_of(store, sweep, ended)
     used = spent_by(shares)

@@ -24,11 +24,20 @@ def jobs_of(store: Store, queue: str) -> list[Record]:
 
 def shares_of(store: Store, sweep: str, records: Iterable[Record]) -> list[Share]:
     """The steps of a sweep in some jobs. Two stores may have sweeps of one name and share jobs."""
-    store_id = known_store_id(store.backend)
-    if store_id is None:
-        return []
-    mine = account(sweep, store_id)
+    mine = _account(store, sweep)
     return [share for record in records for share in record.members if share.sweep == mine]
+
+
+def with_steps_of(store: Store, sweep: str, records: Iterable[Record]) -> list[Record]:
+    """Those of some jobs that have a step of a sweep, however many of its steps they have."""
+    mine = _account(store, sweep)
+    return [record for record in records if any(share.sweep == mine for share in record.members)]
+
+
+def _account(store: Store, sweep: str) -> str | None:
+    """The name of a sweep in ledgers; None if no job of this store can be in any."""
+    store_id = known_store_id(store.backend)
+    return None if store_id is None else account(sweep, store_id)
 
 
 def spent_by(shares: Iterable[Share]) -> Usage:

@@ -11,7 +11,14 @@ from qhn.core.errors import NotFoundError, QhnError
 from qhn.lanes import Budget, Record, Submission, Usage
 from qhn.lanes.amounts import total
 from qhn.sweeps.planning.lanes import PlannedLane
-from qhn.sweeps.results.lane_jobs import jobs_of, queues, shares_of, spent_by, sweeps_in
+from qhn.sweeps.results.lane_jobs import (
+    jobs_of,
+    queues,
+    shares_of,
+    spent_by,
+    sweeps_in,
+    with_steps_of,
+)
 from qhn.sweeps.results.stored_plan import stored_plan
 from qhn.sweeps.store import Store
 
@@ -94,15 +101,14 @@ def lane_status(store: Store) -> list[LaneStatus]:
         StoreError: if the store cannot be read.
     """
     found = []
-    known = queues(store)
+    jobs = {queue: jobs_of(store, queue) for queue in queues(store)}
     for sweep in store.sweeps():
         lanes = _lanes(store, sweep.name)
         kept, is_run = sweep.lanes(), sweep.lock.holder() is not None
         standings = kept.get("lanes", {})
         by_queue = {lane.queue: lane for lane in lanes}
-        for queue in sorted({*by_queue, *known}):
-            records = jobs_of(store, queue) if queue in known else []
-            mine = [record for record in records if shares_of(store, sweep.name, [record])]
+        for queue in sorted({*by_queue, *jobs}):
+            mine = with_steps_of(store, sweep.name, jobs.get(queue, ()))
             lane = by_queue.get(queue)
             if not mine and lane is None:
                 continue

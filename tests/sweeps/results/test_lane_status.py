@@ -74,6 +74,24 @@ def test_a_lane_shows_the_jobs_of_its_sweep_alone(store):
     json.dumps(line.as_json())
 
 
+def test_the_store_is_not_asked_again_for_each_job(store, monkeypatch):
+    qhn_store, ids = store
+    qhn_store.sweep("other").save_file(SPEC.replace("name: t", "name: other"))
+    asked, get = [], type(qhn_store.backend).get
+
+    def counted(backend, key):
+        asked.append(key)
+        return get(backend, key)
+
+    jobs = [f"lanes/{QUEUE}/jobs/" in key for key in qhn_store.backend.list("lanes/")]
+    assert sum(jobs) == len(ids)
+    monkeypatch.setattr(type(qhn_store.backend), "get", counted)
+    assert len(lane_status(qhn_store)) == 2
+    # Each job is read once for both sweeps, and the id of the store twice for each of them.
+    assert sum(f"lanes/{QUEUE}/jobs/" in key for key in asked) == len(ids)
+    assert asked.count("lanes/store.json") == 4
+
+
 def test_what_is_only_reserved_is_not_used(store):
     shares = shares_of(store[0], "t", jobs_of(store[0], QUEUE))
     assert spent_by_trial(shares) == {
