@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qhn.core.errors import RayError
-from qhn.sweeps.driver.entry import check_entry
+from qhn.sweeps.driver.entry import check_entry, check_token
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.local_ray import MISLED, set_environment
 from qhn.sweeps.driver.nodes import Node, nodes_of
@@ -71,6 +71,7 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
         # A Ray that was started by this user asks for the token. With an address, Ray's driver does
         # not find that out by itself, and is refused.
         os.environ["RAY_AUTH_MODE"] = "token"
+    check_token()
     with shield():
         import ray
     for name in MISLED:

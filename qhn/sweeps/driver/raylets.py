@@ -56,7 +56,8 @@ def check_address(address: str) -> str:
     if address != AUTO and _ADDRESS.fullmatch(address) is None:
         raise InvalidValueError(
             f"the address of a Ray must be {AUTO} or HOST:PORT, but got {address!r}; "
-            "`ray start --head` prints it (Ray's client, ray://, cannot run sweeps)"
+            "`ray start --head` prints it (Ray's client, ray://, cannot run sweeps). At the "
+            "address of a job server, http://HOST:PORT, use `qhn sweep submit`"
         )
     return address
 
@@ -87,7 +88,8 @@ def find_raylet(address: str) -> Raylet:
         raise RayError(
             f"this machine must be a part of the Ray at {address}, but no process of that Ray "
             f"runs here{_others(found)}; if there is a Ray at this address, make this machine a "
-            f"part of it with `ray start --address={address}`"
+            f"part of it with `ray start --address={address}`. The port must be that of the head, "
+            "mostly 6379, and not that of its job server, mostly 8265"
         )
     if len({raylet.address for raylet in found}) == 1:
         return found[0]

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from importlib.metadata import version
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -23,6 +23,7 @@ from qhn.sweeps.store.opening import without_password
 _ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[^\s?#@]*)?")
 _TOKEN_FILE = Path("~/.ray/auth_token")
 _WAIT_S = 10.0
+_LAST_PORT = 65535
 _REFUSED = (401, 403)
 # A job server answers with a few hundred bytes.
 _MOST_BYTES = 100_000
@@ -48,11 +49,12 @@ def check_server_address(address: str) -> str:
         InvalidValueError: if it is not ``http://HOST:PORT`` or ``https://…``.
     """
     found = address.strip().rstrip("/")
-    if _ADDRESS.fullmatch(found) is None:
+    match = _ADDRESS.fullmatch(found)
+    if match is None or not 0 < int((match[2] or ":80")[1:]) <= _LAST_PORT:
         raise InvalidValueError(
             "the address of a job server must be http://HOST:PORT, but got "
             f"{without_password(address)!r}; it is that of Ray's dashboard, which `ray start "
-            "--head` prints, mostly with port 8265"
+            "--head` prints, mostly with port 8265 (`auto` and HOST:PORT are for `qhn sweep run`)"
         )
     return found
 
@@ -97,12 +99,25 @@ def _ask(address: str, headers: Mapping[str, str]) -> tuple[int, str]:
     except HTTPError as error:
         with error:
             return error.code, error.read(_MOST_BYTES).decode(errors="replace")
-    except (OSError, HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
+    except BadStatusLine as error:
+        if isinstance(error, RemoteDisconnected):
+            raise _silent(address, error) from None
+        # The error itself has what the server has sent, which is no text. Ray's head is one.
         raise RayError(
-            f"a job server must answer at {address}, but none does ({reason}); look whether that "
-            "Ray runs with its dashboard, and whether the address can be reached from this machine"
+            f"the job server of a Ray must be at {address}, but what answers there does not speak "
+            "HTTP; the port must be that of Ray's dashboard, mostly 8265, and not that of its "
+            "head, mostly 6379"
         ) from None
+    except (OSError, HTTPException, ValueError) as error:
+        raise _silent(address, error) from None
+
+
+def _silent(address: str, error: Exception) -> RayError:
+    reason = error.reason if isinstance(error, URLError) else error
+    return RayError(
+        f"a job server must answer at {address}, but none does ({reason}); look whether that Ray "
+        "runs with its dashboard, and whether the address can be reached from this machine"
+    )
 
 
 def _check_version(address: str, status: int, text: str) -> None:
@@ -149,4 +164,7 @@ def _token() -> str | None:
 
 def _unreadable(path: Path, error: Exception) -> RayError:
     reason = getattr(error, "strerror", None) or "it is no text"
-    return RayError(f"the file with the token of Ray must be readable, but {path} is not: {reason}")
+    return RayError(
+        f"the file with the token of Ray must be readable, but {path} is not: {reason}; copy the "
+        "token of who has started that Ray there, or name another file in RAY_AUTH_TOKEN_PATH"
+    )

@@ -101,7 +101,7 @@ def test_a_missing_and_an_expired_token(home):
 def test_a_token_that_cannot_be_read(monkeypatch, home):
     with serving(token_server("right")) as (address, _):
         monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "missing"))
-        with pytest.raises(RayError, match="missing is not: No such file"):
+        with pytest.raises(RayError, match=r"missing is not: No such file .*; copy the token"):
             contact(address)
         monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "two"))
         (home / "two").write_text("two words")
@@ -132,6 +132,23 @@ def test_another_version_of_ray():
         contact(address)
 
 
+def test_the_port_of_the_head_is_not_taken_for_that_of_the_job_server():
+    with socket.create_server(("127.0.0.1", 0)) as place:
+
+        def answer():
+            # The head begins like this, in HTTP/2, whatever it is asked.
+            with place.accept()[0] as asking:
+                asking.recv(65536)
+                asking.sendall(b"\0\0\x18\4\0\0\0\0\0\0\4\0@\0\0\r\n\xfe")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(RayError, match=r"does not speak HTTP; .* not that of its head") as said:
+            contact(f"http://127.0.0.1:{place.getsockname()[1]}")
+        thread.join()
+    assert str(said.value).isprintable()
+
+
 def test_nothing_listens():
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
@@ -141,10 +158,13 @@ def test_nothing_listens():
 
 @pytest.mark.parametrize(
     "address",
-    ["auto", "head:6379", "ray://head:10001", "http://", "http://a b", "http://u:p@head:8265", ""],
+    [
+        *("auto", "head:6379", "ray://head:10001", "http://", "http://a b", ""),
+        *("http://u:p@head:8265", "http://head:65536", "http://head:0"),
+    ],
 )
 def test_what_is_no_address(address):
-    with pytest.raises(InvalidValueError, match="must be http://HOST:PORT"):
+    with pytest.raises(InvalidValueError, match=r"must be http://HOST:PORT.*for `qhn sweep run`"):
         check_server_address(address)
 
 
