@@ -10,7 +10,7 @@ from topology import __main__ as local
 
 TEXT = (ROOT / "docs" / "cluster.md").read_text()
 BLOCKS = re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-LINES = [line for block in BLOCKS for line in block.splitlines()]
+LINES = [line for block in BLOCKS for line in block.replace("\\\n", "").splitlines()]
 # Options of programs that are not at hand, by command: those with a value, and those without.
 KNOWN = {
     "sbatch": ({"--nodes", "--time"}, set()),
