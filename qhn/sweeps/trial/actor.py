@@ -88,6 +88,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._trial = TrialConfig.from_json(config["trial"])
         ticket = config.get("ticket")
         self._ticket = None if ticket is None else Ticket.from_json(ticket)
+        self._submitted: tuple[str, str] | None = None
         # The metric by which this sweep stops trials early, or None.
         self._score: str | None = config.get("score")
         self._answer_s = float(config["answer_s"])
@@ -108,6 +109,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         if self._ticket is not None:
             desk = BrokerClient(self._ticket.queue, open_place, self._umask)
             self._sampler = lane_sampler(self._trial, device, self._ticket, desk, store)
+            self._sampler.submitted = self._submitted
+            self._submitted = None
 
     def _leave_lane(self) -> None:
         """Let others have what the trial may still hold in its lane."""
@@ -194,7 +197,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         pause = self._patience.pause(error, lambda: is_away(self._store_uri))
         if pause is None:
             return Answer(trial_id, store_error=str(error))
-        # What was not saved is computed again from the checkpoint, with the same numbers.
+        # What was not saved is computed again from the checkpoint, with the same numbers. Only what
+        # a provider has accepted meanwhile is known nowhere else.
+        if self._sampler is not None:
+            self._submitted = self._sampler.submitted
         self._session = None
         self._leave_lane()
         time.sleep(pause)

@@ -109,6 +109,19 @@ class LaneSampler:
         self._travel.use = use
 
     @property
+    def submitted(self) -> tuple[str, str] | None:
+        """The last job that was submitted here and that the broker has not heard of.
+
+        These are its submission id and the provider's id. A sampler that takes this one's place
+        must get them: some providers give no way to find a job again.
+        """
+        return self._travel.submitted
+
+    @submitted.setter
+    def submitted(self, job: tuple[str, str] | None) -> None:
+        self._travel.submitted = job
+
+    @property
     def holder(self) -> str:
         """The name under which this process asks for leases."""
         return self._travel.holder

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from lane_world import ACCESS, LIMITS, World, config, problem
 
-from qhn.core.errors import LaneError
+from qhn.core.errors import LaneError, StoreError
 from qhn.core.estimators.sampler import SampleKey
 from qhn.devices.queued import Part
 from qhn.devices.rehearsal.handle import RehearsalHandle
 from qhn.lanes.limits import Budget
+from qhn.lanes.local import LocalDesk
 from qhn.sweeps.config import factory
 from qhn.sweeps.store.samples import read_samples
 from qhn.sweeps.trial.lane_use import LaneUse
@@ -167,6 +168,29 @@ class TestSlowSubmissions:
         slow.append(lambda submission: world.kill_broker())
         world.run()
         assert [life.error for life in world.lives] == [None]
+        assert set(world.paid().values()) == {1}
+
+    def test_the_job_is_known_to_the_sampler_that_goes_on_after_the_store_was_away(
+        self, tmp_path, monkeypatch
+    ):
+        world = World(tmp_path, replace(ACCESS, submission="neither")).add(CONFIG)
+        (life,) = world.lives
+
+        def away(*arguments):
+            raise StoreError("the store is away")
+
+        monkeypatch.setattr(LocalDesk, "submitted", away)
+        world.begin(life)
+        known = life.sampler
+        while life.error is None:
+            world.turn(life)
+        assert isinstance(life.error, StoreError)
+        monkeypatch.undo()
+        life.error = None
+        world.begin(life)
+        life.sampler.submitted = known.submitted
+        world.run()
+        assert (life.finished, life.error) == (True, None)
         assert set(world.paid().values()) == {1}
 
     def test_a_job_that_was_given_up_meanwhile_is_told_of(self, tmp_path, slow):
