@@ -11,16 +11,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from qhn.core.errors import RayError
-from qhn.sweeps.driver.entry import check_entry, check_token
+from qhn.sweeps.driver.entry import check_entry
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.driver.local_ray import MISLED, set_environment
 from qhn.sweeps.driver.nodes import Node, nodes_of
 from qhn.sweeps.driver.raylets import find_raylet
-
-_TOKEN = Path("~/.ray/auth_token")
+from qhn.sweeps.ray_token import check_token, has_token
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
         # Otherwise Ray would look for that Ray at this machine's address in its network, and for
         # minutes. It reads this when it is imported.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    if "RAY_AUTH_MODE" not in os.environ and _has_token():
+    if "RAY_AUTH_MODE" not in os.environ and has_token():
         # A Ray that was started by this user asks for the token. With an address, Ray's driver does
         # not find that out by itself, and is refused.
         os.environ["RAY_AUTH_MODE"] = "token"
@@ -93,11 +91,6 @@ def attached_ray(address: str, shield: Shield) -> Iterator[Cluster]:
     finally:
         with shield():
             ray.shutdown()
-
-
-def _has_token() -> bool:
-    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return bool(named) or _TOKEN.expanduser().exists()
 
 
 def cluster_now(address: str) -> Cluster:

@@ -5,50 +5,17 @@ Ray would try for half a minute if its token is refused, and then say only that 
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from qhn.core.errors import RayError
+from qhn.sweeps.ray_token import TOKEN_WAY_OUT
 
-_TOKEN_FILE = Path("~/.ray/auth_token")
-_TOKEN_WAY_OUT = (
-    "copy the token of who has started that Ray to ~/.ray/auth_token, or name a file that has it "
-    "in RAY_AUTH_TOKEN_PATH"
-)
 _TOKEN_REFUSED = (
     "the Ray at {address} must accept the token of this user, but refuses it or got none; "
-    + _TOKEN_WAY_OUT
+    + TOKEN_WAY_OUT
 )
-
-
-def check_token() -> None:
-    """Look whether this user has a token, if the environment says that Ray wants one.
-
-    Ray would end the whole process, without a message, if it looked for a token and found none.
-
-    Raises:
-        RayError: if there is no token, or its file cannot be read or is empty.
-    """
-    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
-        return
-    if os.environ.get("RAY_AUTH_TOKEN"):
-        return
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(named) if named else _TOKEN_FILE.expanduser()
-    try:
-        why = "" if path.read_text(encoding="ascii").strip() else "it is empty"
-    except OSError as error:
-        why = error.strerror or str(error)
-    except UnicodeDecodeError:
-        why = "it is no text"
-    if why:
-        raise RayError(
-            f"to attach to a Ray that asks for a token, the file with the token must be readable, "
-            f"but {path} is not: {why}; {_TOKEN_WAY_OUT}"
-        )
 
 
 def check_entry(address: str) -> None:

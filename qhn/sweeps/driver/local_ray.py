@@ -17,6 +17,7 @@ from qhn.core.errors import RayError
 from qhn.sweeps.driver.bare_ray import bare_ray
 from qhn.sweeps.driver.handlers import Shield
 from qhn.sweeps.planning.machine import Machine
+from qhn.sweeps.ray_token import TOKEN_FILE
 
 # Ray reads these when it is imported or started, so they are set before. They are set only if the
 # user has not set them.
@@ -42,7 +43,6 @@ _OWN_SETTINGS = {
 #: resume with Tune, which would not work here.
 MISLED = ("ray.tune.analysis.experiment_analysis", "ray.tune.tune")
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-_TOKEN = Path("~/.ray/auth_token")
 _PRIVATE = 0o077
 _LINES = 20
 _log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ def tune_without_variables() -> Iterator[None]:
 @contextmanager
 def _secrets_kept() -> Iterator[None]:
     """Make new files readable only for this user, and also the file with Ray's token."""
-    token = _TOKEN.expanduser()
+    token = TOKEN_FILE.expanduser()
     # All of this user's Rays share the token. Another program may have started a Ray before and
     # left the file readable for everybody.
     with suppress(OSError):

@@ -7,21 +7,19 @@ to any server.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from importlib.metadata import version
-from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from qhn.core.errors import InvalidValueError, RayError
+from qhn.sweeps.ray_token import TOKEN_WAY_OUT, user_token
 from qhn.sweeps.store.opening import without_password
 
 _ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[^\s?#@]*)?")
-_TOKEN_FILE = Path("~/.ray/auth_token")
 _WAIT_S = 10.0
 _LAST_PORT = 65535
 _REFUSED = (401, 403)
@@ -71,20 +69,17 @@ def contact(address: str) -> Contact:
     status, text = _ask(found, {})
     headers: dict[str, str] = {}
     if status in _REFUSED and "authentication token" in text:
-        token = _token()
+        token = user_token()
         if token is None:
             raise RayError(
-                f"the job server at {found} wants a token, but this user has none; copy the token "
-                "of who has started that Ray to ~/.ray/auth_token, or name a file that has it in "
-                "RAY_AUTH_TOKEN_PATH"
+                f"the job server at {found} wants a token, but this user has none; {TOKEN_WAY_OUT}"
             )
         headers = {"Authorization": f"Bearer {token}"}
         status, text = _ask(found, headers)
         if status in _REFUSED:
             raise RayError(
                 f"the job server at {found} must accept the token of this user, but it does not; "
-                "the Ray there has another one by now: copy it to ~/.ray/auth_token, or name a "
-                "file that has it in RAY_AUTH_TOKEN_PATH"
+                f"the Ray there has another one by now; {TOKEN_WAY_OUT}"
             )
     _check_version(found, status, text)
     return Contact(found, headers)
@@ -137,34 +132,3 @@ def _check_version(address: str, status: int, text: str) -> None:
             f"a sweep must be sent by the version of Ray that the cluster has, but the job server "
             f"at {address} has Ray {theirs}, and here is Ray {ours}; install the same version"
         )
-
-
-def _token() -> str | None:
-    """The token of this user, where Ray looks for it.
-
-    Raises:
-        RayError: if the file with the token cannot be read.
-    """
-    if token := os.environ.get("RAY_AUTH_TOKEN", "").strip():
-        return token
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(named) if named else _TOKEN_FILE.expanduser()
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError as error:
-        if not named:
-            return None
-        raise _unreadable(path, error) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from None
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise RayError(f"the token of Ray must be one word, but {path} holds something else")
-    return token
-
-
-def _unreadable(path: Path, error: Exception) -> RayError:
-    reason = getattr(error, "strerror", None) or "it is no text"
-    return RayError(
-        f"the file with the token of Ray must be readable, but {path} is not: {reason}; copy the "
-        "token of who has started that Ray there, or name another file in RAY_AUTH_TOKEN_PATH"
-    )

@@ -3,7 +3,7 @@
 import pytest
 
 from qhn.core.errors import RayError
-from qhn.sweeps.driver.entry import check_token
+from qhn.sweeps.ray_token import check_token
 
 
 @pytest.fixture(autouse=True)
