@@ -18,6 +18,8 @@ from qhn.sweeps.trial.findings import Finding, lines
 from qhn.sweeps.trial.probe import packages
 
 _HERE = "this machine"
+# More memory than any machine has.
+_UNKNOWN = Machine(2**62)
 
 
 def machines_there() -> list[Node]:
@@ -28,8 +30,13 @@ def machines_there() -> list[Node]:
 
 
 def largest(nodes: Iterable[Node]) -> Machine:
-    """The memory of the largest machine. What does not fit there fits nowhere."""
-    return max((node.machine for node in nodes), key=lambda machine: machine.memory_bytes)
+    """The memory of the largest machine that gets trials. What does not fit there fits nowhere.
+
+    A head often has neither CPUs nor the resource of a lane. If that is so of all machines, an
+    autoscaler may still start others, of which nothing is known, so that nothing is too large.
+    """
+    able = [node.machine for node in nodes if node.takes_trials]
+    return max(able, key=lambda machine: machine.memory_bytes, default=_UNKNOWN)
 
 
 def check_cluster(

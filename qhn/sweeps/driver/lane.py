@@ -59,6 +59,7 @@ class Lane:
 
 #: A function that returns the lane of a trial.
 LaneOf = Callable[[PlannedTrial], Lane]
+_PREFIX = "lane:"
 
 
 def resource_of(name: str) -> str:
@@ -67,7 +68,12 @@ def resource_of(name: str) -> str:
     Args:
         name: the name of the lane in the sweep file.
     """
-    return f"lane:{name}"
+    return f"{_PREFIX}{name}"
+
+
+def is_of_lane(resource: str) -> bool:
+    """Whether a resource of Ray is that of a queued lane, whatever the lane's name."""
+    return resource.startswith(_PREFIX)
 
 
 def simulator_lane(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qhn.sweeps.driver.lane import resource_of
+from qhn.sweeps.driver.lane import is_of_lane, resource_of
 from qhn.sweeps.planning.machine import Machine
 
 #: So many characters of Ray's id of a machine tell it from all others.
@@ -43,6 +43,11 @@ class Node:
         """Its memory, as much as Ray was told to use."""
         store = int(self.resources.get("object_store_memory", 0))
         return Machine(self.ray_memory + store, store)
+
+    @property
+    def takes_trials(self) -> bool:
+        """Whether it has CPUs for simulated trials, or the resource of any lane."""
+        return self.cpus > 0 or any(is_of_lane(name) for name in self.resources)
 
     def slots(self, lane: str) -> int:
         """How many trials of a lane it may hold at once by the lane's own resource."""

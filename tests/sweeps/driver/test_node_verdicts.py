@@ -198,6 +198,12 @@ def test_machines_are_named_by_host_and_told_apart_by_their_id():
     assert largest(nodes).memory_bytes == 8 * GIB
 
 
+def test_what_a_head_without_trials_cannot_hold_is_not_too_large():
+    head, gateway = node("head", gib=0.25), node("gateway", lane=2, gib=1)
+    assert largest([head]).memory_bytes > 2**60
+    assert largest([head, gateway]) == gateway.machine
+
+
 @pytest.mark.parametrize(
     "why",
     [
