@@ -7,18 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from qhn.core.errors import DeviceError
-from qhn.sweeps.driver.node_tasks import on_each
+from qhn.sweeps.driver.node_tasks import have_left, on_each
 from qhn.sweeps.driver.nodes import Node
 from qhn.sweeps.driver.tickets import Tickets
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.store import Store
 from qhn.sweeps.trial.device_check import Opening, check_device, check_devices
-from qhn.sweeps.trial.findings import Finding
+from qhn.sweeps.trial.findings import Finding, Verdict
 
 # How long a machine may take to import a provider's library and to ask the provider, in seconds.
 _PATIENCE_S = 120.0
 # A paid job waits in a queue.
 _JOB_PATIENCE_S = 900.0
+_SILENT = "the machine has not answered within %.0f s"
+_LEFT = "it was not looked at, since the machine has left the Ray while it was asked"
 
 
 def representatives(plan: Plan, left: Iterable[PlannedTrial]) -> list[PlannedTrial]:
@@ -107,15 +109,16 @@ def _look_there(
     answers, failures = on_each(
         check_devices, {node: (openings, run_job) for node, openings in there.items()}, patience
     )
+    silent = {node: failures.get(node, _SILENT % patience) for node in there if node not in answers}
+    gone = have_left(silent)
     found = []
     for node, openings in there.items():
-        silent = f"the machine has not answered within {patience:.0f} s"
+        # Another machine of the lane, or one that joins later, may have the device.
+        verdict: Verdict = "warning" if node in gone else "wrong"
+        why = _LEFT if node in gone else silent.get(node, "")
         found += [
             replace(finding, where=f"{finding.where} on {names[node]}")
             for finding in answers.get(node)
-            or [
-                Finding(opening.name, "device", "wrong", failures.get(node, silent))
-                for opening in openings
-            ]
+            or [Finding(opening.name, "device", verdict, why) for opening in openings]
         ]
     return found

@@ -10,6 +10,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+# What Ray says of a task for a machine that was lost before or while it ran there. Its list of
+# machines shows such a machine for some seconds more.
+_LOST_NODE = ("doesn't exist any more", "the node it was running on is dead")
+
 
 def on_each(
     function: Any,
@@ -55,6 +59,24 @@ def on_each(
     for reference in waiting:
         ray.cancel(reference, force=True)
     return results, failures
+
+
+def have_left(silent: Mapping[str, str]) -> set[str]:
+    """Those of the machines without an answer that have left the Ray since they were asked.
+
+    Args:
+        silent: why there is no answer, by Ray's id of the machine.
+    """
+    if not silent:
+        return set()
+    import ray
+
+    there = {entry["NodeID"] for entry in ray.nodes() if entry["Alive"]}
+    return {
+        node
+        for node, why in silent.items()
+        if node not in there or any(words in why for words in _LOST_NODE)
+    }
 
 
 def _last_words(error: Exception) -> str:

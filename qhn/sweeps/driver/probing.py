@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from qhn.core.errors import DamagedError, QhnError
 from qhn.sweeps.driver.neighbours import private_folder
-from qhn.sweeps.driver.node_tasks import on_each
+from qhn.sweeps.driver.node_tasks import have_left, on_each
 from qhn.sweeps.driver.nodes import Node
 from qhn.sweeps.store import Store
 from qhn.sweeps.trial import probe as by_value
@@ -42,11 +42,6 @@ class Skew:
     def at_least(self) -> float:
         """By how many seconds the clocks differ in any case."""
         return max(0.0, abs(self.seconds) - self.error)
-
-
-# What Ray says of a task for a machine that was lost before or while it ran there. Its list of
-# machines shows such a machine for some seconds more.
-_LOST_NODE = ("doesn't exist any more", "the node it was running on is dead")
 
 
 @dataclass(frozen=True)
@@ -153,16 +148,8 @@ def _skews(nodes: list[str]) -> dict[str, Skew]:
 
 def _without_gone(asked: list[Asked]) -> list[Asked]:
     """The machines, with a mark at those that have left."""
-    if all(one.answer is not None for one in asked):
-        return asked
-    import ray
-
-    there = {entry["NodeID"] for entry in ray.nodes() if entry["Alive"]}
-
-    def has_gone(one: Asked) -> bool:
-        return one.node.id not in there or any(words in one.why for words in _LOST_NODE)
-
-    return [one if one.answer is not None else replace(one, gone=has_gone(one)) for one in asked]
+    gone = have_left({one.node.id: one.why for one in asked if one.answer is None})
+    return [replace(one, gone=True) if one.node.id in gone else one for one in asked]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qhn.core.errors import RayError
+from qhn.sweeps.driver import checkup, node_tasks
 from qhn.sweeps.driver.cluster_checkup import largest, refuse_wrong
 from qhn.sweeps.driver.cluster_verdicts import about_room
 from qhn.sweeps.driver.node_verdicts import LITTLE, NOTHING, about_node
@@ -12,6 +13,7 @@ from qhn.sweeps.driver.nodes import Node, nodes_of
 from qhn.sweeps.driver.probing import Asked, Skew
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.trial.device_check import Opening
 from qhn.sweeps.trial.findings import Finding
 
 GIB = 2**30
@@ -212,9 +214,15 @@ def test_what_a_head_without_trials_cannot_hold_is_not_too_large():
     ],
 )
 def test_a_machine_that_ray_still_lists_but_cannot_reach_has_left(monkeypatch, why):
-    from qhn.sweeps.driver import probing
-
-    monkeypatch.setattr("ray.nodes", lambda: [{"NodeID": NODE.id, "Alive": True}])
-    lost = Asked(NODE, why=why)
-    slow = Asked(NODE, why="it has not answered within 30 s")
-    assert [one.gone for one in probing._without_gone([lost, slow])] == [True, False]
+    monkeypatch.setattr("ray.nodes", lambda: [{"NodeID": i, "Alive": True} for i in "ab"])
+    slow = "it has not answered within 30 s"
+    assert node_tasks.have_left({"a": why, "b": slow, "c": slow}) == {"a", "c"}
+    # What it says of a device is no reason to start nothing: another machine may have it.
+    monkeypatch.setattr(checkup, "on_each", lambda *asked: ({}, {"a": why, "b": "no account"}))
+    openings = {node: [Opening("qpu", None, None)] for node in "ab"}
+    found = checkup._look_there(openings, {"a": "gone", "b": "there"}, run_job=False)
+    assert [(one.where, one.verdict) for one in found] == [
+        ("qpu on gone", "warning"),
+        ("qpu on there", "wrong"),
+    ]
+    assert found[1].text == "no account"
