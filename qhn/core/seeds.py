@@ -29,6 +29,8 @@ class Purpose(IntEnum):
     DEVICE_SAMPLES = 7
     #: The directions in which SPSA moves all angles at once.
     PERTURBATIONS = 8
+    #: Which seeds of a task are drawn again for the interval of an aggregate.
+    BOOTSTRAP = 9
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -1,0 +1,1 @@
+"""What the results of sweeps say: comparisons, aggregates and choices, as pure functions."""
