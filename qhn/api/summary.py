@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from qhn.sweeps.config.settings import settings
 from qhn.sweeps.driver.lane_summary import LaneSummary
 from qhn.sweeps.driver.run import RunOutcome
-from qhn.sweeps.results.statistics import SHOWN, GroupSummary
+from qhn.sweeps.results.statistics import SHOWN, GroupSummary, parts_of
 from qhn.sweeps.results.table import flags_text, table_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 _COUNTS = ("planned", "trials", "stopped", "failed")
-_PARTS = ("mean", "deviation", "low", "high")
 
 
 class SweepSummary:
@@ -85,19 +83,25 @@ class SweepSummary:
         ``flags`` (each with its number of trials), and four for each metric. Those of ``nll``, for
         example, are ``nll_mean``, ``nll_deviation`` (with n − 1), ``nll_low`` and ``nll_high`` (the
         95% interval of the mean by Student's t).
+
+        A sweep with data seeds also has the column ``tasks``. Its mean is that of the means of the
+        tasks, with its interval over tasks. The deviation is that over the seeds of a task, and
+        there is a fifth column, ``nll_between``, with the deviation of the tasks' means.
         """
-        named = [settings(group.config) for group in self.groups]
-        # The seed is the only setting that the trials of a group do not share.
-        between = sorted({name for found in named for name in found if name != "seed"})
+        named = [group.settings for group in self.groups]
+        between = sorted({name for found in named for name in found})
         rows = [_cells(group) | found for group, found in zip(self.groups, named, strict=True)]
-        metrics = [f"{name}_{part}" for name in SHOWN for part in _PARTS]
-        return table_of(rows, ("group", "group_id", *between, *_COUNTS, "flags", *metrics))
+        over_tasks = any(group.tasks is not None for group in self.groups)
+        metrics = [f"{name}_{part}" for name in SHOWN for part in parts_of(over_tasks)]
+        counts = ("tasks", *_COUNTS) if over_tasks else _COUNTS
+        return table_of(rows, ("group", "group_id", *between, *counts, "flags", *metrics))
 
 
 def _cells(group: GroupSummary) -> dict[str, Any]:
     found: dict[str, Any] = {name: getattr(group, name) for name in ("group", "group_id", *_COUNTS)}
     found["flags"] = flags_text(group.flags)
+    found["tasks"] = group.tasks
     for name, interval in group.intervals.items():
-        for part in _PARTS:
+        for part in parts_of(group.tasks is not None):
             found[f"{name}_{part}"] = getattr(interval, part)
     return found

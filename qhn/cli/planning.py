@@ -15,7 +15,6 @@ from qhn.cli.prices import lanes_json, print_lanes
 from qhn.cli.progress import standing
 from qhn.cli.tables import Column, factor_columns, print_columns, print_shared, print_words
 from qhn.cli.words import counted, duration
-from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.driver.local_ray import available_cpus
 from qhn.sweeps.planning.cost import Cost, estimate
 from qhn.sweeps.planning.factors import factor_table
@@ -165,14 +164,13 @@ def _print(console: Console, found: _Standing) -> None:
 
 
 def _print_groups(console: Console, plan: Plan, finished: set[str], failed: set[str]) -> None:
-    groups: dict[str, TrialConfig] = {}
+    groups = plan.group_configs
     planned, over, broken = Counter[str](), Counter[str](), Counter[str]()
     for trial in plan.trials:
-        groups.setdefault(trial.group_id, trial.config)
         planned[trial.group_id] += 1
         over[trial.group_id] += trial.trial_id in finished
         broken[trial.group_id] += trial.trial_id in failed
-    settings = factor_table(groups)
+    settings = factor_table(groups, over_tasks=plan.over_tasks)
     print_shared(console, settings.shared)
     numbers = {
         "trials": planned,

@@ -53,7 +53,7 @@ def print_groups(
         everything: the command that writes all columns to a file, for columns that do not fit.
         view: which groups to show, and in which order.
     """
-    settings = factor_table({trial.group_id: trial.config for trial in plan.trials})
+    settings = factor_table(plan.group_configs, over_tasks=plan.over_tasks)
     print_shared(console, settings.shared)
     parts = [members[: view.best] for members in ranked(groups, view.by)]
     rows = [group for members in parts for group in members]
@@ -115,8 +115,11 @@ def print_list(console: Console, lines: list[str]) -> None:
 
 
 def _counts(rows: Sequence[GroupSummary]) -> list[Column]:
-    seeds = [_done(group.trials, group.planned) for group in rows]
-    found = [Column("seeds", seeds)]
+    trials = [_done(group.trials, group.planned) for group in rows]
+    if any(group.tasks is not None for group in rows):
+        found = [Column("tasks", [str(group.tasks) for group in rows]), Column("trials", trials)]
+    else:
+        found = [Column("seeds", trials)]
     for title, numbers, style in (
         ("failed", [group.failed for group in rows], "red"),
         ("stopped\nearly", [group.stopped for group in rows], "yellow"),
@@ -172,7 +175,12 @@ def _interval(value: MeanInterval) -> str:
 def _how_to_read(
     plan: Plan, groups: Sequence[GroupSummary], n_shown: int, view: View, *, marked: bool
 ) -> str:
-    words = ["Mean ± standard deviation over seeds."]
+    words = [
+        "Mean of the tasks' means ± standard deviation over the seeds of a task; the interval is "
+        "over tasks."
+        if plan.over_tasks
+        else "Mean ± standard deviation over seeds."
+    ]
     missing = len(plan.groups) - len(groups)
     if n_shown < len(groups):
         which = " with a result" if missing else ""

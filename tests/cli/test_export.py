@@ -51,7 +51,7 @@ def test_every_trial_is_a_row_in_full_precision(trained):
 def test_every_report_is_a_row_of_the_curves(trained):
     rows = rows_of(trained("sweep", "export", "exported", "--curves"))
     names = [metric.name for metric in METRICS]
-    assert list(rows[0]) == ["trial_id", "group_id", "seed", "step", *names]
+    assert list(rows[0]) == ["trial_id", "group_id", "seed", "data_seed", "step", *names]
     assert [int(row["step"]) for row in rows] == [0, 10, 20] * 3
     for number, trial in enumerate(PLAN.trials[:3]):
         history = read_record(trained.store, trial.trial_id).history

@@ -98,6 +98,11 @@ class DatasetConfig(Part):
         return DATASETS[self.name].n_inputs
 
 
+def with_seed(dataset: DatasetConfig, seed: int) -> DatasetConfig:
+    """The same data set, drawn from another seed."""
+    return dataset.model_copy(update={"seed": seed})
+
+
 class NetworkConfig(Part):
     """The family of binary networks that the circuit samples (layouts of arXiv 2301.08292)."""
 

@@ -26,6 +26,17 @@ def settings(config: TrialConfig) -> dict[str, Setting]:
     return _flatten(config.model_dump(by_alias=True, exclude_none=True))
 
 
+def of_group(config: TrialConfig, over_tasks: bool) -> dict[str, Setting]:
+    """The settings that all trials of a group have, given one of them.
+
+    Args:
+        config: the configuration of any of the trials.
+        over_tasks: whether they also have data of different seeds.
+    """
+    own = {"seed", "dataset.seed"} if over_tasks else {"seed"}
+    return {name: value for name, value in settings(config).items() if name not in own}
+
+
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Setting]:
     flat: dict[str, Setting] = {}
     for name, value in values.items():

@@ -52,9 +52,17 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:ID_LENGTH]
 
 
-def without_seed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content that all trials of one group have in common."""
-    return {key: value for key, value in content.items() if key != "seed"}
+def without_seed(content: Mapping[str, Any], *, over_tasks: bool = False) -> dict[str, Any]:
+    """The content that all trials of one group have in common.
+
+    Args:
+        content: the content of one of the trials.
+        over_tasks: whether the trials of a group may also have data of different seeds.
+    """
+    found = {key: value for key, value in content.items() if key != "seed"}
+    if over_tasks:
+        found["dataset"] = {k: value for k, value in content["dataset"].items() if k != "seed"}
+    return found
 
 
 class TrialConfig(Part):
@@ -142,14 +150,17 @@ class TrialConfig(Part):
         """
         return None if early_stopping is None else digest(self.former_content(early_stopping))
 
-    def group_id(self, early_stopping: AshaConfig | None) -> str:
+    def group_id(self, early_stopping: AshaConfig | None, *, over_tasks: bool = False) -> str:
         """The digest of everything but the seed. Statistics over seeds are taken over one group.
+
+        In a sweep with data seeds the seed of the data is left out as well (``over_tasks``).
 
         The rule of early stopping is part of it, as it was in version f0fdd86. MLflow finds groups
         by this id, and a mean over the trials that early stopping leaves differs from a mean over
         all trials.
         """
-        return digest(without_seed(self.former_content(early_stopping)))
+        content = self.former_content(early_stopping)
+        return digest(without_seed(content, over_tasks=over_tasks))
 
     @property
     def parent(self) -> TrialConfig | None:

@@ -49,7 +49,7 @@ class FactorTable:
     cells: dict[str, dict[str, str]]
 
 
-def factor_table(groups: Mapping[str, TrialConfig]) -> FactorTable:
+def factor_table(groups: Mapping[str, TrialConfig], *, over_tasks: bool = False) -> FactorTable:
     """Divide the settings of the groups of a sweep into shared and varying ones.
 
     No two groups have the same cells: where four digits of a number do not tell them apart, all
@@ -57,17 +57,23 @@ def factor_table(groups: Mapping[str, TrialConfig]) -> FactorTable:
 
     Args:
         groups: group id and the configuration of any of the group's trials.
+        over_tasks: whether the trials of a group have data of different seeds.
     """
     for digits in (4, None):
-        table = _factor_table(groups, digits)
+        table = _factor_table(groups, digits, over_tasks)
         if len({tuple(cells.items()) for cells in table.cells.values()}) == len(groups):
             return table
     cells = {group_id: {**found, "group": group_id[:6]} for group_id, found in table.cells.items()}
     return FactorTable(table.shared, (*table.titles, "group"), cells)
 
 
-def _factor_table(groups: Mapping[str, TrialConfig], digits: int | None) -> FactorTable:
-    by_group = {group_id: factors(config, digits) for group_id, config in groups.items()}
+def _factor_table(
+    groups: Mapping[str, TrialConfig], digits: int | None, over_tasks: bool
+) -> FactorTable:
+    by_group = {
+        group_id: factors(config, digits, over_tasks=over_tasks)
+        for group_id, config in groups.items()
+    }
     moving = varying(by_group)
     titles = {title for _, title in moving}
     # A title that varies in one scope is a column, also for groups of the other scopes.
@@ -123,12 +129,16 @@ def varying(by_group: Mapping[str, tuple[Factor, ...]]) -> set[tuple[str, str]]:
     return {key for key, found in values.items() if len(found) > 1}
 
 
-def factors(config: TrialConfig, digits: int | None) -> tuple[Factor, ...]:
+def factors(
+    config: TrialConfig, digits: int | None, *, over_tasks: bool = False
+) -> tuple[Factor, ...]:
     """All that can be said about a group, in the order in which labels state it.
 
     Args:
         config: of any of the group's trials; its seed is not looked at.
         digits: significant digits of numbers; None for as many as tell them from all others.
+        over_tasks: whether the group's trials have data of different seeds. Then the seed of the
+            data is no setting of the group.
     """
     data, network, ansatz = config.dataset, config.network, config.ansatz
     objective, training = config.objective, config.training
@@ -149,7 +159,8 @@ def factors(config: TrialConfig, digits: int | None) -> tuple[Factor, ...]:
         add(name, "noise", number(data.noise), f"noise={number(data.noise)}", name)
     add(name, "train", str(data.train), f"train={data.train}", name)
     add(name, "test", str(data.test), f"test={data.test}", name)
-    add(name, "data seed", str(data.seed), f"data-seed={data.seed}", name)
+    if not over_tasks:
+        add(name, "data seed", str(data.seed), f"data-seed={data.seed}", name)
     kind = network.kind
     add("network", "network", kind, kind, kind)
     if network.hidden is not None:

@@ -19,13 +19,22 @@ from qhn.sweeps.config.sections import (
     NetworkConfig,
     ObjectiveConfig,
     TrainingConfig,
+    with_seed,
 )
 from qhn.sweeps.config.start import StartConfig
 from qhn.sweeps.config.trial import TrialConfig, digest
 from qhn.sweeps.planning.labels import labels
 from qhn.sweeps.planning.lanes import PlannedLane, plan_lanes
 from qhn.sweeps.spec.lanes import LaneOfFile, lanes_of_file
-from qhn.sweeps.spec.models import ElboSpec, MleSpec, RandomSearch, SelboSpec, SweepSpec
+from qhn.sweeps.spec.models import (
+    ElboSpec,
+    MleSpec,
+    RandomSearch,
+    SelboSpec,
+    SweepSpec,
+    each_once,
+    number_of,
+)
 from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, number_as_constant, pick
 
 #: How many uniform numbers each draw of a random search takes. All draws of all sweeps depend on
@@ -44,6 +53,8 @@ class PlannedTrial:
         group_id: the digest of all settings that the trials of the group share.
         former_id: the id under which a store of version f0fdd86 has the trial; None if the sweep
             has no early stopping. In that version early stopping was a part of the configuration.
+        data_seed: the seed of its data, if the sweep has data seeds, so that the trials of a group
+            differ by it too; else None.
     """
 
     trial_id: str
@@ -54,11 +65,13 @@ class PlannedTrial:
     lane: str | None = None
     device_label: str | None = None
     parent: str | None = None
+    data_seed: int | None = None
 
     @property
     def label(self) -> str:
-        """The name of the trial for people: the label of its group, and its seed."""
-        return f"{self.group} seed={self.config.seed}"
+        """The name of the trial for people: the label of its group, and its seeds."""
+        task = "" if self.data_seed is None else f" data-seed={self.data_seed}"
+        return f"{self.group}{task} seed={self.config.seed}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ class Plan:
         name: the name of the sweep.
         trials: all trials, each of them once. Seeds are outermost: every group has its first trial
             before any group has its second, so that an unfinished sweep can compare all groups.
+            Data seeds come next, so that it can compare them on all tasks.
         groups: the label of each group by its id, in the order of the file.
         duplicates: how many trials were left out because the file asks for them more than once.
         early_stopping: the rule by which the sweep stops trials early; None if it stops none.
@@ -87,6 +101,19 @@ class Plan:
     tags: Mapping[str, str] = field(default_factory=dict)
     lanes: tuple[PlannedLane, ...] = ()
     time_limit: float | None = None
+
+    @property
+    def over_tasks(self) -> bool:
+        """Whether the sweep has data seeds, so that each group has trials on several tasks."""
+        return any(trial.data_seed is not None for trial in self.trials[:1])
+
+    @property
+    def group_configs(self) -> dict[str, TrialConfig]:
+        """The configuration of the first trial of each group, by group id."""
+        found: dict[str, TrialConfig] = {}
+        for trial in self.trials:
+            found.setdefault(trial.group_id, trial.config)
+        return found
 
     def lane(self, name: str) -> PlannedLane:
         """The lane with a name, which one of the trials has.
@@ -143,9 +170,14 @@ def make_plan(spec: SweepSpec) -> Plan:
     """
     lanes = lanes_of_file(spec.devices, spec.lanes)
     groups = _groups(spec, lanes)
-    names = labels({group_id: group.config for group_id, group in groups.items()})
+    over_tasks = spec.data_seeds is not None
+    configs = {group_id: group.config for group_id, group in groups.items()}
+    names = labels(configs, over_tasks=over_tasks)
     asked = [group.asked for group in groups.values() if group.asked]
-    n_seeds = len(spec.seeds) if isinstance(spec.seeds, tuple) else spec.seeds.count
+    n_asked, n_planned = number_of(spec.seeds), len(spec.seed_values)
+    if spec.data_seeds is not None:
+        n_asked *= number_of(spec.data_seeds)
+        n_planned *= len(each_once(spec.data_seeds))
     of_lane: dict[str, list[TrialConfig]] = defaultdict(list)
     for group in groups.values():
         if group.lane is not None:
@@ -154,7 +186,7 @@ def make_plan(spec: SweepSpec) -> Plan:
         name=spec.name,
         trials=tuple(_trials(spec, groups, names)),
         groups=names,
-        duplicates=sum(asked) * n_seeds - len(asked) * len(spec.seed_values),
+        duplicates=sum(asked) * n_asked - len(asked) * n_planned,
         early_stopping=spec.early_stopping,
         description=spec.description,
         tags=spec.tags,
@@ -173,15 +205,20 @@ def _groups(spec: SweepSpec, lanes: Iterable[LaneOfFile]) -> dict[str, _Group]:
         settings = list(_grid(spec))
     # A configuration must have a seed. The other seeds are put in when the trials are listed.
     first_seed = spec.seed_values[0]
+    over_tasks = spec.data_seed_values is not None
+    datasets = spec.datasets
+    if spec.data_seed_values is not None:
+        datasets = tuple(with_seed(data, spec.data_seed_values[0]) for data in spec.datasets)
     lane_of = {label: lane.name for lane in lanes for label in lane.access}
     groups: dict[str, _Group] = {}
-    for dataset, setting, device in product(spec.datasets, settings, spec.devices):
+    for dataset, setting, device in product(datasets, settings, spec.devices):
         config = _config(spec, dataset, setting, device.config, first_seed)
         parent_id = None
         if (parent := config.parent) is not None:
-            parent_id = parent.group_id(rule)
+            parent_id = parent.group_id(rule, over_tasks=over_tasks)
             groups.setdefault(parent_id, _Group(parent))
-        group = groups.setdefault(config.group_id(rule), _Group(config, parent=parent_id))
+        group_id = config.group_id(rule, over_tasks=over_tasks)
+        group = groups.setdefault(group_id, _Group(config, parent=parent_id))
         group.asked += 1
         # Two devices may differ only by how they are reached. Their trials are the same, and belong
         # to the lane of the first of them.
@@ -198,19 +235,32 @@ def _trials(
     # tenth of the time of computing the content of every configuration.
     contents = {key: group.config.content() for key, group in groups.items()}
     former = {key: group.config.former_content(rule) for key, group in groups.items()}
-    for seed in spec.seed_values:
-        ids = {key: digest({**content, "seed": seed}) for key, content in contents.items()}
+    for seed, data_seed in product(spec.seed_values, spec.data_seed_values or (None,)):
+        ids = {key: digest(_seeded(found, seed, data_seed)) for key, found in contents.items()}
         for key, group in groups.items():
+            changes: dict[str, Any] = {"seed": seed}
+            if data_seed is not None:
+                changes["dataset"] = with_seed(group.config.dataset, data_seed)
+            was = None if rule is None else digest(_seeded(former[key], seed, data_seed))
             yield PlannedTrial(
                 trial_id=ids[key],
-                config=group.config.model_copy(update={"seed": seed}),
+                config=group.config.model_copy(update=changes),
                 group=names[key],
                 group_id=key,
-                former_id=None if rule is None else digest({**former[key], "seed": seed}),
+                former_id=was,
                 lane=group.lane,
                 device_label=group.label,
                 parent=None if group.parent is None else ids[group.parent],
+                data_seed=data_seed,
             )
+
+
+def _seeded(content: Mapping[str, Any], seed: int, data_seed: int | None) -> dict[str, Any]:
+    """The content of one trial of a group, given that of another one."""
+    found = {**content, "seed": seed}
+    if data_seed is not None:
+        found["dataset"] = {**content["dataset"], "seed": data_seed}
+    return found
 
 
 def _grid(spec: SweepSpec) -> Iterator[_Setting]:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def curves_frame(rows: Iterable[Row], store: Store) -> DataFrame:
     """All reports of some trials, in the order of the rows and then of the steps.
 
-    The columns are ``trial_id``, ``group_id``, ``seed``, ``step`` (the number of parameter updates
-    before the report), and each metric under its name. If the sweep has stopped a trial early, its
-    reports end there, even if another sweep has trained it further. A trial that has not ended has
-    the reports so far.
+    The columns are ``trial_id``, ``group_id``, ``seed``, ``data_seed``, ``step`` (the number of
+    parameter updates before the report), and each metric under its name. If the sweep has stopped a
+    trial early, its reports end there, even if another sweep has trained it further. A trial that
+    has not ended has the reports so far.
 
     Args:
         rows: the rows of a sweep, see `qhn.sweeps.results.table.read_rows`.
@@ -34,14 +34,15 @@ def curves_frame(rows: Iterable[Row], store: Store) -> DataFrame:
     """
     import pandas as pd
 
-    trials: list[tuple[str, str, int]] = []
+    trials: list[tuple[str, str, int, int]] = []
     columns: list[tuple[str, ...]] = []
     reports: list[FloatArray] = []
     for row in rows:
         trial = row.trial
         stop = row.result if row.status == "stopped" else None
         history = read_record(store, trial.trial_id, stop=stop).history
-        trials.append((trial.trial_id, trial.group_id, trial.config.seed))
+        config = trial.config
+        trials.append((trial.trial_id, trial.group_id, config.seed, config.dataset.seed))
         columns.append(history.columns)
         reports.append(history.to_array())
     lengths = np.array([len(array) for array in reports], dtype=np.intp)
@@ -62,9 +63,10 @@ def curves_frame(rows: Iterable[Row], store: Store) -> DataFrame:
     names |= dict.fromkeys(name for found in columns for name in found[2:])
     return pd.DataFrame(
         {
-            "trial_id": repeated([trial_id for trial_id, _, _ in trials], object),
-            "group_id": repeated([group_id for _, group_id, _ in trials], object),
-            "seed": repeated([seed for _, _, seed in trials], np.int64),
+            "trial_id": repeated([found[0] for found in trials], object),
+            "group_id": repeated([found[1] for found in trials], object),
+            "seed": repeated([found[2] for found in trials], np.int64),
+            "data_seed": repeated([found[3] for found in trials], np.int64),
             "step": joined("step").astype(np.int64),
             **{name: joined(name) for name in names},
         }

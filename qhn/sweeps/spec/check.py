@@ -19,7 +19,7 @@ from qhn.sweeps.config.devices import DeviceConfig, unsupported
 from qhn.sweeps.config.sections import AshaConfig
 from qhn.sweeps.spec.lane_rules import check_lanes
 from qhn.sweeps.spec.lanes import LaneName, LaneSpec
-from qhn.sweeps.spec.mistakes import Finding, Place
+from qhn.sweeps.spec.mistakes import Finding, Place, value_text
 from qhn.sweeps.spec.models import (
     MAX_TRIALS,
     AnsatzEntry,
@@ -34,6 +34,7 @@ from qhn.sweeps.spec.models import (
     StartSpec,
     SweepSpec,
     TrainingSpec,
+    number_of,
 )
 from qhn.sweeps.spec.values import Distribution, as_items
 
@@ -59,6 +60,7 @@ class _Valid:
 
     lists: dict[str, dict[int, Any]]
     seeds: SeedRange | tuple[int, ...] | None
+    data_seeds: SeedRange | tuple[int, ...] | None
     search: Any
     training: TrainingSpec | None
     early_stopping: AshaConfig | None
@@ -74,6 +76,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
         content: the content of the sweep file. Entries with mistakes of their own are left out.
     """
     valid = _salvage(content)
+    yield from _data_seeds(content)
     yield from _distributions(valid)
     yield from _devices(valid)
     yield from _circuits(valid)
@@ -93,6 +96,7 @@ def _salvage(content: Mapping[str, Any]) -> _Valid:
     return _Valid(
         lists,
         seeds=_valid(_SEEDS, content.get("seeds")),
+        data_seeds=_valid(_SEEDS, content.get("data_seeds")),
         search=_valid(_SEARCH, content.get("search", "grid")),
         training=_valid(_TRAINING, content.get("training", {})),
         early_stopping=_valid(_STOPPING, _as_asha(content.get("early_stopping"))),
@@ -153,6 +157,22 @@ def _value_lists(valid: _Valid) -> Iterator[tuple[Place, Sequence[Any]]]:
                 yield ("objectives", place, key), values
     if valid.training is not None:
         yield ("training", "learning_rate"), valid.training.learning_rate
+
+
+def _data_seeds(content: Mapping[str, Any]) -> Iterator[Finding]:
+    """Data sets that have a seed of their own although the file has data seeds."""
+    if content.get("data_seeds") is None:
+        return
+    # Only the entries as they stand in the file tell a seed that is given from the default.
+    for place, entry in enumerate(_raw(content, "datasets")):
+        given = entry if isinstance(entry, dict) else getattr(entry, "model_fields_set", ())
+        if "seed" in given:
+            value = entry["seed"] if isinstance(entry, dict) else entry.seed
+            message = (
+                "with data_seeds every data set is drawn from each of these seeds, so it must have "
+                f"none of its own, but got {value_text(value)}; leave one of the two out"
+            )
+            yield ("datasets", place, "seed"), message
 
 
 def _distributions(valid: _Valid) -> Iterator[Finding]:
@@ -240,7 +260,9 @@ def _trial_count(valid: _Valid) -> Iterator[Finding]:
         return
     # Trials are counted without making them, because a file of a few hundred bytes can ask for more
     # trials than fit into memory.
-    n_seeds = valid.seeds.count if isinstance(valid.seeds, SeedRange) else len(valid.seeds)
+    n_seeds = number_of(valid.seeds)
+    if valid.data_seeds is not None:
+        n_seeds *= number_of(valid.data_seeds)
     lengths = {section: len(items) for section, items in valid.lists.items()}
     n_trials = lengths["datasets"] * lengths["devices"] * n_seeds
     if isinstance(valid.search, RandomSearch):

@@ -265,6 +265,9 @@ class SweepSpec(Part):
     ansatze: Items[AnsatzEntry] = (AnsatzConfig(),)
     objectives: Items[ObjectiveEntry] = Field(description="a list of objectives")
     seeds: Seeds = Field(description="a whole number or a list")
+    # Each of them replaces the seed of every data set. None leaves each data set the seed that it
+    # has, so that a sweep has one task for each data set.
+    data_seeds: Seeds | None = Field(None, description="a whole number or a list")
     training: TrainingSpec = TrainingSpec()
     devices: Items[DeviceEntry] = (device_spec({"name": Exact.kind}),)
     lanes: dict[LaneName, LaneSpec] = Field({}, description="lanes of queued devices by name")
@@ -290,11 +293,31 @@ class SweepSpec(Part):
     @property
     def seed_values(self) -> tuple[int, ...]:
         """The seeds in the order in which they are run, each once."""
-        # A dictionary removes repetitions and keeps the order, which a set does not.
-        if isinstance(self.seeds, SeedRange):
-            return tuple(range(self.seeds.first, self.seeds.first + self.seeds.count))
-        return tuple(dict.fromkeys(self.seeds))
+        return each_once(self.seeds)
+
+    @property
+    def data_seed_values(self) -> tuple[int, ...] | None:
+        """The data seeds in the order in which they are run, each once; None without data seeds."""
+        return None if self.data_seeds is None else each_once(self.data_seeds)
 
     def content(self) -> dict[str, Any]:
         """The content of a sweep file with all defaults filled in, which parses to this spec."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        content = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if self.data_seeds is not None:
+            # A file with data seeds may not give a data set a seed, not even the default.
+            for dataset in content["datasets"]:
+                del dataset["seed"]
+        return content
+
+
+def each_once(seeds: SeedRange | tuple[int, ...]) -> tuple[int, ...]:
+    """The seeds in the order in which they are run, without repetitions."""
+    if isinstance(seeds, SeedRange):
+        return tuple(range(seeds.first, seeds.first + seeds.count))
+    # A dictionary removes repetitions and keeps the order, which a set does not.
+    return tuple(dict.fromkeys(seeds))
+
+
+def number_of(seeds: SeedRange | tuple[int, ...]) -> int:
+    """How many seeds a file gives, repetitions included, without making a list of them."""
+    return seeds.count if isinstance(seeds, SeedRange) else len(seeds)

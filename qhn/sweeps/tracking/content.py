@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Mapping
 
-from qhn.sweeps.config.settings import settings
+from qhn.sweeps.config.settings import of_group, settings
 from qhn.sweeps.config.trial import TrialConfig
+from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.store import TrialRecord, TrialResult
 
 STOPPED_TAG, ERROR_TAG = "qhn.stopped_early", "qhn.error"
@@ -19,6 +20,12 @@ _LONGEST_TAG = 5000
 def parameters(config: TrialConfig) -> dict[str, str]:
     """The trial's settings as MLflow parameters: text by name."""
     return {name: str(value) for name, value in settings(config).items()}
+
+
+def group_parameters(trial: PlannedTrial) -> dict[str, str]:
+    """The settings that the trials of a group share, given one of them, as MLflow parameters."""
+    shared = of_group(trial.config, trial.data_seed is not None)
+    return {name: str(value) for name, value in shared.items()}
 
 
 def outcome_tags(record: TrialRecord) -> dict[str, str]:

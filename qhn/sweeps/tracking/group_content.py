@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,8 @@ from qhn.sweeps.store import TrialRecord
 FLAGS_TAG = "qhn.flags"
 #: The metrics of a group that count its trials. Each flag has one more, ``flag.NAME``.
 SEEDS, PLANNED, FAILED, STOPPED = "seeds", "planned", "failed", "stopped"
+#: In a sweep with data seeds: on how many tasks trials have a result. `SEEDS` counts all of these.
+TASKS = "tasks"
 
 #: A point of a metric: its name, value, time in milliseconds and step.
 Point = tuple[str, float, int, int]
@@ -67,6 +69,8 @@ def _curve(history: History) -> tuple[NDArray[np.int64], FloatArray]:
 def mean_curve(members: Sequence[Member]) -> Iterator[tuple[int, dict[str, float]]]:
     """The mean of each metric over trials, at each step at which any of them reported.
 
+    In a sweep with data seeds it is the mean of the tasks' means, as for the final metrics.
+
     After its last report, a trial that was stopped early counts with the values of that report, as
     it does in the means of the final metrics. If a trial has no value yet at a step, the mean there
     is NaN. A mean over the other trials would jump at the step at which this trial joins.
@@ -85,7 +89,10 @@ def mean_curve(members: Sequence[Member]) -> Iterator[tuple[int, dict[str, float
         latest = np.searchsorted(one.steps, steps, side="right") - 1
         padded = np.vstack([one.values, np.full((1, len(SHOWN)), np.nan)])
         at_steps.append(padded[latest])
-    means = np.mean(at_steps, axis=0)
+    by_task: dict[int | None, list[FloatArray]] = defaultdict(list)
+    for one, values in zip(members, at_steps, strict=True):
+        by_task[one.row.trial.data_seed].append(values)
+    means = np.mean([np.mean(of_task, axis=0) for of_task in by_task.values()], axis=0)
     for step, row in zip(steps.tolist(), means.tolist(), strict=True):
         yield step, dict(zip(SHOWN, row, strict=True))
 
@@ -125,6 +132,8 @@ def group_points(rows: Sequence[Row], members: Sequence[Member], with_curve: boo
     for summary in summaries:
         add(last, ((name, interval.mean) for name, interval in summary.intervals.items()))
     counts = {SEEDS: len(results), PLANNED: len(rows)}
+    if summaries and (tasks := summaries[0].tasks) is not None:
+        counts[TASKS] = tasks
     counts[FAILED] = sum(row.error is not None for row in rows)
     counts[STOPPED] = sum(result.status == "stopped" for result in results)
     counts |= {f"flag.{name}": count for name, count in _flags(rows).items()}
@@ -132,6 +141,8 @@ def group_points(rows: Sequence[Row], members: Sequence[Member], with_curve: boo
     for summary in summaries:
         for name, interval in summary.intervals.items():
             around = {"sd": interval.deviation, "ci_low": interval.low, "ci_high": interval.high}
+            if summary.tasks is not None:
+                around["sd_of_tasks"] = interval.between
             add(0, ((f"{name}.{part}", value) for part, value in around.items()))
     return found
 

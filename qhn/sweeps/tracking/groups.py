@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from qhn.sweeps.planning.plan import Plan, PlannedTrial
 from qhn.sweeps.results.table import Row
 from qhn.sweeps.store import TrialRecord
-from qhn.sweeps.tracking.content import parameters
+from qhn.sweeps.tracking.content import group_parameters
 from qhn.sweeps.tracking.experiment import Experiment
 from qhn.sweeps.tracking.group_content import Member, group_points, group_tags, member_of
 from qhn.sweeps.tracking.group_state import Group, is_blank
@@ -94,7 +94,7 @@ class GroupRuns:
         group = self._groups[trial.group_id]
         return {
             PARENT_TAG: self._run_of(group, start_ms).run_id,
-            NAME_TAG: trial_name(group.name, trial.config.seed),
+            NAME_TAG: trial_name(group.name, trial.config.seed, trial.data_seed),
             GROUP_ID_TAG: group.group_id,
             GROUP_TAG: trial.group,
         }
@@ -256,7 +256,7 @@ class GroupRuns:
         waiting = [Row(trial) for i, trial in group.trials.items() if i not in over]
         rows = [*(member.row for member in members), *waiting]
         points = group_points(rows, members, with_curve=not waiting)
-        params = {n: text for n, text in parameters(group.first.config).items() if n != "seed"}
+        params = group_parameters(group.first)
         # The tag says that all numbers were written, and is sent with the last of them.
         tags = group_tags(rows) | {RESULTS_TAG: group.digest()}
         self._experiment.log(run, points, params, tags)

@@ -43,12 +43,15 @@ def group_names(plan: Plan) -> dict[str, str]:
     MLflow's page shows only some thirty characters of a name. A label begins with the data set and
     the objective, so in a sweep with only one of each all names would look the same.
     """
-    configs = {trial.group_id: trial.config for trial in reversed(plan.trials)}
+    configs, over_tasks = plan.group_configs, plan.over_tasks
     names = {}
     # A label shows numbers with 4 digits, or with 17 if 4 do not tell groups apart (see
     # `qhn.sweeps.planning.labels`). We do not know which, so we try both.
     for digits in (4, 17):
-        by_group = {group_id: factors(config, digits) for group_id, config in configs.items()}
+        by_group = {
+            group_id: factors(config, digits, over_tasks=over_tasks)
+            for group_id, config in configs.items()
+        }
         moving = varying(by_group)
         for group_id, of_group in by_group.items():
             stated = [f for f in of_group if f.always or (f.scope, f.title) in moving]
@@ -70,6 +73,7 @@ def colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def trial_name(group_name: str, seed: int) -> str:
-    """The name of a trial's run. The seed comes first, because the rest is that of its group."""
-    return f"seed={seed} {group_name}"
+def trial_name(group_name: str, seed: int, data_seed: int | None = None) -> str:
+    """The name of a trial's run. The seeds come first, because the rest is that of its group."""
+    task = "" if data_seed is None else f"data-seed={data_seed} "
+    return f"seed={seed} {task}{group_name}"

@@ -30,8 +30,8 @@ def sweep_note(plan: Plan, groups: Sequence[GroupSummary], resume: str | None) -
             are shown.
         resume: the command that continues the sweep; None to leave it out.
     """
-    configs = {trial.group_id: trial.config for trial in plan.trials}
-    table = factor_table(configs)
+    configs = plan.group_configs
+    table = factor_table(configs, over_tasks=plan.over_tasks)
     shared = ", ".join(f"{title} {value}" for title, value in table.shared.items())
     counts = f"{len(plan.trials):,} trials in {len(configs):,} groups"
     ends = [f"**What was run:** {counts}; all groups share {shared}."]
@@ -65,7 +65,8 @@ def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> s
         for place, group in enumerate(members)
     ]
     best = winners(groups, HEADLINE)
-    titles = [*table.titles, "seeds", *(_short(name) for name in _TEST)]
+    over_tasks = any(group.tasks is not None for group in groups)
+    titles = [*table.titles, "trials" if over_tasks else "seeds", *(_short(name) for name in _TEST)]
     cells = {
         group.group_id: [
             *(table.cells[group.group_id].get(title, "") for title in table.titles),
@@ -83,9 +84,10 @@ def _results(groups: Sequence[GroupSummary], table: FactorTable, room: int) -> s
         "The best groups of each data set; the others are in `summary.csv`, an artifact of the "
         "sweep's own run."
     )
+    spread = "the seeds of a task" if over_tasks else "seeds"
     words = (
-        "**Test accuracy, mean ± standard deviation over seeds**, the best *expected* accuracy of "
-        "each data set in bold:"
+        f"**Test accuracy, mean ± standard deviation over {spread}**, the best *expected* accuracy "
+        "of each data set in bold:"
     )
     used = sum(len(line) + 1 for line in (words, left_out, *head)) + 4
     shown = set()

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlencode
 
 from qhn.core.metrics import ACCURACIES, HEADLINE
-from qhn.sweeps.config.settings import settings
+from qhn.sweeps.config.settings import of_group
 from qhn.sweeps.planning.plan import Plan
 from qhn.sweeps.tracking.group_content import FAILED, FLAGS_TAG, SEEDS
 from qhn.sweeps.tracking.names import KIND_TAG
@@ -143,10 +143,9 @@ def _columns(varying: Sequence[str]) -> Iterator[tuple[str, int]]:
 
 def _varying_settings(plan: Plan) -> list[str]:
     """The names of the settings in which groups differ, in the order of their parameters."""
-    configs = {trial.group_id: trial.config for trial in plan.trials}
-    named = [settings(config) for config in configs.values()]
-    names = dict.fromkeys(name for of_group in named for name in of_group if name != "seed")
-    return [name for name in names if len({of_group.get(name) for of_group in named}) > 1]
+    named = [of_group(config, plan.over_tasks) for config in plan.group_configs.values()]
+    names = dict.fromkeys(name for found in named for name in found)
+    return [name for name in names if len({found.get(name) for found in named}) > 1]
 
 
 def _metric(name: str) -> str:

@@ -37,17 +37,20 @@ SELBO = "[{name: selbo, lambda: [1, 30], bandwidth: [n/4, 2], prior_samples: [cl
         ("noise-aer", 20, 4),
         ("rehearsal", 24, 4),
         ("hardware", 6, 3),
+        ("experiments/mle-elbo", 9000, 45),
+        ("experiments/bandwidth", 1920, 48),
     ],
 )
 def test_the_sweep_files_of_the_repository(name, n_trials, n_groups):
     spec = load_spec(SWEEPS / f"{name}.yaml")
     found = make_plan(spec)
-    assert (spec.name, len(found.trials), len(found.groups)) == (name, n_trials, n_groups)
+    assert spec.name == Path(name).name
+    assert (len(found.trials), len(found.groups)) == (n_trials, n_groups)
     assert found.duplicates == 0
 
 
 def test_every_sweep_file_is_tested():
-    assert {path.stem for path in SWEEPS.glob("*.yaml")} == {
+    assert {path.stem for path in SWEEPS.rglob("*.yaml")} == {
         "quickstart",
         "paper",
         "mmd-bandwidth",
@@ -56,6 +59,8 @@ def test_every_sweep_file_is_tested():
         "noise-aer",
         "rehearsal",
         "hardware",
+        "mle-elbo",
+        "bandwidth",
     }
 
 

@@ -12,7 +12,7 @@ from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.planning.prices import lane_prices, over_budget
 from qhn.sweeps.spec import load_spec
 
-FILES = sorted((Path(__file__).parents[3] / "sweeps").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[3] / "sweeps").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

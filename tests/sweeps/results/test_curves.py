@@ -38,7 +38,7 @@ def test_trials_of_several_versions_make_one_table(store):
     keep(store, TRIALS[2], ["nll", "kl"], [0, 10])
     keep(store, TRIALS[3], ["unknown", "nll"], [5])
     table = curves_frame(make_rows(TRIALS, {}, {}), store)
-    keys = ["trial_id", "group_id", "seed", "step"]
+    keys = ["trial_id", "group_id", "seed", "data_seed", "step"]
     assert list(table.columns) == [*keys, *ALL]
     owners = [TRIALS[0]] * 3 + [TRIALS[2]] * 2 + [TRIALS[3]]
     assert table["trial_id"].tolist() == [trial.trial_id for trial in owners]
@@ -50,10 +50,10 @@ def test_trials_of_several_versions_make_one_table(store):
     assert table["entropy"].notna().tolist() == [True] * 3 + [False] * 3
     assert table["unknown"].tolist()[5] == 5 + len(NAMES) / 100
     assert (table[["seed", "step"]].dtypes == "int64").all()
-    assert (table[[*table.columns][4:]].dtypes == "float64").all()
+    assert (table[[*table.columns][5:]].dtypes == "float64").all()
 
 
 def test_a_sweep_without_a_report_has_the_same_columns(store):
     table = curves_frame(make_rows(TRIALS, {}, {}), store)
-    assert (len(table), list(table.columns)[4:]) == (0, NAMES)
+    assert (len(table), list(table.columns)[5:]) == (0, NAMES)
     assert (table[["seed", "step"]].dtypes == "int64").all()

@@ -13,7 +13,13 @@ from scipy import stats
 
 from qhn.core.metrics import BY_NAME, ORIGINAL_NAMES
 from qhn.sweeps.planning.plan import make_plan
-from qhn.sweeps.results.statistics import SHOWN, mean_interval, summarise, summary_csv
+from qhn.sweeps.results.statistics import (
+    SHOWN,
+    interval_over_tasks,
+    mean_interval,
+    summarise,
+    summary_csv,
+)
 from qhn.sweeps.results.table import make_rows
 from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.store import TrialResult
@@ -163,3 +169,33 @@ def test_the_table_by_hand():
     numbers = [mle[f"nll_{part}"] for part in ("mean", "deviation", "low", "high")]
     assert numbers == ["3", "2.64575", "-3.57241", "9.57241"]
     assert (elbo["flags"], elbo["nll_mean"], elbo["kl_deviation"]) == ("", "3", "0")
+
+
+def test_over_tasks_the_task_is_the_unit():
+    found = interval_over_tasks({0: [1.0, 3.0], 1: [4.0, 5.0, 9.0], 2: [6.0]})
+    means = [2.0, 6.0, 6.0]
+    over = mean_interval(means)
+    assert (found.mean, found.low, found.high) == (over.mean, over.low, over.high)
+    assert found.between == over.deviation
+    # Squares 1 + 1 + 4 + 1 + 9, and 1 + 2 + 0 degrees of freedom.
+    assert found.deviation == pytest.approx(math.sqrt(16 / 3))
+    single = interval_over_tasks({5: [1.0, 2.0]})
+    assert single.mean == 1.5 and math.isnan(single.low) and math.isnan(single.between)
+    assert single.deviation == pytest.approx(math.sqrt(0.5))
+    assert math.isnan(interval_over_tasks({0: [1.0], 1: [2.0]}).deviation)
+
+
+def test_a_summary_over_tasks_counts_them_and_its_table_says_so():
+    text = "{name: t, datasets: moons, objectives: mle, seeds: 2, data_seeds: 3}"
+    trials = make_plan(parse_spec(text)).trials
+    results = {
+        trial.trial_id: result(trial, trial.config.dataset.seed + trial.config.seed / 2)
+        for trial in trials[:5]
+    }
+    (group,) = summarise(make_rows(trials, results, {}))
+    assert (group.tasks, group.trials, group.planned) == (3, 5, 6)
+    # The tasks have the means 0.25, 1.25 and 2.
+    assert group.intervals["nll"].mean == pytest.approx(3.5 / 3)
+    (row,) = csv.DictReader(io.StringIO(summary_csv([group])))
+    assert row["tasks"] == "3" and "dataset.seed" not in row and "seed" not in row
+    assert float(row["nll_between"]) == pytest.approx(np.std([0.25, 1.25, 2.0], ddof=1), abs=1e-5)

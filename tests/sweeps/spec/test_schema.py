@@ -18,7 +18,7 @@ from qhn.sweeps.spec import parse_spec
 from qhn.sweeps.spec.document import read_document
 from qhn.sweeps.spec.schema import json_schema
 
-FILES = sorted((Path(__file__).parents[3] / "sweeps").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[3] / "sweeps").rglob("*.yaml"))
 SCHEMA = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 

@@ -35,6 +35,7 @@ def test_names_are_unique_where_four_digits_are_too_few():
 
 def test_trials_of_a_group_differ_by_their_seed():
     assert trial_name("lambda=30 moons", 3) == "seed=3 lambda=30 moons"
+    assert trial_name("lambda=30 moons", 3, 0) == "seed=3 data-seed=0 lambda=30 moons"
 
 
 def test_a_user_without_a_name_is_unknown(monkeypatch):
