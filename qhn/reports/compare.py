@@ -94,8 +94,9 @@ def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     Those without a p value are not counted, since no test was made for them.
     """
     values = holm([comparison.p for comparison in comparisons])
+    made = max(1, sum(not math.isnan(value) for value in values))
     return [
-        replace(comparison, p_holm=value)
+        replace(comparison, p_holm=value, tests=made)
         for comparison, value in zip(comparisons, values, strict=True)
     ]
 

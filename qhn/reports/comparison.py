@@ -58,6 +58,7 @@ class Comparison:
         p_holm: the same after Holm's correction over the table to which the comparison belongs.
         tie: the size below which differences count as ties.
         alpha: the level at which ``p_holm`` is evidence.
+        tests: how many tests are corrected together, so that one alone needs a smaller p value.
         chosen_here: whether the group was chosen by its values on the tasks on which it is judged,
             so that the comparison flatters it.
     """
@@ -77,16 +78,20 @@ class Comparison:
     p_holm: float
     tie: float
     alpha: float
+    tests: int = 1
     chosen_here: bool = False
 
     @property
     def tasks_needed(self) -> int | None:
-        """How many tasks would show an effect of the measured size with a power of 0.8.
+        """How many tasks would show an effect of the measured size with a power of at least 0.8.
 
-        It is None if the unit is the seed or no effect was measured; see `qhn.reports.power`.
+        Each test has to pass the level α / ``tests``, which is enough for Holm's correction
+        whatever the other tests give. It is None if the unit is the seed or no effect was measured;
+        see `qhn.reports.power`.
         """
         # Searched only for those that are shown, because it takes milliseconds for small effects.
-        return tasks_needed(self.effect.d, alpha=self.alpha) if self.unit == "task" else None
+        level = self.alpha / self.tests
+        return tasks_needed(self.effect.d, alpha=level) if self.unit == "task" else None
 
     @property
     def verdict(self) -> Verdict:

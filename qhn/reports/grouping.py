@@ -11,6 +11,7 @@ from qhn.sweeps.config.sections import DatasetConfig
 from qhn.sweeps.config.settings import Setting, settings
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.planning.labels import labels
+from qhn.sweeps.planning.plan import PlannedTrial
 from qhn.sweeps.results.table import Row
 
 #: What identifies a group within a data set: its settings by name, in a fixed order.
@@ -49,6 +50,11 @@ class Group:
             if values:
                 found[task] = values
         return found
+
+    @property
+    def first(self) -> PlannedTrial:
+        """One of its trials, for what they have in common."""
+        return next(iter(next(iter(self.rows.values())).values())).trial
 
     @property
     def without_objective(self) -> Key:

@@ -87,15 +87,18 @@ def _doubts(comparison: Comparison) -> list[str]:
 
 
 def _more_tasks(comparison: Comparison) -> list[str]:
-    fewest = fewest_tasks(comparison.alpha)
-    tasks = len(comparison.tasks)
+    fewest = fewest_tasks(comparison.alpha / comparison.tests)
+    tasks, tests = len(comparison.tasks), comparison.tests
+    among = "" if tests == 1 else f" with {tests} tests to correct for"
     found = []
     if tasks < fewest:
-        found.append(f"Fewer than {fewest} tasks cannot give evidence, whatever their results.")
+        found.append(
+            f"Fewer than {fewest} tasks cannot give evidence{among}, whatever their results."
+        )
     if comparison.tasks_needed is not None:
         found.append(
-            f"If the true effect has the measured size (d = {comparison.effect.d:.2g}), one test "
-            f"finds it with probability 0.8 on about {comparison.tasks_needed:,} tasks with as "
-            "many seeds."
+            f"If the true effect has the measured size (d = {comparison.effect.d:.2g}), about "
+            f"{comparison.tasks_needed:,} tasks with as many seeds show it with probability "
+            f"0.8{among}."
         )
     return found

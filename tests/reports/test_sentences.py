@@ -36,7 +36,7 @@ def test_no_evidence_says_how_many_tasks_it_would_take():
     found = made([0.02, -0.03, 0.04, 0.05, -0.06, 0.07, 1e-7])
     text = sentence(found)
     assert "lower on 2, 1 counted as ties" in text
-    assert f"on about {found.tasks_needed} tasks with as many seeds" in text
+    assert f"about {found.tasks_needed} tasks with as many seeds show it" in text
     assert f"(d = {found.effect.d:.2g})" in text
 
 

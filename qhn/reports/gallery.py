@@ -1,0 +1,183 @@
+"""Chooses and draws the figures of a report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from qhn.core.arrays import FloatArray
+from qhn.core.evaluation.predictive import predictive
+from qhn.core.metrics import METRICS
+from qhn.reports.figures.accuracy import draw_accuracy
+from qhn.reports.figures.curves import GroupCurve, draw_curves
+from qhn.reports.figures.differences import draw_differences
+from qhn.reports.figures.heat import draw_heat
+from qhn.reports.figures.marginals import draw_images, draw_marginals
+from qhn.reports.figures.profiles import draw_profiles
+from qhn.reports.figures.regions import draw_regions
+from qhn.reports.figures.reliability import Predictions, draw_reliability
+from qhn.reports.figures.style import Drawn
+from qhn.reports.grouping import Group
+from qhn.reports.report import DatasetReport, Report
+from qhn.sweeps.config import factory
+from qhn.sweeps.results.posteriors import Posteriors
+from qhn.sweeps.results.table import Row
+from qhn.sweeps.store import Store, read_record
+
+#: The metrics along training, as far as trials have them.
+_ALONG = ("test_accuracy_expected", "nll", "entropy", "kl", "mmd2", "kale", "lambda")
+#: So many trials of a group are read for its curves, and so many groups are drawn in one figure.
+_MOST_TRIALS, _MOST_LINES = 40, 12
+# So many trials of a group make its reliability curve.
+_MOST_PREDICTING = 10
+
+
+def draw_all(report: Report, store: Store) -> list[Drawn]:
+    """All figures for which there is data, in the order of the report.
+
+    Args:
+        report: the content of the report.
+        store: where the trials are kept.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    posteriors = Posteriors(store)
+    found: list[Drawn] = []
+    for dataset in report.datasets:
+        drawn = _of_dataset(dataset, report.metric, store, posteriors)
+        found += [replace(one, section=dataset.name) for one in drawn if one is not None]
+    if report.across is not None:
+        found.append(draw_profiles(report.across, report.metric))
+    return found
+
+
+def _of_dataset(
+    dataset: DatasetReport, metric: str, store: Store, posteriors: Posteriors
+) -> Iterator[Drawn | None]:
+    name = dataset.name
+    groups = [group for group in dataset.groups if group.scores(metric)]
+    yield draw_differences(name, dataset.comparisons)
+    yield draw_accuracy(name, groups, metric)
+    for of_rest, members in _families(groups):
+        # What all members have in common is in the caption and need not be in each label.
+        short = [replace(group, label=_without(group.label, of_rest)) for group in members]
+        family = " ".join([name, *of_rest])
+        yield _curves(family, short, store)
+        for objective in dict.fromkeys(group.objective for group in short):
+            same = [group for group in short if group.objective == objective]
+            yield draw_heat(family, same, metric)
+        yield from _posterior_figures(family, short, posteriors)
+
+
+def _families(groups: Sequence[Group]) -> list[tuple[tuple[str, ...], list[Group]]]:
+    """Groups that share all settings but those of the objective, with what tells families apart."""
+    found: dict[object, list[Group]] = defaultdict(list)
+    for group in groups:
+        found[group.without_objective].append(group)
+    families = list(found.values())
+    if len(families) == 1:
+        return [((), families[0])]
+    words = [set.intersection(*(set(g.label.split()) for g in members)) for members in families]
+    return [
+        (tuple(w for w in members[0].label.split() if w in common), members)
+        for common, members in zip(words, families, strict=True)
+    ]
+
+
+def _without(label: str, words: Iterable[str]) -> str:
+    return " ".join(word for word in label.split() if word not in set(words)) or label
+
+
+def _curves(name: str, groups: Sequence[Group], store: Store) -> Drawn | None:
+    curves = []
+    for group in groups[:_MOST_LINES]:
+        rows = [row for row in _rows(group) if row.result is not None][:_MOST_TRIALS]
+        histories = []
+        for row in rows:
+            stop = row.result if row.status == "stopped" else None
+            histories.append(read_record(store, row.trial.trial_id, stop=stop).history)
+        histories = [history for history in histories if len(history)]
+        if not histories:
+            continue
+        steps = sorted(set.intersection(*(set(history.steps) for history in histories)))
+        values: dict[str, FloatArray] = {}
+        for metric in _ALONG:
+            of_trials = [
+                _at(history.to_array(), history.columns, metric, steps) for history in histories
+            ]
+            values[metric] = np.array(of_trials)
+        curves.append(GroupCurve(group.label, np.array(steps, dtype=np.int64), values))
+    most = max((len(list(_rows(group))) for group in groups), default=0)
+    note = f"At most {_MOST_TRIALS} trials of a group are read. " if most > _MOST_TRIALS else ""
+    if len(groups) > _MOST_LINES:
+        note += f"The first {_MOST_LINES} groups are shown."
+    known = {metric.name for metric in METRICS}
+    return draw_curves(name, curves, [m for m in _ALONG if m in known and m != "lambda"], note)
+
+
+def _at(table: FloatArray, columns: Sequence[str], metric: str, steps: Sequence[int]) -> FloatArray:
+    """The values of a metric at some steps of a history, NaN if it does not have the metric."""
+    if metric not in columns:
+        return np.full(len(steps), np.nan)
+    places = np.searchsorted(table[:, 0], steps)
+    return np.asarray(table[places, list(columns).index(metric)])
+
+
+def _rows(group: Group) -> Iterator[Row]:
+    """The trials of a group, all tasks with their first seed first."""
+    by_task = [list(by_seed.values()) for by_seed in group.rows.values()]
+    for place in range(max(map(len, by_task), default=0)):
+        for rows in by_task:
+            if place < len(rows):
+                yield rows[place]
+
+
+def _posterior_figures(
+    name: str, groups: Sequence[Group], posteriors: Posteriors
+) -> Iterator[Drawn | None]:
+    task = next(iter(groups[0].rows), None)
+    if task is None:
+        return
+    found: list[tuple[str, FloatArray]] = []
+    for group in groups[:_MOST_LINES]:
+        row = next(iter(group.rows.get(task, {}).values()), None)
+        q = None if row is None else posteriors.of(row)
+        if q is not None:
+            found.append((group.label, q.copy()))
+    config = groups[0].first.config
+    if not found or config.dataset.n_inputs > 16:
+        return
+    which = f"{task}, first seed"
+    network = factory.network(config.network, config.dataset.n_inputs)
+    first = next(iter(groups[0].rows[task].values())).trial.config
+    data = factory.dataset(first.dataset)
+    yield draw_marginals(name, found, which)
+    if config.network.kind == "logistic" and config.dataset.name == "digits":
+        yield draw_images(name, found, which)
+    yield draw_regions(name, data, network, found, which)
+    predictions = []
+    for group in groups[:_MOST_LINES]:
+        rows = list(group.rows.get(task, {}).values())[:_MOST_PREDICTING]
+        if (one := _predictions(group.label, rows, posteriors)) is not None:
+            predictions.append(one)
+    yield draw_reliability(name, predictions, f"{task}, at most {_MOST_PREDICTING} seeds")
+
+
+def _predictions(label: str, rows: Iterable[Row], posteriors: Posteriors) -> Predictions | None:
+    probabilities, labels = [], []
+    for row in rows:
+        q = posteriors.of(row)
+        if q is None:
+            continue
+        config = row.trial.config
+        data = factory.dataset(config.dataset)
+        network = factory.network(config.network, config.dataset.n_inputs)
+        probabilities.append(predictive(network, q, data.x_test).probability)
+        labels.append(data.y_test)
+    if not probabilities:
+        return None
+    return Predictions(label, np.concatenate(probabilities), np.concatenate(labels))
