@@ -81,7 +81,8 @@ def run(command: list[str]) -> float:
 def by_qhn(file: Path, folder: Path) -> Cost:
     """Measure the whole sweep with qhn."""
     summary = folder / "qhn.json"
-    command = ["-m", "qhn.cli", "sweep", "run", str(file), "--store", str(folder / "store")]
+    command = ["-m", "qhn.cli", "sweep", "run", str(file), "--no-report"]
+    command += ["--store", str(folder / "store")]
     seconds = run([*command, "--summary", str(summary), "--cpus", str(available_cpus())])
     return Cost(seconds, json.loads(summary.read_text())["ray_start_seconds"])
 

@@ -130,7 +130,16 @@ class Disturbed:
         address = self.environment["QHN_RAY_ADDRESS"]
         options = ["--address", address, "--summary", str(self.summary)]
         return subprocess.Popen(
-            [sys.executable, "-m", "qhn.cli", "sweep", "run", str(self.file), *options],
+            [
+                sys.executable,
+                "-m",
+                "qhn.cli",
+                "sweep",
+                "run",
+                str(self.file),
+                "--no-report",
+                *options,
+            ],
             env=self.environment,
             stdout=self.log,
             stderr=subprocess.STDOUT,

@@ -44,6 +44,7 @@ def start(file: Path, store: Path) -> subprocess.Popen[bytes]:
     """Start the sweep, or go on with it."""
     summary = store.with_suffix(".json")
     line = ["sweep", "run", str(file), "--store", str(store), "--summary", str(summary)]
+    line.append("--no-report")
     return subprocess.Popen(
         [sys.executable, "-m", "qhn.cli", *line],
         stdout=subprocess.DEVNULL,

@@ -118,7 +118,7 @@ def measure(options: argparse.Namespace, expected: str, folder: Path) -> list[st
         environment = topology.environment()
         store = open_store(environment["QHN_STORE"])
         log = stack.enter_context((folder / "driver.txt").open("wb"))
-        command = [sys.executable, "-m", "qhn.cli", "sweep", "run", str(file)]
+        command = [sys.executable, "-m", "qhn.cli", "sweep", "run", str(file), "--no-report"]
         address = ["--address", environment["QHN_RAY_ADDRESS"], "--summary", str(summary)]
         begin = time.monotonic()
         driver = subprocess.Popen(

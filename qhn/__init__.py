@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from qhn.version import VERSION
 
 if TYPE_CHECKING:
+    from qhn.api.report import report as report
     from qhn.api.results import results as results
     from qhn.api.summary import SweepSummary as SweepSummary
     from qhn.api.sweep import Sweep as Sweep
@@ -62,6 +63,7 @@ _HOMES = {
     "networks": "qhn.core.networks",
     "noisy_expectation": "qhn.core.noise.expectation",
     "probabilities": "qhn.core.engine.engine",
+    "report": "qhn.api.report",
     "results": "qhn.api.results",
     "schedules": "qhn.core.objectives.schedules",
 }

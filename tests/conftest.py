@@ -51,7 +51,7 @@ class Qhn:
         self.root = folder / "store"
         self.store = open_store(str(self.root))
         self.environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-        self.environment |= {"QHN_STORE": str(self.root), "COLUMNS": "120"}
+        self.environment |= {"QHN_STORE": str(self.root), "COLUMNS": "120", "QHN_REPORT": "0"}
         self._started: list[subprocess.Popen] = []
 
     def write(self, text: str) -> Path:

@@ -51,6 +51,7 @@ def test_the_public_names_are_chosen():
         "networks",
         "noisy_expectation",
         "probabilities",
+        "report",
         "results",
         "schedules",
     ]

@@ -84,7 +84,7 @@ def undisturbed(text: str, folder: Path) -> str:
     """The digest of a sweep's results on a Ray of its own, where nothing is killed."""
     file, summary = folder / "calm.yaml", folder / "calm.json"
     file.write_text(text)
-    command = [sys.executable, "-m", "qhn.cli", "sweep", "run", str(file)]
+    command = [sys.executable, "-m", "qhn.cli", "sweep", "run", str(file), "--no-report"]
     options = ["--store", str(folder / "calm"), "--summary", str(summary)]
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
     return str(json.loads(summary.read_text())["results_digest"])

@@ -145,6 +145,7 @@ def run_part(
     account = folder / f"{part}.json"
     if part == "sweep":
         command = ["qhn.cli", "sweep", "run", str(file), "--store", str(folder / "store")]
+        command.append("--no-report")
         # With --cpus the sweep takes every core. Without it, it would leave the cores of other
         # sweeps that run on this machine.
         command += ["--summary", str(account), "--cpus", str(available_cpus()), *flags]

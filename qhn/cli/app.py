@@ -9,6 +9,7 @@ import typer
 from qhn.cli.doctor import doctor
 from qhn.cli.lanes import lanes_app
 from qhn.cli.options import DEFAULT_STORE
+from qhn.cli.reporting import report
 from qhn.cli.sweep import sweep_app
 from qhn.cli.train import train
 from qhn.cli.ui import ui
@@ -29,6 +30,7 @@ app.add_typer(lanes_app, name="lanes")
 app.command()(train)
 app.command()(ui)
 app.command()(doctor)
+app.command()(report)
 
 
 def _print_version(wanted: bool) -> None:

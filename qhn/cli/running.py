@@ -18,6 +18,7 @@ from qhn.cli.live import live_view
 from qhn.cli.messages import print_error
 from qhn.cli.options import how_to_continue
 from qhn.cli.report import print_report
+from qhn.cli.reporting import report_at_the_end
 from qhn.cli.signals import clean_stops, held_back
 from qhn.cli.summary_file import SummaryFile
 from qhn.cli.supervisor import INTERRUPTED, supervised
@@ -49,6 +50,7 @@ class Request:
         address: the value of ``--address``, or None.
         started: ``time.monotonic()`` at the start of the command.
         over_budget: whether the sweep may be expected to take more than its budgets.
+        report: whether to write a report at the end.
     """
 
     content: bytes
@@ -61,6 +63,7 @@ class Request:
     address: str | None
     started: float
     over_budget: bool = False
+    report: bool = False
 
 
 def execute(request: Request) -> None:
@@ -140,6 +143,9 @@ def _run(request: Request, launch: Launch, summary: SummaryFile | None, resume: 
     if summary is not None:
         summary.write(outcome.summary.to_json() + "\n")
     print_report(console, launch.plan, outcome, launch.store, launch.location)
+    # The summary is written, and what the report takes is in no measured time.
+    if request.report and outcome.groups and not outcome.summary.interrupted:
+        report_at_the_end(console, launch.plan.name, launch.store, launch.location)
     if outcome.summary.interrupted:
         console.print(f"[yellow]Interrupted.[/] {resume}")
         raise typer.Exit(INTERRUPTED)

@@ -59,6 +59,14 @@ AddressOption = Annotated[
         show_default="a Ray of its own",
     ),
 ]
+ReportOption = Annotated[
+    bool,
+    typer.Option(
+        "--report/--no-report",
+        envvar="QHN_REPORT",
+        help="Write a report at the end (see `qhn report`), and keep it with the run in MLflow.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for use by programs.")]
 
 
@@ -72,6 +80,7 @@ def run(
     retry_failed: RetryOption = False,
     over_budget: OverBudgetOption = False,
     address: AddressOption = None,
+    report: ReportOption = True,
 ) -> None:
     """Run a sweep, or what is left of it. The same command starts, continues and extends it."""
     started = time.monotonic()
@@ -90,6 +99,7 @@ def run(
             address,
             started,
             over_budget,
+            report,
         )
     )
 
@@ -173,6 +183,7 @@ def resume(
     retry_failed: RetryOption = False,
     over_budget: OverBudgetOption = False,
     address: AddressOption = None,
+    report: ReportOption = True,
 ) -> None:
     """Continue a sweep from the copy of its file that the store keeps."""
     started = time.monotonic()
@@ -191,6 +202,7 @@ def resume(
             address,
             started,
             over_budget,
+            report,
         )
     )
 
