@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qhn.cli.doctor import doctor
+from qhn.cli.landscape import landscape
 from qhn.cli.lanes import lanes_app
 from qhn.cli.options import DEFAULT_STORE
 from qhn.cli.reporting import report
@@ -31,6 +32,7 @@ app.command()(train)
 app.command()(ui)
 app.command()(doctor)
 app.command()(report)
+app.command()(landscape)
 
 
 def _print_version(wanted: bool) -> None:

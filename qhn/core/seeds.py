@@ -31,6 +31,8 @@ class Purpose(IntEnum):
     PERTURBATIONS = 8
     #: Which seeds of a task are drawn again for the interval of an aggregate.
     BOOTSTRAP = 9
+    #: The directions of the planes on which landscapes are drawn.
+    DIRECTIONS = 10
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

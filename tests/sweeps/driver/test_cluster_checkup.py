@@ -158,3 +158,12 @@ def test_a_machine_with_another_qhn_and_little_memory_is_named(place, tmp_path):
     output = run(folder, 2, "sweep", "run", *where)
     assert output.count("\n") == 2 and versions in output
     assert not (folder / "shared" / "mlflow.db").exists()
+
+
+def test_a_landscape_is_the_same_where_its_planes_are_divided_over_machines(place):
+    folder, ray = place
+    options = ["--planes", 3, "--points", 5, "--starts", 2, "--steps", 5, "--hidden", 1]
+    run(folder, 0, "landscape", *options, "--out", "there", "--address", ray.address)
+    run(folder, 0, "landscape", *options, "--out", "here")
+    there, here = ((folder / name / "landscape.json").read_text() for name in ("there", "here"))
+    assert there == here
