@@ -10,6 +10,7 @@ from qhn.api.finding import find_trial
 from qhn.core.arrays import FloatArray
 from qhn.core.errors import InvalidValueError, NotFoundError
 from qhn.core.estimators.angles import restored_angles
+from qhn.core.evaluation.task import MAX_TABLE_QUBITS
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
 from qhn.sweeps.results.table import Status, table_of
@@ -19,7 +20,10 @@ from qhn.sweeps.store.record import add_result
 from qhn.sweeps.store.stops import furthest_stop
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from pandas import DataFrame
+
+    from qhn.core.evaluation.stored_posterior import StoredPosterior
 
 _ANGLES = "reported_parameters"
 
@@ -188,6 +192,50 @@ class Trial:
                 "angles are no finite numbers; train with a smaller learning rate, or a smaller λ"
             )
         return probabilities(factory.ansatz(self.config), angles)
+
+    def posterior(self) -> StoredPosterior:
+        """The trained distribution over networks, which predicts without the circuit.
+
+        ``posterior().to_json()`` keeps it as text.
+
+        Raises:
+            NotFoundError: if `probabilities` raises it.
+            InvalidValueError: if the circuit has more than 20 qubits, so that the distribution is
+                not enumerated.
+        """
+        from qhn.core.evaluation.stored_posterior import StoredPosterior
+
+        config = self.config
+        if config.n_qubits > MAX_TABLE_QUBITS:
+            raise InvalidValueError(
+                f"the posterior of a trial is enumerated on at most {MAX_TABLE_QUBITS} qubits, but "
+                f"trial {self.trial_id} has {config.n_qubits}; take a smaller network"
+            )
+        return StoredPosterior.of(
+            self.probabilities(), config.dataset.n_inputs, config.network.hidden
+        )
+
+    def predict(self, x: ArrayLike) -> DataFrame:
+        """The posterior predictive distribution of the label at new points, as a pandas table.
+
+        The columns are ``probability`` (of label 1, averaged over networks drawn from q),
+        ``label``, ``deviation`` (the standard deviation of this probability over networks), and in
+        nats ``entropy`` (the total uncertainty), ``aleatoric`` (what would be left if the network
+        was known) and ``epistemic`` (how much the networks disagree).
+
+        Args:
+            x: points of shape ``(n, d)``.
+
+        Raises:
+            NotFoundError: if `probabilities` raises it.
+            InvalidValueError: if points have another shape or are not finite, or if the circuit has
+                more than 20 qubits.
+        """
+        import numpy as np
+
+        from qhn.sweeps.results.predictions import prediction_table
+
+        return prediction_table(self.posterior().predict(np.asarray(x, dtype=np.float64)))
 
     def _ended(self, what: str) -> TrialResult:
         if self._result is not None:

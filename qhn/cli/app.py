@@ -10,6 +10,7 @@ from qhn.cli.doctor import doctor
 from qhn.cli.landscape import landscape
 from qhn.cli.lanes import lanes_app
 from qhn.cli.options import DEFAULT_STORE
+from qhn.cli.predict import model, predict
 from qhn.cli.reporting import report
 from qhn.cli.sweep import sweep_app
 from qhn.cli.train import train
@@ -33,6 +34,8 @@ app.command()(ui)
 app.command()(doctor)
 app.command()(report)
 app.command()(landscape)
+app.command()(predict)
+app.command()(model)
 
 
 def _print_version(wanted: bool) -> None:

@@ -39,7 +39,7 @@ def connect(location: TrackingLocation) -> MlflowClient:
     Raises:
         TrackingError: if a server does not answer or refuses, or if a database cannot be used.
     """
-    _set_environment()
+    set_environment()
     # The writer tries again by itself, and knows which requests may be repeated. MLflow's own
     # retries would create a run a second time when an answer is late, and would delay the end of a
     # sweep by minutes.
@@ -56,12 +56,13 @@ def connect(location: TrackingLocation) -> MlflowClient:
 
 def connect_to_read(location: TrackingLocation) -> MlflowClient:
     """Open a local database that exists, without taking the lock that writers need."""
-    _set_environment()
+    set_environment()
     leave_a_deleted_folder(Path("/"))
     return _client(location.uri)
 
 
-def _set_environment() -> None:
+def set_environment() -> None:
+    """Set what keeps MLflow quiet, unless the user has set it. It must come before its import."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
 

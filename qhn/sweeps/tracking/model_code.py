@@ -1,0 +1,36 @@
+"""The code that MLflow runs to serve a posterior. `qhn.sweeps.tracking.model` copies this file.
+
+MLflow executes it as a script when a model is loaded. So the model needs no pickle: it consists of
+this code and of the text of the posterior.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.pyfunc import PythonModel
+
+from qhn.core.evaluation.stored_posterior import StoredPosterior
+
+
+class PosteriorModel(PythonModel):  # type: ignore[misc]
+    """Predicts the label of points, averaged over a posterior of networks."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the posterior."""
+        text = Path(context.artifacts["posterior"]).read_text(encoding="utf-8")
+        self._posterior = StoredPosterior.from_json(text)
+
+    # MLflow warns of hints that it does not use, so that there are none.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        """A table with a row for each point; see `prediction_table`."""
+        from qhn.sweeps.results.predictions import prediction_table
+
+        points = np.asarray(model_input, dtype=np.float64)
+        return prediction_table(self._posterior.predict(points))
+
+
+mlflow.models.set_model(PosteriorModel())
