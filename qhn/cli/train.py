@@ -50,13 +50,15 @@ _COLUMNS = {
 def train(
     context: typer.Context,
     dataset: Annotated[str, typer.Option(help="gaussian, moons, ring or digits.")] = "moons",
-    objective: Annotated[str, typer.Option(help="mle, elbo or selbo.")] = "mle",
+    objective: Annotated[str, typer.Option(help="mle, elbo, selbo or kale.")] = "mle",
     lambda_: Annotated[
-        float | None, typer.Option("--lambda", help="λ of elbo and selbo.", show_default="1")
+        float | None, typer.Option("--lambda", help="λ of elbo, selbo and kale.", show_default="1")
     ] = None,
     bandwidth: Annotated[
         str | None,
-        typer.Option(help="h of selbo: a number, n/4, sqrt(n) or median.", show_default="n/4"),
+        typer.Option(
+            help="h of selbo and kale: a number, n/4, sqrt(n) or median.", show_default="n/4"
+        ),
     ] = None,
     hidden: Annotated[
         int | None,

@@ -56,6 +56,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("entropy", "entropy", "nats", "neither"),
     Metric("gradient_norm", "norm of the gradient", "", "neither"),
     *ACCURACIES,
+    # Only trials of the objective kale have it.
+    Metric("kale", "KALE to the prior", "nats", "neither"),
 )
 #: The metric that is shown while a sweep runs: how good sampled networks are on unseen data.
 HEADLINE = "test_accuracy_expected"

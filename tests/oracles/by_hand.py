@@ -60,7 +60,11 @@ class Squared:
     def terms(self, q):
         entropy = -(q * np.log(np.maximum(q, 1e-300))).sum()
         return SimpleNamespace(
-            nll=q @ PROBLEM.nll, kl=6 * np.log(2) - entropy, mmd2=0.0, entropy=entropy
+            nll=q @ PROBLEM.nll,
+            kl=6 * np.log(2) - entropy,
+            mmd2=0.0,
+            entropy=entropy,
+            kale=None,
         )
 
 

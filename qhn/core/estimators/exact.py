@@ -105,6 +105,8 @@ class ExactEstimator:
             "entropy": float(terms.entropy),
             **self._evaluator.accuracies(q, self._best_of, rng),
         }
+        if terms.kale is not None:
+            metrics["kale"] = terms.kale
         self._reported[:] = self._evaluated
         return metrics
 

@@ -1,4 +1,4 @@
-"""The three objectives MLE, ELBO and SELBO, with all their terms and derivatives by q.
+"""The objectives MLE, ELBO, SELBO and KALE, with all their terms and derivatives by q.
 
 With n training points, the uniform distribution u over 2^N strings and λ >= 0, each objective is
 minimised per datum (arXiv 2506.05888):
@@ -6,6 +6,7 @@ minimised per datum (arXiv 2506.05888):
 - MLE:   F = Σ q·nll
 - ELBO:  F = Σ q·nll + (λ/n) KL(q‖u), where KL = N ln 2 − H[q]
 - SELBO: F = Σ q·nll + (λ/n) MMD²(q, u), with a Gaussian kernel of bandwidth h
+- KALE:  F = Σ q·nll + (λ/n) KALE(q‖u), with the same kernel (`qhn.core.objectives.kale`)
 
 The gradient of F by the circuit's angles is the gradient of the expectation value of the observable
 ∂F/∂q, held fixed.
@@ -23,12 +24,13 @@ import numpy as np
 from qhn.core.arrays import FloatArray, IntArray, readonly
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
+from qhn.core.objectives.kale import kale
 from qhn.core.objectives.kernels import COMPILED_SIZE, correlation
 
 if TYPE_CHECKING:
     from qhn.core.evaluation.problem import Problem
 
-Name = Literal["mle", "elbo", "selbo"]
+Name = Literal["mle", "elbo", "selbo", "kale"]
 
 _NO_STRINGS: IntArray = np.zeros(0, dtype=np.int64)
 
@@ -43,25 +45,29 @@ class Terms:
         mmd2: MMD²(q, u) at the bandwidth h of the objective, which is N/4 unless it is given.
             Values for different h are different quantities.
         entropy: H[q], in nats.
+        kale: KALE(q‖u) at the bandwidth and the regularisation of the objective; None unless the
+            objective is KALE, since it takes longer than all others.
     """
 
     nll: float
     kl: float
     mmd2: float
     entropy: float
+    kale: float | None = None
 
 
 class Objective:
     """One objective of distributions on 2^N strings, with a buffer for its derivatives.
 
     Args:
-        name: ``"mle"``, ``"elbo"`` or ``"selbo"``.
+        name: ``"mle"``, ``"elbo"``, ``"selbo"`` or ``"kale"``.
         nll: mean negative log-likelihood of each network in nats, shape ``(2^N,)``. Contiguous
             arrays of float64 are not copied.
         n_points: n, the number of training points.
         bandwidth: h, a positive number; N/4 if it is not given.
         prior_samples: m >= 2, if SELBO is to estimate MMD² without bias from m strings of the
             prior. If it is not given, MMD² has its closed form, which has no variance.
+        regularisation: α > 0 of KALE; no other objective has it.
 
     Raises:
         InvalidValueError: if a value is out of its range, or ``nll`` has another shape.
@@ -74,6 +80,7 @@ class Objective:
         n_points: int,
         bandwidth: float | None = None,
         prior_samples: int | None = None,
+        regularisation: float | None = None,
     ) -> None:
         nll = readonly(nll)
         if name not in get_args(Name):
@@ -91,7 +98,13 @@ class Objective:
                 f"`prior_samples >= 2` must hold (an unbiased estimate needs pairs), "
                 f"but got prior_samples={prior_samples}; leave it out for the closed form"
             )
+        if (name == "kale") != (regularisation is not None):
+            raise InvalidValueError(
+                f"kale needs a regularisation and no other objective has one, but got {name} with "
+                f"regularisation={regularisation}"
+            )
         self.name: Name = name
+        self.regularisation = regularisation
         self.nll = nll
         self.n_points = n_points
         self.n_qubits = n_qubits
@@ -108,13 +121,14 @@ class Objective:
         problem: Problem,
         bandwidth: float | None = None,
         prior_samples: int | None = None,
+        regularisation: float | None = None,
     ) -> Self:
         """The objective for a problem: with its table, and with its number of training points as n.
 
         Raises:
             InvalidValueError: if a value is out of its range.
         """
-        return cls(name, problem.nll, problem.n_train, bandwidth, prior_samples)
+        return cls(name, problem.nll, problem.n_train, bandwidth, prior_samples, regularisation)
 
     def value_and_observable(
         self, q: FloatArray, lambda_: float, prior: IntArray | None = None
@@ -143,11 +157,16 @@ class Objective:
         if self.name == "elbo":
             nll, kl = self._passes.relative_entropy(q, self.nll, weight, self._buffer)
             return nll + weight * kl, self._buffer
+        if self.name == "kale":
+            divergence, derivatives = self._kale(q)
+            np.multiply(derivatives, weight, out=self._buffer)
+            self._buffer += self.nll
+            return self._passes.expectation(q, self.nll) + weight * divergence, self._buffer
         nll, mmd2 = self._discrepancy(q, self._checked_prior(prior), weight)
         return nll + weight * mmd2, self._buffer
 
     def terms(self, q: FloatArray) -> Terms:
-        """All terms at q, shape ``(2^N,)``: exact, and the same for every objective.
+        """All terms at q, shape ``(2^N,)``: exact, and but for KALE the same for every objective.
 
         The buffer of ∂F/∂q is overwritten.
 
@@ -158,7 +177,17 @@ class Objective:
         # A weight of 0 leaves only the terms. The derivatives that the passes write are not used.
         nll, kl = self._passes.relative_entropy(q, self.nll, 0.0, self._buffer)
         _, mmd2 = self._discrepancy(q, _NO_STRINGS, 0.0)
-        return Terms(nll=nll, kl=kl, mmd2=mmd2, entropy=self.n_qubits * math.log(2.0) - kl)
+        return Terms(
+            nll=nll,
+            kl=kl,
+            mmd2=mmd2,
+            entropy=self.n_qubits * math.log(2.0) - kl,
+            kale=None if self.regularisation is None else self._kale(q)[0],
+        )
+
+    def _kale(self, q: FloatArray) -> tuple[float, FloatArray]:
+        assert self.regularisation is not None
+        return kale(q, self.bandwidth, self.regularisation)
 
     def _discrepancy(self, q: FloatArray, prior: IntArray, weight: float) -> tuple[float, float]:
         nll, mmd2 = self._passes.discrepancy(

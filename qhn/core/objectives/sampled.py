@@ -87,7 +87,7 @@ class SampledObjective:
 
     Args:
         name: ``"mle"`` or ``"selbo"``. The KL divergence of ``"elbo"`` contains the entropy of q,
-            which samples do not give without bias.
+            and KALE a maximum over functions, which samples do not give without bias.
         n_qubits: N.
         n_points: n, the number of training points.
         bandwidth: h, a positive number; N/4 if it is not given.
@@ -105,7 +105,7 @@ class SampledObjective:
         bandwidth: float | None = None,
         prior_samples: int | None = None,
     ) -> None:
-        if name not in get_args(Name) or name == "elbo":
+        if name not in get_args(Name) or name in ("elbo", "kale"):
             raise InvalidValueError(
                 f"an objective that is estimated from samples must be mle or selbo, but got {name}"
             )

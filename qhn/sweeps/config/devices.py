@@ -258,15 +258,19 @@ AnyDevice: TypeAlias = Annotated[
 ]
 
 
+_DIVERGENCES = {"elbo": "KL divergence", "kale": "KALE"}
+
+
 def unsupported(objective: str, device: DeviceConfig) -> str | None:
     """The reason why an objective cannot be trained on a device; None if it can.
 
     The KL divergence of the ELBO contains the entropy of q_θ, which is an average of log q_θ(σ).
     Samples alone cannot give it: with fewer shots than outcomes, most outcomes are seen once or
-    never. The entropy of an average over trajectories is not that of the noisy distribution either.
+    never. KALE is a maximum over functions, which is biased in the same way. The divergences of an
+    average over trajectories are not those of the noisy distribution either.
     """
     found = device.capabilities
-    if objective == "elbo" and not found.tells_probabilities:
+    if objective in ("elbo", "kale") and not found.tells_probabilities:
         what, way_out = device.name, "another device"
         if device.name == Exact.kind and found.samples:
             what, way_out = f"{device.name} with shots", "leave out its shots"
@@ -274,12 +278,13 @@ def unsupported(objective: str, device: DeviceConfig) -> str | None:
                 way_out += " and its noise"
         if found.samples:
             return (
-                f"elbo needs a device that gives probabilities, but {what} only samples; "
+                f"{objective} needs a device that gives probabilities, but {what} only samples; "
                 f"use selbo, or {way_out}"
             )
         return (
-            f"elbo needs a device that gives probabilities, but {device.name} with noise only "
-            "gives averages over trajectories, and the KL divergence of an average is biased; "
+            f"{objective} needs a device that gives probabilities, but {device.name} with noise "
+            f"only gives averages over trajectories, and the {_DIVERGENCES[objective]} of an "
+            "average is biased; "
             "use selbo, or leave out its noise"
         )
     if objective == "selbo":

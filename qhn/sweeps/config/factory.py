@@ -77,7 +77,7 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
     from qhn.core.objectives.objective import Objective
 
     part = config.objective
-    return Objective.of(part.name, problem, part.bandwidth, part.prior_samples)
+    return Objective.of(part.name, problem, part.bandwidth, part.prior_samples, part.regularisation)
 
 
 def sampled_objective(config: TrialConfig, problem: Task) -> SampledObjective:

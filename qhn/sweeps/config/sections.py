@@ -141,10 +141,20 @@ class AnsatzConfig(Part):
         return info.data.get("entangler") == "brickwork" if first is None else first
 
 
+#: The hyperparameters that each objective uses.
+_USED: dict[str, tuple[str, ...]] = {
+    "mle": (),
+    "elbo": ("lambda_",),
+    "selbo": ("lambda_", "bandwidth", "prior_samples"),
+    "kale": ("lambda_", "bandwidth", "regularisation"),
+}
+
+
 class ObjectiveConfig(Part):
     """An objective with the hyperparameters that it uses. Others are dropped.
 
-    MLE uses none, ELBO uses λ only, and SELBO uses all three. ``lambda_`` is the schedule of λ,
+    MLE uses none, ELBO uses λ only, SELBO uses λ, h and prior samples, and KALE uses λ, h and its
+    regularisation α. ``lambda_`` is the schedule of λ,
     ``bandwidth`` is h as a number, and ``prior_samples`` is the number of prior strings that are
     drawn at each step, or None for the closed form of MMD², which needs no strings.
     """
@@ -153,16 +163,19 @@ class ObjectiveConfig(Part):
     lambda_: AnySchedule | None = Field(default=None, alias="lambda")
     bandwidth: Positive | None = None
     prior_samples: PriorSampleCount | None = None
+    regularisation: Positive | None = None
 
-    @field_validator("lambda_", "bandwidth", "prior_samples")
+    @field_validator("lambda_", "bandwidth", "prior_samples", "regularisation")
     @classmethod
     def _drop_unused(cls, value: Any, info: ValidationInfo) -> Any:
         # A hyperparameter that is not used must not change the trial's id. Otherwise the same
         # training would be done again under another id.
         name = info.data.get("name")
-        if name == "mle" or (name == "elbo" and info.field_name != "lambda_"):
+        if name is None:
+            return value
+        if info.field_name not in _USED[name]:
             return None
-        if value is None and info.field_name in ("lambda_", "bandwidth") and name is not None:
+        if value is None and info.field_name != "prior_samples":
             raise broken_rule(f"{name} needs one")
         return value
 

@@ -188,6 +188,9 @@ def factors(
     if objective.name == "selbo":
         prior = str(objective.prior_samples or "closed-form")
         add("objective", "prior samples", prior, f"prior={prior}", name)
+    if objective.regularisation is not None:
+        alpha = number(objective.regularisation)
+        add("objective", "α", alpha, f"alpha={alpha}", name)
     rate = number(training.learning_rate)
     add("training", "learning rate", rate, f"lr={rate}", name)
     # The options belong to the device's one name: a column of shots would be empty for all devices

@@ -28,7 +28,9 @@ from qhn.sweeps.planning.lanes import PlannedLane, plan_lanes
 from qhn.sweeps.spec.lanes import LaneOfFile, lanes_of_file
 from qhn.sweeps.spec.models import (
     ElboSpec,
+    KaleSpec,
     MleSpec,
+    ObjectiveSpec,
     RandomSearch,
     SelboSpec,
     SweepSpec,
@@ -136,11 +138,12 @@ class _Setting:
 
     network: NetworkConfig
     ansatz: AnsatzConfig
-    objective: MleSpec | ElboSpec | SelboSpec
+    objective: ObjectiveSpec
     lambda_: Any = None
     h: float | str | None = None
     prior_samples: int | None = None
     learning_rate: Any = None
+    regularisation: float | None = None
 
 
 @dataclass
@@ -267,23 +270,25 @@ def _grid(spec: SweepSpec) -> Iterator[_Setting]:
     rates = spec.training.learning_rate
     outer = product(spec.networks, spec.ansatze, spec.objectives, rates)
     for network, ansatz, objective, rate in outer:
-        for lambda_, h, samples in product(*_choices(objective)):
+        for lambda_, h, samples, alpha in product(*_choices(objective)):
             number = _prior_samples(samples)
-            yield _Setting(network, ansatz, objective, lambda_, h, number, rate)
+            yield _Setting(network, ansatz, objective, lambda_, h, number, rate, alpha)
 
 
-def _choices(objective: MleSpec | ElboSpec | SelboSpec) -> tuple[tuple[Any, ...], ...]:
-    """The values that λ, h and the prior samples may have.
+def _choices(objective: ObjectiveSpec) -> tuple[tuple[Any, ...], ...]:
+    """The values that λ, h, the prior samples and the regularisation of KALE may have.
 
     A setting that the objective does not have has the single value None.
     """
     match objective:
         case MleSpec():
-            return (None,), (None,), (None,)
+            return (None,), (None,), (None,), (None,)
         case ElboSpec():
-            return objective.lambda_, (None,), (None,)
+            return objective.lambda_, (None,), (None,), (None,)
         case SelboSpec():
-            return objective.lambda_, objective.bandwidth, objective.prior_samples
+            return objective.lambda_, objective.bandwidth, objective.prior_samples, (None,)
+        case KaleSpec():
+            return objective.lambda_, objective.bandwidth, (None,), objective.regularisation
 
 
 def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
@@ -296,7 +301,7 @@ def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
     # new kind of choice can use the next ones.
     u = stream(seed, Purpose.RANDOM_SEARCH, number).random(_NUMBERS_PER_DRAW).tolist()
     objective = pick(spec.objectives, u[0])
-    lambdas, bandwidths, samples = _choices(objective)
+    lambdas, bandwidths, samples, alphas = _choices(objective)
     return _Setting(
         network=pick(spec.networks, u[1]),
         ansatz=pick(spec.ansatze, u[2]),
@@ -305,6 +310,7 @@ def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
         h=_value(bandwidths, u[5], u[6]),
         prior_samples=_prior_samples(pick(samples, u[7])),
         learning_rate=_value(spec.training.learning_rate, u[8], u[9]),
+        regularisation=pick(alphas, u[10]),
     )
 
 
@@ -335,6 +341,7 @@ def _config(
                 # A rule for h becomes a number here, where the number of qubits is known.
                 "bandwidth": None if setting.h is None else bandwidth(setting.h, n_qubits),
                 "prior_samples": setting.prior_samples,
+                "regularisation": setting.regularisation,
             }
         ),
         training=training,

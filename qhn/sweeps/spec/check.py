@@ -152,8 +152,9 @@ def _value_lists(valid: _Valid) -> Iterator[tuple[Place, Sequence[Any]]]:
             ("lambda", "lambda_"),
             ("bandwidth", "bandwidth"),
             ("prior_samples", "prior_samples"),
+            ("regularisation", "regularisation"),
         ):
-            if (values := getattr(objective, attribute)) is not None:
+            if (values := getattr(objective, attribute, None)) is not None:
                 yield ("objectives", place, key), values
     if valid.training is not None:
         yield ("training", "learning_rate"), valid.training.learning_rate

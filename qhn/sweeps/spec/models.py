@@ -18,7 +18,7 @@ from pydantic import (
 
 from qhn.devices.kinds import Exact
 from qhn.sweeps.config.devices import AnyDevice, device_from_word, short_forms
-from qhn.sweeps.config.part import Count, Part, Seed, broken_rule
+from qhn.sweeps.config.part import Count, Part, Positive, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
@@ -163,6 +163,15 @@ class SelboSpec(Part):
     prior_samples: Items[PriorSamples] = (CLOSED_FORM,)
 
 
+class KaleSpec(Part):
+    """The mean nll plus (λ/n)·KALE to the uniform prior, for each λ, h and regularisation α."""
+
+    name: Literal["kale"]
+    lambda_: _Lambdas
+    bandwidth: Items[BandwidthItem] = ("n/4",)
+    regularisation: Items[Positive] = (0.1,)
+
+
 class TrainingSpec(TrainingBase):
     """The settings of optimisation and reporting, for each learning rate."""
 
@@ -216,7 +225,7 @@ DatasetEntry: TypeAlias = Annotated[DatasetConfig, *_word("name")]
 NetworkEntry: TypeAlias = Annotated[NetworkConfig, *_word("kind")]
 AnsatzEntry: TypeAlias = Annotated[AnsatzConfig, *_word("entangler")]
 DeviceEntry: TypeAlias = Annotated[AnyDeviceSpec, *_device_word()]
-ObjectiveSpec: TypeAlias = MleSpec | ElboSpec | SelboSpec
+ObjectiveSpec: TypeAlias = MleSpec | ElboSpec | SelboSpec | KaleSpec
 ObjectiveEntry: TypeAlias = Annotated[
     Annotated[ObjectiveSpec, Field(discriminator="name")], *_word("name")
 ]

@@ -125,6 +125,7 @@ def test_every_schedule_and_optimiser_of_the_core_can_be_configured():
 def test_every_objective_of_the_core_can_be_configured():
     for name in get_args(Name):
         content = {"name": name, "lambda": {"schedule": "constant", "value": 1}, "bandwidth": 2}
+        content |= {"regularisation": 0.1}
         assert config(objective=content).objective.name == name
         text = f"{{name: x, datasets: moons, seeds: 1, objectives: {{name: {name}, lambda: 1}}}}"
         assert parse_spec(text).objectives[0].name == name

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qhn.core.errors import SpecError
 from qhn.core.objectives.bandwidth import bandwidth
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import load_spec, parse_spec
@@ -270,3 +271,16 @@ def test_what_is_repeated_or_unused_is_left_out(repeated, once, left_out):
     found = plan(**repeated)
     assert ids(found) == ids(plan(**once))
     assert found.duplicates == left_out
+
+
+def test_kale_has_a_regularisation_and_nothing_else_has():
+    text = "[mle, {name: kale, lambda: [1, 3], bandwidth: [2, n/4], regularisation: [0.1, 1]}]"
+    found = plan(objectives=text, seeds="1", datasets="moons")
+    assert len(found.trials) == 9
+    labels = list(found.groups.values())
+    assert labels[0] == "moons mle" and "moons kale lambda=1 h=2 alpha=0.1" in labels
+    for trial in found.trials:
+        part = trial.config.objective
+        assert (part.regularisation is None) == (part.name == "mle")
+    with pytest.raises(SpecError, match=r"kale needs a device that gives probabilities"):
+        plan(objectives=text, devices="[exact:64]")

@@ -75,8 +75,8 @@ or a mapping (distribution: uniform, loguniform, choice), but got 'n/3'
   line 17: objectives[3].lambda: a distribution needs search: {kind: random, draws: ...}; or \
 list values
   line 20: objectives[4].prior_samples: must not be empty
-  line 21: objectives[5]: must be one of mle, elbo, selbo, but got 'vmle'; did you mean mle?
-  line 22: objectives[6].name: missing: one of elbo, mle, selbo
+  line 21: objectives[5]: must be one of mle, elbo, selbo, kale, but got 'vmle'; did you mean mle?
+  line 22: objectives[6].name: missing: one of elbo, kale, mle, selbo
   line 23: ansatze: must not be empty
   line 24: seeds: must be a whole number, a list of them, or {first: ..., count: ...}, but got \
 1.5

@@ -34,6 +34,7 @@ def test_what_each_objective_does_not_use():
         "mle": ("lambda", "bandwidth", "prior_samples"),
         "elbo": ("bandwidth", "prior_samples"),
         "selbo": (),
+        "kale": (),
     }
 
 
