@@ -98,11 +98,13 @@ class Broker:
         request, notes = asking.request, self._tenants.notes_for(asking.request.sweep)
         end = self._archive.end_of(request.submission)
         if end is None:
-            self._parts[request.submission] = asking.part
-            self._archive.belongs(request.submission, asking.store)
             for holder in self._predecessors(request):
                 self._succeeded.add(holder)
                 self._do(Gone(holder))
+            # Only now: each event may make the broker forget what belongs to no step that the
+            # machine knows, and it does not know this one before it is asked for.
+            self._parts[request.submission] = asking.part
+            self._archive.belongs(request.submission, asking.store)
             self._do(Acquire(request), but=request.holder)
             end = self._archive.end_of(request.submission)
         if end is not None:

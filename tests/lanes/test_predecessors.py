@@ -95,3 +95,14 @@ def test_a_predecessor_that_lives_after_all_takes_nothing_back(queue):
     assert queue.broker.renew(again.token, holder_of("t1", "process-2"))
     queue.broker.release(again.token, holder_of("t1", "process-2"), "done")
     assert [queue.ask("t1", life).job_id for life in (1, 2)] == ["job-1", "job-1"]
+
+
+def test_what_the_next_process_asks_with_is_not_forgotten_with_the_one_before(queue):
+    # From time to time the broker forgets at some event what belongs to no step that it knows.
+    for number in range(100):
+        trial = f"t{number}"
+        assert isinstance(queue.ask(trial, 1), Granted)
+        again, holder = queue.ask(trial, 2), holder_of(trial, "process-2")
+        # Its job can be written down, and submitted with all that it needs.
+        assert queue.broker.admit(again.token, holder).parts == (b"",)
+        queue.broker.release(again.token, holder, "done")
