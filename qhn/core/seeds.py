@@ -33,6 +33,8 @@ class Purpose(IntEnum):
     BOOTSTRAP = 9
     #: The directions of the planes on which landscapes are drawn.
     DIRECTIONS = 10
+    #: The networks at which a control looks in one step.
+    CONTROL = 11
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -82,12 +82,23 @@ def _check_baseline(baseline: str, datasets: Iterable[list[Group]]) -> None:
 
 
 def _finder(groups: list[Group], baseline: str | None) -> Callable[[Group], Group | None]:
-    """The function that finds the baseline of a group. A group of mle is its own baseline."""
+    """The function that finds the baseline of a group. A group of mle is its own baseline.
+
+    A control has no circuit, so it is compared with mle if the sweep has only one such group for
+    the same networks.
+    """
     if baseline is not None:
         named = next((group for group in groups if group.label == baseline), None)
         return lambda group: named
     plain = {group.without_objective: group for group in groups if group.objective == "mle"}
-    return lambda group: plain.get(group.without_objective)
+
+    def find(group: Group) -> Group | None:
+        if not group.is_control:
+            return plain.get(group.without_objective)
+        same = [one for one in plain.values() if one.network == group.network]
+        return same[0] if len(same) == 1 else None
+
+    return find
 
 
 def _both(

@@ -57,6 +57,16 @@ class Group:
         return next(iter(next(iter(self.rows.values())).values())).trial
 
     @property
+    def is_control(self) -> bool:
+        """Whether its trials are controls and no hypernetworks."""
+        return self.first.config.control is not None
+
+    @property
+    def network(self) -> Key:
+        """The settings of its networks."""
+        return tuple(item for item in self.key if item[0].startswith("network."))
+
+    @property
     def without_objective(self) -> Key:
         """The settings that a group with another objective may have too."""
         return tuple(item for item in self.key if not item[0].startswith("objective."))
@@ -122,5 +132,5 @@ def _groups(members: Mapping[Key, list[Row]]) -> list[Group]:
             tasks[f"{dataset.name} data-seed={dataset.seed}"][row.trial.config.seed] = row
         # All of them have the same data set, which every label begins with.
         label = named[str(number)].removeprefix(f"{config.dataset.name} ")
-        found.append(Group(label, key, config.objective.name, dict(tasks)))
+        found.append(Group(label, key, config.objective_name, dict(tasks)))
     return found

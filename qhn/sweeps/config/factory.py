@@ -108,6 +108,18 @@ def estimator(
     from qhn.core.estimators.trajectories import TrajectoryEstimator
     from qhn.devices import SamplerHandle, SimulatorHandle, TrajectoryHandle
 
+    # A mean field is a hypernetwork whose circuit entangles nothing (see the plan).
+    if config.control == "random_search" or config.control == "annealing":
+        from qhn.core.estimators.control import ControlEstimator
+
+        return ControlEstimator(
+            kind=config.control,
+            problem=_with_tables(problem),
+            ansatz=device.ansatz,
+            seed=config.seed,
+            steps=config.training.steps,
+            evaluations=config.training.best_of,
+        )
     if isinstance(device, SimulatorHandle):
         tables = _with_tables(problem)
         return ExactEstimator(

@@ -21,6 +21,8 @@ from qhn.sweeps.config.part import Count, NonNegative, Part, Positive, Seed, bro
 from qhn.sweeps.config.schedules import AnySchedule
 
 NetworkKind = Literal["mlp", "logistic"]
+#: What can be trained beside hypernetworks, to compare with them.
+ControlName = Literal["random_search", "annealing", "mean_field"]
 
 # Names from the registries of core. A type checker cannot look into a registry, so for it they are
 # text. pydantic gets the names themselves.

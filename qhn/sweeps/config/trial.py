@@ -25,6 +25,7 @@ from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
+    ControlName,
     DatasetConfig,
     NetworkConfig,
     ObjectiveConfig,
@@ -96,7 +97,19 @@ class TrialConfig(Part):
     # The numbers of a trial that starts from trained angles depend on that training, so that it is
     # part of the identity. None means random angles.
     start_from: StartConfig | None = None
+    # What is trained in place of a hypernetwork; None for a hypernetwork.
+    control: ControlName | None = None
     seed: Seed
+
+    @property
+    def objective_name(self) -> str:
+        """The name under which tables have the trial: that of its control, or of its objective."""
+        return self.control or self.objective.name
+
+    @property
+    def searches_networks(self) -> bool:
+        """Whether the trial is a control that searches networks and has no circuit at all."""
+        return self.control is not None and self.control != "mean_field"
 
     @model_validator(mode="after")
     def _check_device(self) -> Self:

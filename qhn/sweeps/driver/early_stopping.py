@@ -20,7 +20,7 @@ Race = tuple[str, str]
 
 def race_of(config: TrialConfig) -> Race:
     """The race of a trial: its data set and network, and its objective."""
-    return (config.problem_key, config.objective.name)
+    return (config.problem_key, config.objective_name)
 
 
 def _if_stopped(result: TrialResult) -> TrialResult | None:

@@ -112,7 +112,7 @@ def cost_class(config: TrialConfig) -> CostClass:
         data.n_inputs,
         data.train + data.test,
         config.ansatz,
-        config.objective.name,
+        config.objective_name,
         config.objective.prior_samples,
         config.training.best_of,
         config.device,

@@ -165,12 +165,15 @@ def factors(
     add("network", "network", kind, kind, kind)
     if network.hidden is not None:
         add("network", "hidden", str(network.hidden), f"hidden={network.hidden}", kind)
-    entangler = ansatz.entangler
-    add("ansatz", "entangler", entangler, entangler, entangler)
-    add("ansatz", "depth", str(ansatz.depth), f"depth={ansatz.depth}", entangler)
-    order = "entanglers-first" if ansatz.entanglers_first else "rotations-first"
-    add(entangler, "order", order, order, entangler)
-    name = objective.name
+    # A control has no circuit of the sweep, and no device or learning rate that people chose.
+    control = config.control is not None
+    if not control:
+        entangler = ansatz.entangler
+        add("ansatz", "entangler", entangler, entangler, entangler)
+        add("ansatz", "depth", str(ansatz.depth), f"depth={ansatz.depth}", entangler)
+        order = "entanglers-first" if ansatz.entanglers_first else "rotations-first"
+        add(entangler, "order", order, order, entangler)
+    name = config.objective_name
     # Labels always name the objective, since a reader compares objectives first, also across
     # sweeps.
     add("all", "objective", name, name, name, always=True)
@@ -191,12 +194,14 @@ def factors(
     if objective.regularisation is not None:
         alpha = number(objective.regularisation)
         add("objective", "α", alpha, f"alpha={alpha}", name)
-    rate = number(training.learning_rate)
-    add("training", "learning rate", rate, f"lr={rate}", name)
+    if not control:
+        rate = number(training.learning_rate)
+        add("training", "learning rate", rate, f"lr={rate}", name)
     # The options belong to the device's one name: a column of shots would be empty for all devices
     # that do not sample, and labels could not tell these from the others.
     device = config.device.title
-    add("device", "device", device, device, config.device.name)
+    if not control:
+        add("device", "device", device, device, config.device.name)
     if (start := config.start_from) is not None:
         place, updates = start.device.title, start.training.steps
         label = f"from={place.replace(' ', ',')},steps={updates}"

@@ -15,6 +15,7 @@ from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
+    ControlName,
     DatasetConfig,
     NetworkConfig,
     ObjectiveConfig,
@@ -227,7 +228,38 @@ def _groups(spec: SweepSpec, lanes: Iterable[LaneOfFile]) -> dict[str, _Group]:
         # to the lane of the first of them.
         if group.lane is None and device.key in lane_of:
             group.lane, group.label = lane_of[device.key], device.key
+    for dataset, network, control in product(datasets, spec.networks, spec.controls or ()):
+        config = _control(spec, dataset, network, control, first_seed)
+        group_id = config.group_id(rule, over_tasks=over_tasks)
+        groups.setdefault(group_id, _Group(config)).asked += 1
     return groups
+
+
+def _control(
+    spec: SweepSpec,
+    dataset: DatasetConfig,
+    network: NetworkConfig,
+    control: ControlName,
+    seed: int,
+) -> TrialConfig:
+    """A control, which has no λ, no h, no device and no circuit of the sweep.
+
+    A mean field is the distribution of independent bits. Its circuit is one brickwork layer, whose
+    CNOTs come first and change nothing, so that only rotations of single qubits are left.
+    """
+    whole = spec.training.model_dump(exclude={"learning_rate"})
+    rate = spec.training.learning_rate[0]
+    return TrialConfig(
+        dataset=dataset,
+        network=network,
+        ansatz=AnsatzConfig(entangler="brickwork", depth=1, entanglers_first=True),
+        objective=ObjectiveConfig(name="mle"),
+        training=TrainingConfig(
+            learning_rate=rate.at(0.5) if isinstance(rate, Distribution) else rate, **whole
+        ),
+        control=control,
+        seed=seed,
+    )
 
 
 def _trials(

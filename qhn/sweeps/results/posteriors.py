@@ -10,10 +10,19 @@ from qhn.core.errors import DamagedError, InvalidValueError
 from qhn.core.estimators.angles import restored_angles
 from qhn.sweeps.config import factory
 from qhn.sweeps.results.table import Row
-from qhn.sweeps.store import Store, read_history
+from qhn.sweeps.store import Store, TrialResult, read_history
 
 #: The checkpoint's name for the angles to which the last report belongs.
 ANGLES = "reported_parameters"
+
+
+def point_mass(result: TrialResult, n_qubits: int) -> FloatArray | None:
+    """The distribution of a control that ends with one network; None if it has none."""
+    if not result.top_strings:
+        return None
+    q = np.zeros(2**n_qubits)
+    q[int(str(result.top_strings[0]["bits"]), 2)] = 1.0
+    return q
 
 
 class Posteriors:
@@ -45,6 +54,8 @@ class Posteriors:
         config, result = row.trial.config, row.result
         if result is None or config.n_qubits > self._most_qubits:
             return None
+        if config.searches_networks:
+            return point_mass(result, config.n_qubits)
         try:
             checkpoint = self._store.checkpoint(row.trial.trial_id)
             if checkpoint is None or ANGLES not in checkpoint:

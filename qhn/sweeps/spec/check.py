@@ -82,7 +82,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _circuits(valid)
     yield from check_lanes(valid.lists["devices"], valid.lanes, valid.labels)
     yield from _grace(valid)
-    yield from _trial_count(valid)
+    yield from _trial_count(valid, content)
 
 
 def _salvage(content: Mapping[str, Any]) -> _Valid:
@@ -256,7 +256,7 @@ def _grace(valid: _Valid) -> Iterator[Finding]:
         yield ("early_stopping", "grace_steps"), message
 
 
-def _trial_count(valid: _Valid) -> Iterator[Finding]:
+def _trial_count(valid: _Valid, content: Mapping[str, Any]) -> Iterator[Finding]:
     if valid.seeds is None or valid.training is None or valid.search is None:
         return
     # Trials are counted without making them, because a file of a few hundred bytes can ask for more
@@ -276,5 +276,7 @@ def _trial_count(valid: _Valid) -> Iterator[Finding]:
         ]
         n_trials *= lengths["networks"] * lengths["ansatze"] * sum(per_objective)
         n_trials *= len(valid.training.learning_rate)
+    controls = len(_raw(content, "controls") or ())
+    n_trials += lengths["datasets"] * lengths["networks"] * n_seeds * controls
     if n_trials > MAX_TRIALS:
         yield (), f"asks for {n_trials:,} trials, but at most {MAX_TRIALS:,} are allowed"

@@ -22,6 +22,7 @@ from qhn.sweeps.config.part import Count, Part, Positive, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
     AshaConfig,
+    ControlName,
     DatasetConfig,
     NetworkConfig,
     TrainingBase,
@@ -277,6 +278,9 @@ class SweepSpec(Part):
     # Each of them replaces the seed of every data set. None leaves each data set the seed that it
     # has, so that a sweep has one task for each data set.
     data_seeds: Seeds | None = Field(None, description="a whole number or a list")
+    controls: Items[ControlName] | None = Field(
+        None, description="a list of random_search, annealing and mean_field"
+    )
     training: TrainingSpec = TrainingSpec()
     devices: Items[DeviceEntry] = (device_spec({"name": Exact.kind}),)
     lanes: dict[LaneName, LaneSpec] = Field({}, description="lanes of queued devices by name")

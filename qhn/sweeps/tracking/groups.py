@@ -187,7 +187,7 @@ class GroupRuns:
             SWEEP_TAG: self._plan.name,
             GROUP_ID_TAG: group.group_id,
             "dataset": trial.config.dataset.name,
-            "objective": trial.config.objective.name,
+            "objective": trial.config.objective_name,
             "device": trial.config.device.name,
             COLOUR_TAG: colour([*self._groups].index(group.group_id)),
         }

@@ -188,7 +188,7 @@ class SweepRuns:
             SWEEP_TAG: self._plan.name,
             TRIAL_TAG: trial.trial_id,
             "dataset": config.dataset.name,
-            "objective": config.objective.name,
+            "objective": config.objective_name,
             "device": config.device.name,
         }
         tags |= self._groups.place(trial, start)

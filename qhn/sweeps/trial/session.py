@@ -281,6 +281,9 @@ class TrialSession:
 
     def flags(self) -> dict[str, int]:
         """The failure signatures so far: the step at which each appeared, by its name."""
+        # They are about distributions and gradients. A search ends with one network by its nature.
+        if self.config.searches_networks:
+            return {}
         return {flag.name: flag.step for flag in self.trainer.flags()}
 
 

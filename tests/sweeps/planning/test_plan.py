@@ -284,3 +284,27 @@ def test_kale_has_a_regularisation_and_nothing_else_has():
         assert (part.regularisation is None) == (part.name == "mle")
     with pytest.raises(SpecError, match=r"kale needs a device that gives probabilities"):
         plan(objectives=text, devices="[exact:64]")
+
+
+def test_controls_are_trials_of_their_own_once_for_each_network_and_seed():
+    text = "[mle, {name: elbo, lambda: [1, 3]}]"
+    names = "[random_search, annealing, mean_field]"
+    without = plan(objectives=text, seeds="2", datasets="[moons, ring]")
+    found = plan(objectives=text, seeds="2", datasets="[moons, ring]", controls=names)
+    assert len(found.trials) == len(without.trials) + 2 * 3 * 2
+    assert {t.trial_id for t in without.trials} < {t.trial_id for t in found.trials}
+    controls = [t for t in found.trials if t.config.control is not None]
+    assert [t.group for t in controls[:3]] == [
+        "moons random_search",
+        "moons annealing",
+        "moons mean_field",
+    ]
+    for trial in controls:
+        assert trial.trial_id == trial.config.trial_id
+        assert (trial.config.ansatz.depth, trial.config.objective.name) == (1, "mle")
+    # A baseline of one brickwork layer is another trial than the control with the same circuit.
+    layer = plan(objectives="[mle]", ansatze="{depth: 1}", seeds="1", controls="[mean_field]")
+    assert len({t.trial_id for t in layer.trials}) == len(layer.trials)
+    assert len(layer.groups) == 2 * len({t.config.dataset.name for t in layer.trials})
+    with pytest.raises(SpecError, match=r"controls\[0\].*did you mean random_search"):
+        plan(controls="[random_serch]")

@@ -55,8 +55,8 @@ train)
 test=200
   line 7: datasets[4].train: must be at least 1, but got 0
   line 8: datasets[5]: must be a word or a mapping, but got 3
-  line 9: network: unknown key; did you mean networks? (known: ansatze, data_seeds, datasets, \
-description, devices, early_stopping, lanes, name, networks, objectives, search, seeds, \
+  line 9: network: unknown key; did you mean networks? (known: ansatze, controls, data_seeds, \
+datasets, description, devices, early_stopping, lanes, name, networks, objectives, search, seeds, \
 start_from, tags, time_limit, training)
   line 11: objectives[0].lambda: must be at least 0, but got -3
   line 12: objectives[1].lambda: missing: a number or a schedule
