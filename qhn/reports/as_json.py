@@ -91,6 +91,7 @@ def _dataset(one: DatasetReport) -> dict[str, Any]:
                 "score": chosen.choice.score,
                 "chosen_on": chosen.choice.chosen_on,
                 "judged_on": chosen.choice.judged_on,
+                "chosen_here": chosen.choice.chosen_here,
                 "comparison": None
                 if chosen.comparison is None
                 else comparison_values(chosen.comparison),

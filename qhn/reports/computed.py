@@ -30,7 +30,8 @@ def computed_values(rows: Iterable[Row], posteriors: Posteriors, problems: Probl
 
     Args:
         rows: the rows of one or several sweeps.
-        posteriors: computes the distributions. Trials without one are left out.
+        posteriors: computes the distributions. Trials without one are left out, and those on
+            devices that sample or have noise.
         problems: makes the loss tables. Where a table would be too large, KL is left out.
     """
     trials = [row for row in rows if row.result is not None]
@@ -39,6 +40,9 @@ def computed_values(rows: Iterable[Row], posteriors: Posteriors, problems: Probl
     found: dict[str, dict[str, float]] = {}
     references: dict[int, Objective] = {}
     for row in trials:
+        if not row.trial.config.device.capabilities.tells_probabilities:
+            # That of the ideal circuit would be another quantity than the trial's own MMD².
+            continue
         q = posteriors.of(row)
         if q is None:
             continue

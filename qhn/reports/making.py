@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from qhn.core.errors import NotFoundError
+from qhn.core.errors import InvalidValueError, NotFoundError
 from qhn.reports.across import across_datasets
-from qhn.reports.chosen import chosen_settings
+from qhn.reports.chosen import ChosenSetting, chosen_settings
 from qhn.reports.comparisons import compare_groups
 from qhn.reports.computed import computed_values
 from qhn.reports.grouping import Group, by_dataset
@@ -90,7 +90,7 @@ def _report(
         )
     used = {group.objective for groups in datasets.values() for group in groups}
     notes = [] if options.choose_on is not None else [_PICKED]
-    left = sum(one.planned - one.ended - one.failed for one in facts)
+    left = sum(row.status == "waiting" for row in rows)
     if left:
         notes.append(f"{left:,} planned trials have not ended yet; the report is about the others.")
     return Report(
@@ -115,15 +115,21 @@ def _dataset(
     problems: Problems,
 ) -> DatasetReport:
     found = [group_row(group, options.metric, computed) for group in groups]
-    tasks = tuple(dict.fromkeys(task for group in groups for task in group.rows))
+    chosen: Sequence[ChosenSetting] = ()
     notes = []
+    try:
+        chosen = chosen_settings(name, groups, options)
+    except InvalidValueError as error:
+        # Other data sets may have what this one lacks, in a sweep that is not finished.
+        notes.append(f"Nothing could be chosen here: {error}")
+    tasks = tuple(dict.fromkeys(task for group in groups for task in group.rows))
     if len(tasks) == 1:
         notes.append(
             f"All trials are on one task ({tasks[0]}): what is said here is about this task only, "
             "and nothing is claimed about other data of the same kind. data_seeds in the sweep "
             "file adds tasks."
         )
-    elif groups[0].first.config.dataset.name == "digits":
+    if groups[0].first.config.dataset.name == "digits":
         notes.append(_DIGITS)
     return DatasetReport(
         name=name,
@@ -131,7 +137,7 @@ def _dataset(
         groups=tuple(groups),
         rows=tuple(row for row in found if row is not None),
         comparisons=(),
-        chosen=tuple(chosen_settings(name, groups, options)),
+        chosen=tuple(chosen),
         enumerated=tuple(_enumerated(groups, problems)),
         notes=tuple(notes),
     )

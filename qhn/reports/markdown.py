@@ -54,7 +54,7 @@ def _dataset(dataset: DatasetReport) -> Iterator[str]:
         yield (
             f"Of {chosen.objective}, {_escaped(choice.label)} was the best on "
             f"{len(choice.chosen_on)} tasks (mean {words.number(choice.score)}), and is judged on "
-            f"{len(choice.judged_on)} others."
+            f"{words.judged(choice)}."
         )
         if chosen.comparison is not None:
             yield _escaped(sentence(chosen.comparison))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from qhn.core.metrics import BY_NAME
+from qhn.reports.choice import Choice
 from qhn.reports.comparison import Comparison
 from qhn.reports.tables import KL_TO_POSTERIOR, MMD2_REFERENCE, TABLE_METRICS, GroupRow
 from qhn.sweeps.results.statistics import MeanInterval
@@ -87,6 +88,15 @@ def seeds(row: GroupRow) -> str:
 def flags(row: GroupRow) -> str:
     """The share of trials with each flag, such as ``barren-plateau 15%``."""
     return ", ".join(f"{name} {share:.0%}" for name, share in row.flags.items())
+
+
+def judged(choice: Choice) -> str:
+    """On which tasks a chosen setting is judged, and whether that flatters it."""
+    n = len(choice.judged_on)
+    tasks = f"{n} task" if n == 1 else f"{n} tasks"
+    if choice.chosen_here:
+        return f"{tasks}, on some of which it was chosen, which flatters it"
+    return f"{tasks} on which it was not chosen"
 
 
 def answer(comparisons: Sequence[Comparison]) -> list[str]:
