@@ -39,7 +39,7 @@ SELBO = "[{name: selbo, lambda: [1, 30], bandwidth: [n/4, 2], prior_samples: [cl
         ("rehearsal", 24, 4),
         ("hardware", 6, 3),
         ("experiments/mle-elbo", 9000, 45),
-        ("experiments/bandwidth", 1920, 48),
+        ("experiments/bandwidth", 3840, 48),
     ],
 )
 def test_the_sweep_files_of_the_repository(name, n_trials, n_groups):
