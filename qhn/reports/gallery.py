@@ -74,18 +74,32 @@ def _of_dataset(
 
 
 def _families(groups: Sequence[Group]) -> list[tuple[tuple[str, ...], list[Group]]]:
-    """Groups that share all settings but those of the objective, with what tells families apart."""
+    """Groups that share all settings but those of the objective, with what tells families apart.
+
+    Controls have no circuit to share, and those for the same networks are a family of their own.
+    """
     found: dict[object, list[Group]] = defaultdict(list)
+    controls: dict[object, list[Group]] = defaultdict(list)
     for group in groups:
-        found[group.without_objective].append(group)
-    families = list(found.values())
+        if group.is_control:
+            controls[group.network].append(group)
+        else:
+            found[group.without_objective].append(group)
+    return [*_named(list(found.values())), *_named(list(controls.values()), "controls")]
+
+
+def _named(families: list[list[Group]], *name: str) -> list[tuple[tuple[str, ...], list[Group]]]:
+    """Families with the words that all labels of one of them share, if there are several."""
     if len(families) == 1:
-        return [((), families[0])]
+        return [(name, families[0])]
     words = [set.intersection(*(set(g.label.split()) for g in members)) for members in families]
-    return [
-        (tuple(w for w in members[0].label.split() if w in common), members)
+    named = [
+        (*name, *(w for w in members[0].label.split() if w in common))
         for common, members in zip(words, families, strict=True)
     ]
+    # Files are named so, and no two figures may have one name.
+    unique = [n if named.count(n) == 1 else (*n, str(i + 1)) for i, n in enumerate(named)]
+    return list(zip(unique, families, strict=True))
 
 
 def _without(label: str, words: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ _SHORT = {
     "entropy": "entropy",
     "kl": "KL",
     "mmd2": "MMD²",
+    "kale": "KALE",
     MMD2_REFERENCE: "MMD², h = N/4",
     KL_TO_POSTERIOR: "KL to posterior",
 }

@@ -11,6 +11,7 @@ import pytest
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.objectives.objective import Objective
+from qhn.reports.gallery import _families
 from qhn.reports.making import make_report
 from qhn.reports.options import ReportOptions
 from qhn.reports.problems import enumerate_all, log_posterior
@@ -185,3 +186,24 @@ def test_the_command_writes_all_files_and_replaces_old_ones(told, tmp_path):
     refused = told("report", "told", "--out", tmp_path / "file", code=2)
     assert "the folder of a report must be writable" in refused.replace("\n", " ")
     assert "the baseline must be one of" in told("report", "told", "--baseline", "x", code=2)
+
+
+def test_figures_of_controls_and_of_each_circuit_have_names_of_their_own(tmp_path, new_qhn):
+    qhn = new_qhn(tmp_path)
+    changes = (
+        ("name: told", "name: families\nansatze: [{depth: 1}, {depth: 2}]"),
+        ("\nseeds: 2\n", "\nseeds: 1\ncontrols: [random_search, annealing]\n"),
+        ("steps: 20", "steps: 3"),
+        ("name: moons, train: 20, test: 30}, {", ""),
+    )
+    text = SPEC
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    qhn.train(qhn.write(text))
+    (ring,) = make_report(["families"], qhn.store).datasets
+    families = dict(_families(ring.groups))
+    assert list(families) == [("depth=1",), ("depth=2",), ("controls",)]
+    assert [group.label for group in families[("controls",)]] == ["random_search", "annealing"]
+    # With two circuits there is no one baseline for what has none.
+    assert ring.not_compared == ("random_search", "annealing")
