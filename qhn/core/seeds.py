@@ -35,6 +35,8 @@ class Purpose(IntEnum):
     DIRECTIONS = 10
     #: The networks at which a control looks in one step.
     CONTROL = 11
+    #: Which training labels are flipped.
+    LABEL_NOISE = 12
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -36,7 +36,13 @@ def dataset(config: DatasetConfig) -> Dataset:
 
     assert config.test is not None  # a validator has filled it in
     return make_dataset(
-        config.name, train=config.train, test=config.test, noise=config.noise, seed=config.seed
+        config.name,
+        train=config.train,
+        test=config.test,
+        noise=config.noise,
+        seed=config.seed,
+        label_noise=config.label_noise,
+        classes=config.classes,
     )
 
 

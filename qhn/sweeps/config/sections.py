@@ -10,14 +10,32 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from qhn.core import metrics
 from qhn.core.ansatz import Entangler
-from qhn.core.data.datasets import DATASETS, DEFAULT_TRAIN, default_test
+from qhn.core.data.datasets import (
+    DATASETS,
+    DEFAULT_CLASSES,
+    DEFAULT_TRAIN,
+    MOST_LABEL_NOISE,
+    Classes,
+    available_points,
+    check_classes,
+    default_test,
+)
+from qhn.core.errors import InvalidValueError
 from qhn.core.objectives.objective import Name as ObjectiveName
 from qhn.core.training.optimisers import OPTIMISERS
-from qhn.sweeps.config.part import Count, NonNegative, Part, Positive, Seed, broken_rule
+from qhn.sweeps.config.part import (
+    Count,
+    NonNegative,
+    Number,
+    Part,
+    Positive,
+    Seed,
+    broken_rule,
+)
 from qhn.sweeps.config.schedules import AnySchedule
 
 NetworkKind = Literal["mlp", "logistic"]
@@ -54,28 +72,56 @@ PriorSampleCount = Annotated[int, Field(ge=2, le=MAX_PRIOR_SAMPLES)]
 MAX_BEST_OF = 2**20
 
 
+def _as_pair(value: Any) -> Any:
+    """Take a list for a tuple, which neither YAML nor JSON has."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 class DatasetConfig(Part):
     """A data set, the sizes of its splits in points, and the seed from which it is drawn.
 
     The default of ``test`` is 1,000 points, or all points that training leaves if the data set has
-    few. The default of ``noise`` depends on the data set.
+    few. The default of ``noise`` depends on the data set. ``classes`` are two digits of the data
+    set digits, and ``label_noise`` is the probability with which each training label is flipped.
     """
 
     # The order of the fields matters: a validator sees only the fields above its own.
     name: DatasetName
+    # None means what every version before has done: the digits 0 and 1, and true labels.
+    classes: Annotated[Classes, BeforeValidator(_as_pair)] | None = None
     train: Count = DEFAULT_TRAIN
     test: Count | None = None
     noise: NonNegative | None = None
+    label_noise: Annotated[Number, Field(ge=0, le=MOST_LABEL_NOISE)] | None = None
     seed: Seed = 0
+
+    @field_validator("classes")
+    @classmethod
+    def _check_classes(cls, classes: Classes | None, info: ValidationInfo) -> Classes | None:
+        name = info.data.get("name")
+        if name is None or classes is None:
+            return classes
+        try:
+            check_classes(name, classes)
+        except InvalidValueError as error:
+            raise broken_rule(str(error)) from None
+        return None if classes == DEFAULT_CLASSES else classes
+
+    @field_validator("label_noise")
+    @classmethod
+    def _drop_no_noise(cls, label_noise: float | None) -> float | None:
+        # Labels that are flipped with probability 0 are the same trial as true ones.
+        return label_noise or None
 
     @field_validator("test")
     @classmethod
     def _fill_test(cls, test: int | None, info: ValidationInfo) -> int | None:
         name, train = info.data.get("name"), info.data.get("train")
-        if name is None or train is None:
+        if name is None or train is None or "classes" not in info.data:
             return test
-        available = DATASETS[name].available
-        filled = default_test(name, train) if test is None else test
+        classes = info.data["classes"]
+        available = available_points(name, classes)
+        filled = default_test(name, train, classes) if test is None else test
         if available is not None and (filled < 1 or train + filled > available):
             raise broken_rule(
                 f"`train + test <= {available}` must hold for {name}, but got train={train}"

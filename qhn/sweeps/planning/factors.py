@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from qhn.core.data.datasets import DEFAULT_CLASSES
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.trial import TrialConfig
 
@@ -30,6 +31,10 @@ class Factor:
     label: str
     owner: str
     always: bool = False
+
+
+# What is not worth saying where all groups have it.
+_UNSAID: Mapping[str, set[str]] = {"label noise": {"0"}}
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def _factor_table(
         shared={
             title: _in_words(shared[title], everywhere=count[title] == len(groups))
             for title in order
-            if title not in titles
+            if title not in titles and shared[title].keys() != _UNSAID.get(title)
         },
         titles=tuple(title for title in order if title in titles),
         cells={
@@ -157,6 +162,11 @@ def factors(
     add("all", "dataset", name, name, name, always=True)
     if data.noise is not None:
         add(name, "noise", number(data.noise), f"noise={number(data.noise)}", name)
+    if name == "digits":
+        pair = "-".join(map(str, data.classes or DEFAULT_CLASSES))
+        add(name, "classes", pair, f"classes={pair}", name)
+    flipped = number(data.label_noise or 0.0)
+    add(name, "label noise", flipped, f"label-noise={flipped}", name)
     add(name, "train", str(data.train), f"train={data.train}", name)
     add(name, "test", str(data.test), f"test={data.test}", name)
     if not over_tasks:

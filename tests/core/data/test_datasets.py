@@ -9,6 +9,7 @@ from qhn.core import networks
 from qhn.core.data.datasets import (
     DATASETS,
     DEFAULT_NOISE,
+    DIGIT_COUNTS,
     N_INPUTS,
     NAMES,
     default_test,
@@ -146,3 +147,56 @@ def test_a_kind_says_what_its_points_are(name):
 
 def test_test_points_are_a_thousand_or_what_training_leaves():
     assert [default_test(name, 100) for name in NAMES] == [1000, 1000, 1000, 260]
+
+
+@pytest.mark.parametrize("name", ["moons", "digits"])
+def test_label_noise_flips_training_labels_and_nothing_else(name):
+    plain = make_dataset(name, train=200, test=100, seed=3)
+    noisy = make_dataset(name, train=200, test=100, seed=3, label_noise=0.2)
+    assert (noisy.x_train == plain.x_train).all() and (noisy.x_test == plain.x_test).all()
+    assert (noisy.y_test == plain.y_test).all()
+    flipped = noisy.y_train != plain.y_train
+    assert set(noisy.y_train) == {0.0, 1.0}
+    # Four standard deviations of a binomial share.
+    assert abs(flipped.mean() - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 200)
+    # More noise flips these labels and more.
+    more = make_dataset(name, train=200, test=100, seed=3, label_noise=0.4)
+    assert (more.y_train != plain.y_train)[flipped].all()
+    none = make_dataset(name, train=200, test=100, seed=3, label_noise=0.0)
+    assert (none.y_train == plain.y_train).all()
+
+
+def test_every_pair_of_digits_can_be_told_apart_by_its_labels():
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    assert tuple(np.bincount(labels)) == DIGIT_COUNTS
+    assert DATASETS["digits"].available == DIGIT_COUNTS[0] + DIGIT_COUNTS[1]
+    pooled = images.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16) / 8 - 1
+    for classes in ((3, 8), (8, 3), (9, 4)):
+        size = sum(DIGIT_COUNTS[digit] for digit in classes)
+        found = make_dataset("digits", train=100, test=size - 100, classes=classes)
+        points = np.vstack([found.x_train, found.x_test])
+        is_second = np.concatenate([found.y_train, found.y_test]) == 1.0
+        for digit, mine in zip(classes, (points[~is_second], points[is_second]), strict=True):
+            theirs = pooled[labels == digit]
+            assert sorted(map(tuple, mine)) == sorted(map(tuple, theirs))
+    default = make_dataset("digits", train=100, test=50, seed=2)
+    same = make_dataset("digits", train=100, test=50, seed=2, classes=(0, 1))
+    assert (default.x_train == same.x_train).all() and (default.y_train == same.y_train).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"label_noise": 0.6}, "label_noise <= 0.5"),
+        ({"label_noise": -0.1}, "0 <= label_noise"),
+        ({"classes": (0, 1)}, "only digits has classes to choose"),
+        ({"name": "digits", "classes": (3, 3)}, "two different digits"),
+        ({"name": "digits", "classes": (3, 10)}, "two different digits"),
+        ({"name": "digits", "classes": (3, 8), "train": 300}, r"train \+ test <= 357"),
+    ],
+)
+def test_labels_and_classes_that_cannot_be(options, words):
+    with pytest.raises(InvalidValueError, match=words):
+        make_dataset(**{"name": "moons", "train": 100, "test": 100} | options)

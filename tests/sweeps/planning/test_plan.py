@@ -308,3 +308,24 @@ def test_controls_are_trials_of_their_own_once_for_each_network_and_seed():
     assert len(layer.groups) == 2 * len({t.config.dataset.name for t in layer.trials})
     with pytest.raises(SpecError, match=r"controls\[0\].*did you mean random_search"):
         plan(controls="[random_serch]")
+
+
+def test_label_noise_and_classes_name_groups_and_change_no_trial_that_has_none():
+    def ids_of(entry):
+        return ids(plan(objectives="mle", seeds="1", datasets=f"[{entry}]"))
+
+    assert ids_of("{name: moons, label_noise: 0}") == ids_of("moons")
+    assert ids_of("{name: digits, classes: [0, 1]}") == ids_of("digits")
+    entries = "[moons, {name: moons, label_noise: 0.1}, digits, {name: digits, classes: [3, 8]}]"
+    found = plan(objectives="mle", seeds="1", datasets=entries)
+    assert list(found.groups.values()) == [
+        "moons label-noise=0 mle",
+        "moons label-noise=0.1 mle",
+        "digits classes=0-1 test=260 mle",
+        "digits classes=3-8 test=257 mle",
+    ]
+    assert [t.config.dataset.test for t in found.trials] == [1000, 1000, 260, 257]
+    with pytest.raises(SpecError, match=r"datasets\[0\].classes: only digits has classes"):
+        plan(datasets="[{name: moons, classes: [0, 1]}]")
+    with pytest.raises(SpecError, match=r"datasets\[0\].label_noise: must be at most 0.5"):
+        plan(datasets="[{name: moons, label_noise: 0.7}]")
