@@ -124,6 +124,7 @@ def report_at_the_end(
     from qhn.sweeps.tracking.upload import upload
 
     again = f"qhn report {name}{store_option(store)}"
+    wanted = "a report"
     try:
         written = write_report([name], store)
         folder = report_folder(store, [name])
@@ -131,12 +132,13 @@ def report_at_the_end(
         for line in words.answer(written.report.comparisons):
             print_words(console, escape(line))
         print_words(console, f"report    {escape(str(folder / 'report.html'))}")
+        wanted = "its copy in MLflow"
         files = {f"{_FOLDER}/{path}": content for path, content in written.files().items()}
         upload(location, name, files)
     except QhnError as error:
-        print_words(console, f"[yellow]note[/] no report: {escape(str(error))}")
+        print_words(console, f"[yellow]note[/] without {wanted}: {escape(str(error))}")
     except KeyboardInterrupt:
-        print_words(console, f"[yellow]note[/] no report; to make it: {escape(again)}")
+        print_words(console, f"[yellow]note[/] without {wanted}; to make one: {escape(again)}")
     except Exception as error:  # noqa: BLE001 - the sweep is over and must not seem to have failed
         words_of = f"{type(error).__name__}: {error}"
         print_words(

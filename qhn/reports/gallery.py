@@ -156,6 +156,10 @@ def _posterior_figures(
     task = next(iter(groups[0].rows), None)
     if task is None:
         return
+    # The circuit without noise is no picture of a trial that samples or has noise.
+    groups = [g for g in groups if g.first.config.device.capabilities.tells_probabilities]
+    if not groups:
+        return
     found: list[tuple[str, FloatArray]] = []
     for group in groups[:_MOST_LINES]:
         row = next(iter(group.rows.get(task, {}).values()), None)

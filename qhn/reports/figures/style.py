@@ -110,7 +110,8 @@ def colour(place: int) -> str:
 
 def line(place: int) -> str:
     """The style of its line, which changes when the colours begin again."""
-    return LINES[place // len(COLOURS) % len(LINES)] if place >= len(COLOURS) else LINES[place % 4]
+    # Each time the colours begin again, a colour gets the next line.
+    return LINES[(place % len(COLOURS) + place // len(COLOURS)) % len(LINES)]
 
 
 def marker(place: int) -> str:
