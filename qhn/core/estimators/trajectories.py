@@ -109,10 +109,10 @@ class TrajectoryEstimator:
         best_of: int,
     ) -> None:
         check_count("best_of", best_of)
-        if objective.name == "elbo":
+        if objective.name in ("elbo", "kale"):
             raise InvalidValueError(
                 "an objective that is averaged over trajectories must be mle or selbo, but got "
-                "elbo, whose KL divergence the average gives only with bias"
+                f"{objective.name}, whose divergence the average gives only with bias"
             )
         self.ansatz = ansatz
         self.limits = limits_of(problem, ansatz)

@@ -50,8 +50,8 @@ def kale(q: FloatArray, h: float, regularisation: float) -> tuple[float, FloatAr
 
     Raises:
         InvalidValueError: if α or h is not positive and finite, or q has another shape.
-        DivergedError: if the dual problem could not be solved, which may happen for an α so small
-            that exp(1/α) is no double.
+        DivergedError: if the dual problem could not be solved in a hundred steps, which may happen
+            for a very small α.
     """
     alpha = regularisation
     if not (math.isfinite(alpha) and alpha > 0):
@@ -70,8 +70,11 @@ def kale(q: FloatArray, h: float, regularisation: float) -> tuple[float, FloatAr
         """The dual function at a measure v, its gradient, and ln(v/u)."""
         gap = q - v
         pulled = kernel_apply(gap, h, buffer) / alpha
-        logs = np.log(v / prior)
-        entropy = float(np.einsum("i,i->", v, logs)) - float(v.sum()) + 1.0
+        excess = v / prior - 1.0
+        logs = np.log1p(excess)
+        # Σ v ln(v/u) − Σ v + Σ u, term by term: its parts cancel where v is close to u, which it
+        # is for a strong regularisation.
+        entropy = prior * float(((1.0 + excess) * logs - excess).sum())
         return entropy + float(np.einsum("i,i->", gap, pulled)) / 2, logs - pulled, logs
 
     v = np.full_like(q, prior)

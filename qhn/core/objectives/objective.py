@@ -149,6 +149,7 @@ class Objective:
         Raises:
             InvalidValueError: if q has another shape, or if ``prior`` is missing, has another
                 length than m, or holds anything but integers in [0, 2^N).
+            DivergedError: if KALE could not be computed.
         """
         q = self._checked(q)
         weight = lambda_ / self.n_points

@@ -270,7 +270,7 @@ def unsupported(objective: str, device: DeviceConfig) -> str | None:
     average over trajectories are not those of the noisy distribution either.
     """
     found = device.capabilities
-    if objective in ("elbo", "kale") and not found.tells_probabilities:
+    if objective in _DIVERGENCES and not found.tells_probabilities:
         what, way_out = device.name, "another device"
         if device.name == Exact.kind and found.samples:
             what, way_out = f"{device.name} with shots", "leave out its shots"

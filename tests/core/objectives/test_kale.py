@@ -68,7 +68,8 @@ def test_a_weak_regularisation_gives_kl_and_a_strong_one_half_of_mmd():
     values = np.array([kale(q, 0.3, alpha)[0] for alpha in (1e-2, 1e-4, 1e-6)])
     errors = np.abs(values - kl)
     assert (np.diff(errors) < 0).all() and errors[-1] < 1e-3 * kl
-    assert kale(q, 2.0, 1e6)[0] == pytest.approx(mmd2(q, 2.0) / 2, rel=1e-4)
+    for alpha in (1e6, 1e12):
+        assert kale(q, 2.0, alpha)[0] == pytest.approx(mmd2(q, 2.0) / 2, rel=1e-4)
 
 
 def test_the_derivatives_are_those_of_the_value():
@@ -83,6 +84,21 @@ def test_the_derivatives_are_those_of_the_value():
             2 * e
         )
         assert slope == pytest.approx(derivatives @ direction, rel=1e-4)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 1e-4])
+def test_a_weak_regularisation_with_a_wide_kernel_is_solved_as_well(alpha):
+    # The value lies between those for more and for less regularisation, and below KL.
+    q = drawn(9, concentration=1.0)
+    kl = float(q @ np.log(q * len(q)))
+    found = [kale(q, N / 4, a)[0] / (1 + a) for a in (alpha / 2, alpha, 2 * alpha)]
+    assert kl > found[0] > found[1] > found[2] > 0
+    _, derivatives = kale(q, N / 4, alpha)
+    # At the solution h is K(q − v)/α with v = u·exp(h).
+    h = derivatives / (1 + alpha)
+    v = np.exp(h) / len(q)
+    residual = h - gram(N, N / 4) @ (q - v) / alpha
+    assert np.sqrt(v @ residual**2) < 1e-6 * np.sqrt(v @ h**2)
 
 
 def test_the_prior_itself_has_none_and_everything_else_some():
