@@ -107,38 +107,47 @@ def _without(label: str, words: Iterable[str]) -> str:
 
 
 def _curves(name: str, groups: Sequence[Group], store: Store) -> Drawn | None:
-    curves = []
+    curves, stopped = [], False
     for group in groups[:_MOST_LINES]:
         rows = [row for row in _rows(group) if row.result is not None][:_MOST_TRIALS]
         histories = []
         for row in rows:
             stop = row.result if row.status == "stopped" else None
             histories.append(read_record(store, row.trial.trial_id, stop=stop).history)
-        histories = [history for history in histories if len(history)]
+        # One whose checkpoint was lost has its last report alone.
+        histories = [history for history in histories if len(history) > 1]
         if not histories:
             continue
-        steps = sorted(set.intersection(*(set(history.steps) for history in histories)))
+        steps = sorted(set().union(*(history.steps for history in histories)))
         values: dict[str, FloatArray] = {}
         for metric in _ALONG:
             of_trials = [
                 _at(history.to_array(), history.columns, metric, steps) for history in histories
             ]
             values[metric] = np.array(of_trials)
+        stopped = stopped or any(row.status == "stopped" for row in rows)
         curves.append(GroupCurve(group.label, np.array(steps, dtype=np.int64), values))
     most = max((len(list(_rows(group))) for group in groups), default=0)
     note = f"At most {_MOST_TRIALS} trials of a group are read. " if most > _MOST_TRIALS else ""
     if len(groups) > _MOST_LINES:
-        note += f"The first {_MOST_LINES} groups are shown."
+        note += f"The first {_MOST_LINES} groups are shown. "
+    if stopped:
+        note += "After its end, a trial that was stopped early counts with its last report."
     known = {metric.name for metric in METRICS}
     return draw_curves(name, curves, [m for m in _ALONG if m in known and m != "lambda"], note)
 
 
 def _at(table: FloatArray, columns: Sequence[str], metric: str, steps: Sequence[int]) -> FloatArray:
-    """The values of a metric at some steps of a history, NaN if it does not have the metric."""
+    """The values of a metric at some steps, NaN if the history does not have the metric.
+
+    Between two reports and after the last one it is that of the latest report, as in the mean curve
+    of a group in MLflow. Before the first one it is NaN.
+    """
     if metric not in columns:
         return np.full(len(steps), np.nan)
-    places = np.searchsorted(table[:, 0], steps)
-    return np.asarray(table[places, list(columns).index(metric)])
+    latest = np.searchsorted(table[:, 0], steps, side="right") - 1
+    column = np.append(table[:, list(columns).index(metric)], np.nan)
+    return np.asarray(column[latest])
 
 
 def _rows(group: Group) -> Iterator[Row]:

@@ -11,7 +11,7 @@ import pytest
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.objectives.objective import Objective
-from qhn.reports.gallery import _families
+from qhn.reports.gallery import _at, _families
 from qhn.reports.making import make_report
 from qhn.reports.options import ReportOptions
 from qhn.reports.problems import enumerate_all, log_posterior
@@ -207,3 +207,12 @@ def test_figures_of_controls_and_of_each_circuit_have_names_of_their_own(tmp_pat
     assert [group.label for group in families[("controls",)]] == ["random_search", "annealing"]
     # With two circuits there is no one baseline for what has none.
     assert ring.not_compared == ("random_search", "annealing")
+
+
+def test_a_curve_goes_on_with_the_last_report_of_a_trial_that_was_stopped():
+    table = np.array([[0.0, 9.0, 0.5], [10.0, 9.0, 0.3]])
+    values = _at(table, ("step", "timestamp_ms", "nll"), "nll", [0, 5, 10, 20])
+    assert values.tolist() == [0.5, 0.5, 0.3, 0.3]
+    later = _at(table[1:], ("step", "timestamp_ms", "nll"), "nll", [0, 10])
+    assert np.isnan(later[0]) and later[1] == 0.3
+    assert np.isnan(_at(table, ("step", "timestamp_ms", "nll"), "kale", [0, 10])).all()
