@@ -78,7 +78,11 @@ class Qhn:
         for process in self._started:
             if process.poll() is None:
                 process.kill()
-                process.communicate()
+                process.wait()
+            # Of one that was killed, its pipe would be closed by the garbage collector, which warns
+            # of that in the middle of another test.
+            if process.stdout is not None:
+                process.stdout.close()
 
     def __call__(self, *arguments: object, code: int = 0) -> str:
         """Run a command that starts no driver, in this process; what it printed."""

@@ -92,7 +92,10 @@ def test_what_programs_call_keeps_its_arguments():
         ("SweepSummary", {"to_frame"}),
         (
             "Trial",
-            {"status", "flags", "metrics", "top_strings", "history", "angles", "probabilities"},
+            {
+                *("status", "flags", "metrics", "top_strings", "history", "angles"),
+                *("probabilities", "posterior", "predict"),
+            },
         ),
     ],
 )

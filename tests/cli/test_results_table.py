@@ -68,9 +68,10 @@ def test_a_pipe_loses_no_column_and_cuts_nothing():
     header = next(line for line in lines if "dataset" in line)
     assert header.split()[:4] == ["dataset", "objective", "λ", "seeds"]
     row = next(line for line in lines if "★" in line)
-    # Test accuracies, train accuracies, then objective, nll, KL, MMD², entropy, gradient's norm.
+    # Test accuracies, train accuracies, then objective, nll, KL, MMD², entropy, gradient's norm,
+    # and KALE.
     same, quarter = ["0.910 ± 0.014"], ["0.250 ± 0.000"]
-    rest = [*quarter, "0.500 ± 0.000", *quarter, "6.12e-05 ± 0.00e+00", *quarter * 2]
+    rest = [*quarter, "0.500 ± 0.000", *quarter, "6.12e-05 ± 0.00e+00", *quarter * 3]
     expected = [*same, "0.783 to 1.037", *same * 7, *rest]
     assert re.split(r"\s{2,}", row.strip())[5:] == expected
     assert len(expected) == len(SHOWN) + 1

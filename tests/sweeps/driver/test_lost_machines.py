@@ -117,7 +117,7 @@ class Sweep:
 
 
 def test_trials_go_on_elsewhere_if_a_machine_is_lost_or_drained(sweep, machines, tmp_path):
-    sweep.start(SPEC % {"seeds": 1, "steps": 500, "trajectories": 500}, STRICT)
+    sweep.start(SPEC % {"seeds": 1, "steps": 500, "trajectories": 1000}, STRICT)
     # Nothing can run before a machine has joined.
     one = machines.join(tmp_path, "--num-cpus=1")
     sweep.wait_for_a_step()
@@ -143,7 +143,7 @@ def test_trials_go_on_elsewhere_if_a_machine_is_lost_or_drained(sweep, machines,
 def test_tables_and_broker_of_a_lost_machine_are_made_anew(sweep, machines, qhn, tmp_path):
     both = SPEC.replace("devices: [", f"devices: [{QUEUED}, ") + LANE
     machines.join(tmp_path, "--num-cpus=1")
-    sweep.start(both % {"seeds": 1, "steps": 80, "trajectories": 4000})
+    sweep.start(both % {"seeds": 1, "steps": 80, "trajectories": 8000})
     lost = [sweep.worker_with(name) for name in ("ray::Tables", "ray::BrokerActor")]
     sweep.wait_for_a_step()
     for machine in lost:

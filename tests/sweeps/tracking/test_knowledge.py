@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from qhn.core.metrics import BY_NAME
+from qhn.core.metrics import ORIGINAL_NAMES
 from qhn.core.training.history import History
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
@@ -18,7 +18,7 @@ def store_with_a_finished_trial(name):
     """Another sweep has trained it to its end, of which MLflow must not hear yet."""
     store, rows = open_store(f"memory://{name}"), History()
     for step in (0, 10, 20, 30):
-        rows.append(step, 1000 + step, dict.fromkeys(BY_NAME, step / 7))
+        rows.append(step, 1000 + step, dict.fromkeys(ORIGINAL_NAMES, step / 7))
     store.save_checkpoint(ID, {"history": rows.to_array()})
     end = TrialResult(ID, "finished", 30, rows.last(), {}, (), 1.0, 1000, 2000)
     store.save_result(end)
