@@ -114,6 +114,11 @@ def _dataset_label(dataset: DatasetConfig, *, alone: bool) -> str:
     if alone:
         return dataset.name
     sizes = f"{dataset.name} train={dataset.train} test={dataset.test}"
+    # All that tells data sets of one name apart: of two with one label, one would be lost.
+    if dataset.classes is not None:
+        sizes += f" classes={dataset.classes[0]}-{dataset.classes[1]}"
+    if dataset.label_noise is not None:
+        sizes += f" label-noise={dataset.label_noise!r}"
     return sizes if dataset.noise is None else f"{sizes} noise={dataset.noise!r}"
 
 

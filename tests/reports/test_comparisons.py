@@ -137,3 +137,12 @@ def test_mistakes():
         compare_groups(found, baseline="elbo")
     with pytest.raises(InvalidValueError, match="the metric must be one of"):
         compare_groups(found, "accuracy")
+
+
+def test_no_data_set_is_lost_for_having_the_name_and_sizes_of_another():
+    pair = "{name: digits, train: 9, test: 9, classes: [3, %d]}"
+    noisy = "{name: moons, label_noise: %s}"
+    entries = ", ".join([pair % 8, pair % 5, noisy % 0.1, noisy % 0.2, "moons"])
+    text = f"{{name: x, datasets: [{entries}], objectives: {OBJECTIVES}, seeds: 2}}"
+    found = compare_groups(rows(text, accuracy))
+    assert len({one.subject.dataset for one in found.comparisons}) == 5
