@@ -26,6 +26,10 @@ NODE = {
     # Schedulers send SIGKILL after 30 s, and the trials that still run then have to start again
     # from their checkpoints in any case. `cluster/local stop` waits for longer, too.
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
+    # Ray's head gives a node up after five questions in a row without an answer. Until then, which
+    # by default takes 15 s, it goes on to reserve places for trials on a node that is lost. A node
+    # that is only slow has ten seconds for each answer, so that this gives none of these up sooner.
+    "RAY_health_check_period_ms": "1000",
 }
 #: What a node gets as well that listens on 127.0.0.1 only. On Windows and macOS that is the
 #: default, hence the name.

@@ -48,6 +48,15 @@ def test_a_part_is_lost_and_comes_back(local_cluster):
     until(lambda: local_cluster.states() == HEALTHY)
 
 
+def test_a_node_comes_back_when_the_head_has_given_up_the_lost_one(local_cluster):
+    """It has the same ports, so that the head would take it for the lost one until then."""
+    local_cluster("kill", "worker-1")
+    local_cluster("start", "worker-1")
+    lost = [int(node["endTimeMs"]) for node in local_cluster.nodes() if node["state"] == "DEAD"]
+    (new,) = [node for node in local_cluster.nodes() if node["nodeName"] == "worker-1"]
+    assert new["state"] == "ALIVE" and max(lost) <= int(new["startTimeMs"])
+
+
 def lives(pid):
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
