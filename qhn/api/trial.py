@@ -201,16 +201,20 @@ class Trial:
     def posterior(self) -> StoredPosterior:
         """The trained distribution over networks, which predicts without the circuit.
 
-        ``posterior().to_json()`` keeps it as text.
+        ``posterior().to_json()`` keeps it as text. Networks that have together less than a
+        millionth of the probability are left out.
 
         Raises:
-            NotFoundError: if `probabilities` raises it.
+            NotFoundError: if the trial has failed or has not ended, or if `probabilities` raises
+                it.
             InvalidValueError: if the circuit has more than 20 qubits, so that the distribution is
                 not enumerated.
         """
         from qhn.core.evaluation.stored_posterior import StoredPosterior
 
         config = self.config
+        # The angles of the last report would do, but nobody could tell that the training went on.
+        self._ended("posterior")
         if config.n_qubits > MAX_TABLE_QUBITS:
             raise InvalidValueError(
                 f"the posterior of a trial is enumerated on at most {MAX_TABLE_QUBITS} qubits, but "
@@ -232,7 +236,7 @@ class Trial:
             x: points of shape ``(n, d)``.
 
         Raises:
-            NotFoundError: if `probabilities` raises it.
+            NotFoundError: if `posterior` raises it.
             InvalidValueError: if points have another shape or are not finite, or if the circuit has
                 more than 20 qubits.
         """

@@ -15,7 +15,7 @@ from qhn.cli.tables import print_words
 from qhn.core.errors import StoreError
 
 if TYPE_CHECKING:
-    from qhn.core.evaluation.stored_posterior import StoredPosterior
+    from qhn.api.trial import Trial
 
 TrialArgument = Annotated[
     str, typer.Argument(metavar="TRIAL", help="The trial's id.", show_default=False)
@@ -29,8 +29,8 @@ def predict(
         typer.Option(
             "--data",
             metavar="FILE",
-            help="A CSV file with a row for each point and a column for each coordinate, with or "
-            "without a header.",
+            help="A CSV file with a row for each point and a column for each coordinate. Its first "
+            "line is a header if one of its cells is no number.",
             show_default=False,
         ),
     ],
@@ -43,7 +43,7 @@ def predict(
     """Predict labels of new points, averaged over a trial's posterior, with their uncertainty."""
     from qhn.sweeps.results.predictions import prediction_table, read_points
 
-    posterior = _posterior(trial, store)
+    posterior = _loaded(trial, store).posterior()
     table = prediction_table(posterior.predict(read_points(data, posterior.n_inputs)))
     table.insert(0, "row", range(len(table)))
     if out is None:
@@ -69,8 +69,8 @@ def model(
     """Save a trial's posterior as an MLflow model, which `mlflow models serve` serves."""
     from qhn.sweeps.tracking.model import save_model
 
-    posterior = _posterior(trial, store)
-    save_model(posterior, folder, {"trial": trial})
+    loaded = _loaded(trial, store)
+    save_model(loaded.posterior(), folder, {"trial": loaded.trial_id})
     console = Console(highlight=False)
     print_words(
         console,
@@ -79,7 +79,7 @@ def model(
     )
 
 
-def _posterior(trial: str, store: str) -> StoredPosterior:
+def _loaded(trial: str, store: str) -> Trial:
     from qhn.api.trial import load_trial
 
-    return load_trial(trial, store).posterior()
+    return load_trial(trial, store)

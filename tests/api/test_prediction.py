@@ -62,8 +62,34 @@ def test_a_posterior_is_read_back_as_it_was(reused):
     posterior = package.load_trial(reused.trial, reused.root).posterior()
     again = StoredPosterior.from_json(posterior.to_json())
     assert (again.predict(POINTS).probability == posterior.predict(POINTS).probability).all()
-    longer = posterior.to_json().replace('"indices": [', '"indices": [99, ')
-    for text in ("", "{}", '{"format": 2}', longer):
+
+
+GOOD = {"format": 1, "n_inputs": 2, "hidden": 1, "indices": [3, 1], "probabilities": [0.5, 0.5]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"n_inputs": 10**9},
+        {"n_inputs": 0},
+        {"hidden": 0},
+        {"hidden": -1},
+        {"hidden": 10**9},
+        {"indices": [99, 3, 1]},
+        {"indices": [64, 1]},
+        {"indices": [-1, 1]},
+        {"indices": [1, 1]},
+        {"indices": [10**30, 1]},
+        {"indices": [], "probabilities": []},
+        {"probabilities": [0.5, 0.6]},
+        {"probabilities": [-0.5, 1.5]},
+        {"probabilities": ["a", 1.0]},
+    ],
+)
+def test_texts_that_are_no_posterior(change):
+    assert StoredPosterior.from_json(json.dumps(GOOD)).predict(POINTS)
+    for text in (json.dumps({**GOOD, **change}), "", "{}", "[]"):
         with pytest.raises(InvalidValueError, match="posterior cannot be read"):
             StoredPosterior.from_json(text)
 
@@ -81,8 +107,10 @@ def test_the_command_predicts_a_file(reused, points, header):
     ("text", "words"),
     [
         ("1,2,3\n", "must have 2 columns, one for each coordinate of a point, but has 3"),
-        ("1,2\n3,nan\n4,x\n", "has others in line 2, 3"),
-        ("1,nan,3\n", "but has 3; leave out labels and row numbers; and it must have finite"),
+        ("1,2\n\n3,nan\n4,x\n", "has something else on line 3, 4"),
+        ("nan,nan\n1,2\n", "has something else on line 1"),
+        ("x,1\n", "line 1, which is taken for a header since 'x' is no number"),
+        ("1,2\n3\n4,inf\n", "which has 2, but has others on line 2; mend these lines; and it"),
         ("", "must be a CSV file"),
     ],
 )
@@ -90,6 +118,14 @@ def test_files_that_cannot_be_predicted(reused, points, text, words):
     points.write_text(text)
     output = " ".join(reused("predict", reused.trial, "--data", points, code=2).split())
     assert output.startswith("error: ") and words in output
+
+
+def test_a_trial_that_has_not_ended_is_not_predicted(reused, points):
+    file = reused.write(SPEC.replace("seeds: 1", "seeds: [7]").replace("reused", "waiting"))
+    reused.store.sweep("waiting").save_file(file.read_text())
+    (trial,) = reused.trials(file)
+    output = " ".join(reused("predict", trial, "--data", points, code=2).split())
+    assert "has no posterior yet, since it is not over" in output
 
 
 def test_what_is_missing_is_named(reused, points):
@@ -104,7 +140,10 @@ def test_what_is_missing_is_named(reused, points):
 
 def test_a_served_model_answers_what_python_says(reused, tmp_path):
     folder = tmp_path / "model"
-    reused.process("model", reused.trial, folder)
+    said = reused.process("model", reused.trial[:8], folder)
+    assert "type hint" not in said
+    # The whole id, although only its beginning was given.
+    assert f"trial: {reused.trial}" in (folder / "MLmodel").read_text()
     assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -136,6 +175,9 @@ def _ask(port, content, server):
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return json.load(answer)
+        except urllib.error.HTTPError as error:
+            # It has answered, so that to ask again would only hide what is wrong.
+            raise AssertionError(error.read().decode()) from None
         except (ConnectionError, urllib.error.URLError):
             assert server.poll() is None and time.monotonic() < deadline
             time.sleep(0.2)

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from qhn.core.arrays import FloatArray
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.predictive import SKIPPED_MASS, Predictive, predictive
+from qhn.core.evaluation.task import MAX_TABLE_QUBITS
 from qhn.core.networks import BinaryNetwork, logistic, mlp
 
 FORMAT = 1
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +91,28 @@ class StoredPosterior:
                 indices,
                 probabilities,
             )
-            size = 2**found.network.n_qubits
-            if indices.ndim != 1 or indices.shape != probabilities.shape or not len(indices):
-                raise ValueError("it must have one probability for each network")
-            if indices.min() < 0 or indices.max() >= size:
-                raise ValueError(f"its networks must have indices from 0 to {size - 1}")
+            found._check()
             return found
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise InvalidValueError(f"the text of a posterior cannot be read: {error}") from None
+
+    def _check(self) -> None:
+        """Check what was read, before anything of its size is made.
+
+        Raises:
+            ValueError: if something is wrong.
+        """
+        if not 1 <= self.n_inputs <= MAX_TABLE_QUBITS or (
+            self.hidden is not None and self.hidden < 1
+        ):
+            raise ValueError("its network must have inputs, and hidden units or none at all")
+        n_qubits = self.network.n_qubits
+        if n_qubits > MAX_TABLE_QUBITS:
+            raise ValueError(f"it must have at most {MAX_TABLE_QUBITS} qubits, but has {n_qubits}")
+        indices, probabilities, size = self.indices, self.probabilities, 2**n_qubits
+        if indices.ndim != 1 or indices.shape != probabilities.shape or not len(indices):
+            raise ValueError("it must have one probability for each network")
+        if indices.min() < 0 or indices.max() >= size or len(np.unique(indices)) != len(indices):
+            raise ValueError(f"its networks must have different indices from 0 to {size - 1}")
+        if not (probabilities >= 0).all() or abs(probabilities.sum() - 1) > _ROUNDING:
+            raise ValueError("its probabilities must not be negative, and must add up to 1")

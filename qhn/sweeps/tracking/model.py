@@ -41,8 +41,9 @@ def save_model(posterior: StoredPosterior, folder: Path, metadata: dict[str, Any
             "another"
         )
     set_environment()
-    import mlflow.pyfunc
-    from mlflow.models import infer_signature
+    with _quiet():
+        import mlflow.pyfunc
+        from mlflow.models import infer_signature
 
     # The signature follows from any points; those of the example are shown on MLflow's page.
     example = np.zeros((2, posterior.n_inputs))

@@ -24,8 +24,11 @@ class PosteriorModel(PythonModel):  # type: ignore[misc]
         text = Path(context.artifacts["posterior"]).read_text(encoding="utf-8")
         self._posterior = StoredPosterior.from_json(text)
 
-    # MLflow warns of hints that it does not use, so that there are none.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    # MLflow knows this type of points and says nothing about it. Without a type, and with most
+    # others, it prints advice.
+    def predict(
+        self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
+    ) -> Any:
         """A table with a row for each point; see `prediction_table`."""
         from qhn.sweeps.results.predictions import prediction_table
 
