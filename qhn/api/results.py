@@ -20,7 +20,8 @@ def results(name: str, store: str | os.PathLike[str] | None = None) -> DataFrame
     Nothing is run. The columns are, in this order:
 
     - ``trial_id``; ``group_id`` and ``group`` (the id and the label of the group, whose trials
-      differ only by their seed); ``seed``; ``data_seed`` (the seed from which the data were drawn);
+      differ only by their seeds); ``seed``; ``data_seed`` (that from which the data were drawn;
+      missing if the sweep has no data seeds);
     - ``status``: ``finished``, ``stopped`` (early), ``failed`` or ``waiting``; ``steps``: parameter
       updates; ``flags`` such as ``barren-plateau=20``, each with the step at which it appeared;
       ``training_seconds``;

@@ -195,7 +195,7 @@ class SweepPlan:
 
         A trial has a ``trial_id``, a ``config`` with everything that its numbers depend on, a
         ``label``, and the ``group_id`` and ``group`` (a label) that it shares with the trials that
-        differ from it only by their seed.
+        differ from it only by their seeds.
         """
         return self._plan.trials
 

@@ -143,6 +143,9 @@ def _metrics(rows: Sequence[GroupSummary], by: str) -> list[Column]:
         Column(_title(by), [_spread(group.intervals[by]) for group in rows]),
         Column("95% interval\nof the mean", intervals, "95% interval"),
     ]
+    if any(not math.isnan(group.intervals[by].between) for group in rows):
+        between = [_deviation(group.intervals[by]) for group in rows]
+        columns.append(Column("deviation\nover tasks", between, "deviation over tasks"))
     for name in SHOWN:
         # What no trial reports, such as the entropy on a device that only samples, has no column.
         known = any(not math.isnan(group.intervals[name].mean) for group in rows)
@@ -164,6 +167,10 @@ def _spread(value: MeanInterval) -> str:
     if math.isnan(value.mean):
         return "–"
     return spread(value.mean, value.deviation)
+
+
+def _deviation(value: MeanInterval) -> str:
+    return "" if math.isnan(value.between) else number_text(value.between, value.mean)
 
 
 def _interval(value: MeanInterval) -> str:

@@ -268,7 +268,7 @@ def show(
 ) -> None:
     """Show the results of a sweep. Nothing is run.
 
-    A group consists of the trials that differ only by their seed. Groups are compared separately
+    A group consists of the trials that differ only by their seeds. Groups are compared separately
     for each data set, and the best one is marked with a star. Groups in which a trial has no
     result are not marked.
     """

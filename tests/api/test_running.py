@@ -24,7 +24,8 @@ MAPPING = {
     "datasets": "moons",
     "networks": [{"kind": "mlp", "hidden": 1}],
     "objectives": ["mle", {"name": "elbo", "lambda": 2}],
-    "seeds": 4,
+    "seeds": 2,
+    "data_seeds": 2,
     "training": {"steps": 20, "report_every": 10},
 }
 
@@ -45,7 +46,7 @@ signal.signal(signal.SIGTERM, mine)
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 before = state()
 print("before")
-sweep = qhn.load_sweep({{**{MAPPING}, "seeds": np.arange(4)}})
+sweep = qhn.load_sweep({{**{MAPPING}, "seeds": np.arange(2)}})
 summary = sweep.run(store=sys.argv[1], cpus=2)
 print("after")
 assert state() == before

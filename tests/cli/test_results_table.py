@@ -113,6 +113,22 @@ def test_columns_are_left_out_from_the_right_until_the_rest_fits():
     assert Column("two\nlines", ["1"]).width == 5
 
 
+def test_over_tasks_their_deviation_has_a_column():
+    """Tasks with 0.80 and 0.82, and with 0.90 and 0.92: means of 0.81 and 0.91."""
+    spec = "{name: made, datasets: moons, objectives: mle, seeds: 2, data_seeds: 2}"
+    plan = make_plan(parse_spec(spec))
+    values = {(0, 0): 0.80, (0, 1): 0.82, (1, 0): 0.90, (1, 1): 0.92}
+    results = {
+        trial.trial_id: result(trial, values[trial.data_seed, trial.config.seed], 0.3)
+        for trial in plan.trials
+    }
+    found = summarise(make_rows(plan.trials, results, {}))
+    text = screen(found, 120, plan=plan)
+    assert "deviation" in text and "over tasks" in text
+    # The deviation of the tasks' means is 0.1 / sqrt(2), that within tasks 0.02 / sqrt(2).
+    assert "0.860 ± 0.014" in text and " 0.071 " in text
+
+
 def test_the_best_of_each_data_set_is_bold():
     console = Console(
         file=io.StringIO(), width=100, force_terminal=True, color_system="truecolor", record=True

@@ -112,7 +112,7 @@ def lane_prices(
     for trial in plan.trials:
         if trial.lane is not None and trial.trial_id not in ended:
             by_lane[trial.lane].append(trial)
-    # Trials that differ only by their seed need the same, so that this is computed once for each.
+    # Trials that differ only by their seeds need the same, so that this is computed once for each.
     known: dict[tuple[str, int], Need] = {}
     prices = []
     for lane in plan.lanes:

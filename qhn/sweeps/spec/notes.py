@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+from qhn.core.data.datasets import available_points
 from qhn.sweeps.spec.lanes import lanes_of_file
 from qhn.sweeps.spec.mistakes import Finding, Mistake
 from qhn.sweeps.spec.models import UNUSED, ObjectiveSpec, SweepSpec
@@ -37,7 +38,12 @@ def notes(text: str | bytes, source: str = "the sweep file") -> list[Mistake]:
         InvalidSpecError: if the file has mistakes.
     """
     spec = parse_spec(text, source)
-    found = [*_unused(plain_content(text, source)), *_device_notes(spec), *_lane_notes(spec)]
+    found = [
+        *_unused(plain_content(text, source)),
+        *_task_notes(spec),
+        *_device_notes(spec),
+        *_lane_notes(spec),
+    ]
     return mistakes_in(text, source, found)
 
 
@@ -54,6 +60,19 @@ def _unused(content: Mapping[str, Any]) -> Iterator[Finding]:
             for key in entry:
                 if why := why_unused(entry["name"], key):
                     yield ("objectives", place, key), why
+
+
+def _task_notes(spec: SweepSpec) -> Iterator[Finding]:
+    if spec.data_seeds is None:
+        return
+    for place, dataset in enumerate(spec.datasets):
+        available = available_points(dataset.name, dataset.classes)
+        if available is not None:
+            message = (
+                f"all tasks are drawn from the same {available:,} points, so that they overlap, "
+                "and intervals over them are too short"
+            )
+            yield ("datasets", place), message
 
 
 def _device_notes(spec: SweepSpec) -> Iterator[Finding]:

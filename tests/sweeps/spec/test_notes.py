@@ -69,3 +69,10 @@ def test_description_and_tags_change_no_trial():
     assert (told.description, told.tags) == ("A first look.", {"project": "a", "year": "2"})
     # Results and their digest are kept under the trial's id and content, which are the same.
     assert [t.config.to_json() for t in told.trials] == [t.config.to_json() for t in bare.trials]
+
+
+def test_tasks_that_are_drawn_from_the_same_points_overlap():
+    text = SPEC.replace("datasets: moons", "datasets: [moons, {name: digits, train: 50}]")
+    assert notes(text) == []
+    (note,) = notes(f"{text}data_seeds: 3\n")
+    assert str(note).startswith("line 2: datasets[1]: all tasks are drawn from the same 360 points")

@@ -49,6 +49,26 @@ def test_the_curve_ends_at_the_mean_of_final_metrics():
     assert len({(name, step) for name, _, _, step in points}) == len(points)
 
 
+def test_over_tasks_the_curve_is_the_mean_of_the_tasks_means():
+    """Two trials of one task and one of another: each task counts half."""
+    trials = plan_of("any", "{first: 0, count: 2}\ndata_seeds: 2").trials[::2]
+    first, other, last = (
+        next(t for t in trials if (t.data_seed, t.config.seed) == pair)
+        for pair in ((0, 0), (0, 1), (1, 0))
+    )
+    members = [member(first, 0, 10), member(other, 0, 10, slope=3), member(last, 0, 10, slope=10)]
+    # (1 + 3) / 2 = 2 and 10, and the mean of these is 6.
+    assert curve_of(members) == [(0, 0.0), (10, 60.0)]
+    points = group_points([one.row for one in members], members, with_curve=True)
+    found = {name: value for name, value, _, _ in points}
+    assert (found["seeds"], found["tasks"]) == (3, 2)
+    assert found["nll"] == pytest.approx(60.0)
+    # The tasks' means are 20 and 100, whose deviation is 80 / sqrt(2).
+    assert found["nll.sd_of_tasks"] == pytest.approx(80 / math.sqrt(2))
+    # Within the first task they are 10 and 30; the other one has a single seed.
+    assert found["nll.sd"] == pytest.approx(20 / math.sqrt(2))
+
+
 def test_without_the_curve_there_is_one_point_for_each_name():
     members = [member(t, 0, 10, 20) for t in TRIALS]
     points = group_points([one.row for one in members], members, with_curve=False)

@@ -152,6 +152,31 @@ def test_more_seeds_make_the_group_s_run_anew(database, client, sweep):
         assert old.info.lifecycle_stage == "deleted"
 
 
+def test_data_seeds_that_come_later_keep_the_trials(database, client, sweep):
+    run_sweep(database, sweep, 2)
+    before = {
+        run.data.tags["qhn.trial_id"]: run.info.run_id
+        for run in runs_of(client, sweep)
+        if "qhn.trial_id" in run.data.tags
+    }
+    over_tasks = "2\ndata_seeds: 2"
+    run_sweep(database, sweep, over_tasks)
+    groups = check_tree(client, sweep, plan_of(sweep, over_tasks))
+    after = {
+        run.data.tags["qhn.trial_id"]: run.info.run_id
+        for run in runs_of(client, sweep)
+        if "qhn.trial_id" in run.data.tags
+    }
+    assert len(after) == 2 * len(before)
+    # Those with data seed 0 are the trials of before, with the same runs.
+    assert before.items() <= after.items()
+    for group in groups.values():
+        metrics = group.data.metrics
+        assert (metrics["seeds"], metrics["planned"], metrics["tasks"]) == (4, 4, 2)
+        assert metrics["nll"] == pytest.approx(0.6)
+        assert metrics["nll.sd_of_tasks"] == pytest.approx(0.0)
+
+
 def test_fewer_seeds_leave_the_other_trials_below_the_group(database, client, sweep):
     run_sweep(database, sweep, 3)
     run_sweep(database, sweep, 2)
