@@ -73,14 +73,14 @@ def report(
     and nothing is trained.
     """
     from qhn.reports.options import ReportOptions
-    from qhn.reports.writing import make_folder, write_report
+    from qhn.reports.writing import check_folder, write_report
 
     options = ReportOptions(metric, baseline, choose_on, judge_on)
     opened = open_store(store)
     for name in names:
         opened.sweep(name).read_file()  # raises an error if there is no such sweep
     folder = report_folder(opened, names) if out is None else out
-    make_folder(folder)
+    check_folder(folder)
     written = write_report(names, opened, options)
     written.save(folder)
     console = Console(highlight=False)

@@ -154,6 +154,15 @@ def _across(one: AcrossDatasets) -> dict[str, Any]:
         "probability_of_improvement": [
             None if found is None else _estimate(found) for found in one.improvement
         ],
+        "performance_profiles": [
+            {
+                "thresholds": found.thresholds.tolist(),
+                "share": found.share.tolist(),
+                "low": found.low.tolist(),
+                "high": found.high.tolist(),
+            }
+            for found in one.profiles
+        ],
     }
 
 

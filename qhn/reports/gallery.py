@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from enum import Enum
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from qhn.reports.figures.marginals import draw_images, draw_marginals
 from qhn.reports.figures.profiles import draw_profiles
 from qhn.reports.figures.regions import draw_regions
 from qhn.reports.figures.reliability import Predictions, draw_reliability
-from qhn.reports.figures.style import Drawn
+from qhn.reports.figures.style import Drawn, Gallery
 from qhn.reports.grouping import Group
 from qhn.reports.report import DatasetReport, Report
 from qhn.sweeps.config import factory
@@ -31,12 +33,34 @@ from qhn.sweeps.store import Store, read_record
 _ALONG = ("test_accuracy_expected", "nll", "entropy", "kl", "mmd2", "kale", "lambda")
 #: So many trials of a group are read for its curves, and so many groups are drawn in one figure.
 _MOST_TRIALS, _MOST_LINES = 40, 12
+_OF_POSTERIORS = "needs trials whose distribution is known, on at most 16 inputs"
 # So many trials of a group make its reliability curve.
 _MOST_PREDICTING = 10
 
 
-def draw_all(report: Report, store: Store) -> list[Drawn]:
-    """All figures for which there is data, in the order of the report.
+class _Kind(Enum):
+    """A kind of figure: what it is called, and what it needs."""
+
+    DIFFERENCES = "differences from the baseline", "needs groups with a baseline"
+    ACCURACY = "accuracies", "needs a trial with a result"
+    CURVES = "curves along training", "needs trials whose checkpoints are in the store"
+    HEAT = "map over λ and h", "needs several values of both of one objective"
+    MARGINALS = "marginals of the weights", _OF_POSTERIORS
+    IMAGES = "weights as images", _OF_POSTERIORS
+    REGIONS = "decision regions", f"{_OF_POSTERIORS}, and points with two coordinates"
+    RELIABILITY = "reliability", _OF_POSTERIORS
+
+    def __init__(self, title: str, needs: str) -> None:
+        self.title = title
+        self.needs = needs
+
+
+#: A kind of figure, and one of it; None where what it needs is not there.
+_Maybe: TypeAlias = tuple[_Kind, Drawn | None]
+
+
+def draw_all(report: Report, store: Store) -> Gallery:
+    """All figures for which there is data.
 
     Args:
         report: the content of the report.
@@ -47,29 +71,34 @@ def draw_all(report: Report, store: Store) -> list[Drawn]:
     """
     posteriors = Posteriors(store)
     found: list[Drawn] = []
+    absent: dict[str, tuple[str, ...]] = {}
     for dataset in report.datasets:
-        drawn = _of_dataset(dataset, report.metric, store, posteriors)
-        found += [replace(one, section=dataset.name) for one in drawn if one is not None]
+        drawn = list(_of_dataset(dataset, report.metric, store, posteriors))
+        found += [replace(one, section=dataset.name) for _, one in drawn if one is not None]
+        # What one family of groups has is not told for another one.
+        there = {kind for kind, one in drawn if one is not None}
+        missing = dict.fromkeys(kind for kind, one in drawn if kind not in there)
+        absent[dataset.name] = tuple(f"{kind.title} ({kind.needs})" for kind in missing)
     if report.across is not None:
         found.append(draw_profiles(report.across, report.metric))
-    return found
+    return Gallery(tuple(found), absent)
 
 
 def _of_dataset(
     dataset: DatasetReport, metric: str, store: Store, posteriors: Posteriors
-) -> Iterator[Drawn | None]:
+) -> Iterator[_Maybe]:
     name = dataset.name
     groups = [group for group in dataset.groups if group.scores(metric)]
-    yield draw_differences(name, dataset.comparisons)
-    yield draw_accuracy(name, groups, metric)
+    yield _Kind.DIFFERENCES, draw_differences(name, dataset.comparisons)
+    yield _Kind.ACCURACY, draw_accuracy(name, groups, metric)
     for of_rest, members in _families(groups):
         # What all members have in common is in the caption and need not be in each label.
         short = [replace(group, label=_without(group.label, of_rest)) for group in members]
         family = " ".join([name, *of_rest])
-        yield _curves(family, short, store)
+        yield _Kind.CURVES, _curves(family, short, store)
         for objective in dict.fromkeys(group.objective for group in short):
             same = [group for group in short if group.objective == objective]
-            yield draw_heat(family, same, metric)
+            yield _Kind.HEAT, draw_heat(family, same, metric)
         yield from _posterior_figures(family, short, posteriors)
 
 
@@ -161,13 +190,15 @@ def _rows(group: Group) -> Iterator[Row]:
 
 def _posterior_figures(
     name: str, groups: Sequence[Group], posteriors: Posteriors
-) -> Iterator[Drawn | None]:
+) -> Iterator[_Maybe]:
+    of_posteriors = (_Kind.MARGINALS, _Kind.REGIONS, _Kind.RELIABILITY)
     task = next(iter(groups[0].rows), None)
     if task is None:
         return
     # The circuit without noise is no picture of a trial that samples or has noise.
     groups = [g for g in groups if g.first.config.device.capabilities.tells_probabilities]
     if not groups:
+        yield from ((kind, None) for kind in of_posteriors)
         return
     found: list[tuple[str, FloatArray]] = []
     for group in groups[:_MOST_LINES]:
@@ -177,21 +208,25 @@ def _posterior_figures(
             found.append((group.label, q.copy()))
     config = groups[0].first.config
     if not found or config.dataset.n_inputs > 16:
+        yield from ((kind, None) for kind in of_posteriors)
         return
     which = f"{task}, first seed"
     network = factory.network(config.network, config.dataset.n_inputs)
     first = next(iter(groups[0].rows[task].values())).trial.config
     data = factory.dataset(first.dataset)
-    yield draw_marginals(name, found, which)
+    yield _Kind.MARGINALS, draw_marginals(name, found, which)
     if config.network.kind == "logistic" and config.dataset.name == "digits":
-        yield draw_images(name, found, which)
-    yield draw_regions(name, data, network, found, which)
+        yield _Kind.IMAGES, draw_images(name, found, which)
+    yield _Kind.REGIONS, draw_regions(name, data, network, found, which)
     predictions = []
     for group in groups[:_MOST_LINES]:
         rows = list(group.rows.get(task, {}).values())[:_MOST_PREDICTING]
         if (one := _predictions(group.label, rows, posteriors)) is not None:
             predictions.append(one)
-    yield draw_reliability(name, predictions, f"{task}, at most {_MOST_PREDICTING} seeds")
+    yield (
+        _Kind.RELIABILITY,
+        draw_reliability(name, predictions, f"{task}, at most {_MOST_PREDICTING} seeds"),
+    )
 
 
 def _predictions(label: str, rows: Iterable[Row], posteriors: Posteriors) -> Predictions | None:

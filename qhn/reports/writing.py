@@ -62,26 +62,34 @@ class WrittenReport:
         """
         files = self.files()
         try:
-            make_folder(folder)
+            (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".report.") as temporary:
+                # All of them are written before the first is put in its place. So a full disk does
+                # not leave the page of one report beside the numbers of another.
+                (Path(temporary) / FIGURES).mkdir()
+                for name, content in files.items():
+                    (Path(temporary) / name).write_bytes(content)
+                for name in files:
+                    (Path(temporary) / name).replace(folder / name)
             kept = {folder / name for name in files}
             for path in (folder / FIGURES).iterdir():
                 if path not in kept and path.suffix in (".svg", ".png"):
                     path.unlink()
-            for name, content in files.items():
-                _replace(folder / name, content)
         except OSError as error:
             raise _unwritable(folder, error) from None
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of a report, to know before the work that it can be written.
+def check_folder(folder: Path) -> None:
+    """Check that the folder of a report can be written or made, before the work. Nothing is made.
 
     Raises:
         StoreError: if it cannot.
     """
     try:
-        (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{there} is no folder")
+        if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "permission denied")
     except OSError as error:
         raise _unwritable(folder, error) from None
@@ -111,24 +119,13 @@ def write_report(
         SpecError: if another version of qhn has written the file of a sweep.
     """
     report = make_report(names, store, options)
-    figures = draw_all(report, store)
+    gallery = draw_all(report, store)
+    figures = gallery.figures
     listed = [(f"{FIGURES}/{figure.name}.png", figure.caption) for figure in figures]
     return WrittenReport(
         report=report,
-        page=report_html(report, figures),
+        page=report_html(report, gallery),
         text=report_markdown(report, listed),
         numbers=report_json(report),
         figures=figures,
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

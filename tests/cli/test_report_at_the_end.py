@@ -9,6 +9,7 @@ from rich.console import Console
 
 from qhn.cli.reporting import report_at_the_end
 from qhn.core.errors import TrackingError
+from qhn.reports.figures.style import Gallery
 from qhn.sweeps.tracking import tracking_location
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -53,8 +54,8 @@ def test_whatever_goes_wrong_is_a_note(qhn, monkeypatch):
 
     qhn.train(qhn.write(SPEC))
     monkeypatch.setattr("qhn.sweeps.tracking.upload.upload", refuse)
-    monkeypatch.setattr("qhn.reports.gallery.draw_all", lambda report, store: [])
-    monkeypatch.setattr("qhn.reports.writing.draw_all", lambda report, store: [])
+    monkeypatch.setattr("qhn.reports.gallery.draw_all", lambda report, store: Gallery((), {}))
+    monkeypatch.setattr("qhn.reports.writing.draw_all", lambda report, store: Gallery((), {}))
     text = said(qhn)
     assert "report.html" in text and "note without its copy in MLflow: MLflow is away" in text
 

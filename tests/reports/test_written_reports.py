@@ -1,14 +1,17 @@
 """Reports of sweeps that were trained in memory: their content, their files and the command."""
 
+import errno
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from qhn.core.errors import InvalidValueError
+from qhn.core.errors import InvalidValueError, StoreError
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.objectives.objective import Objective
 from qhn.reports.gallery import _at, _families
@@ -82,6 +85,9 @@ def test_json_has_each_comparison_and_no_number_that_json_has_not(written):
     keys = {"dataset", "metric", "group", "baseline", "tasks", "seeds", "difference", "low", "high"}
     assert keys | {"p", "p_holm", "verdict", "effect_size"} <= content["comparisons"][0].keys()
     assert {one["tasks"] for one in content["comparisons"]} == {2}
+    across = content["across_datasets"]
+    assert len(across["performance_profiles"]) == len(across["groups"]) == 5
+    assert across["performance_profiles"][0]["share"][0] == 1.0
 
 
 class Page(HTMLParser):
@@ -126,6 +132,18 @@ def test_every_figure_is_there_as_svg_and_png(written):
     for figure in written.figures:
         ElementTree.fromstring(figure.svg)
         assert figure.png.startswith(b"\x89PNG") and figure.caption
+        assert 'role="img"' in figure.svg and 'aria-label="' in figure.svg
+    assert "Not drawn" not in written.page
+
+
+def test_what_is_not_drawn_is_said(new_qhn, tmp_path):
+    qhn = new_qhn(tmp_path)
+    text = SPEC.replace("told", "plain").replace("seeds: 2\ndata_seeds: 2", "seeds: 1")
+    text = re.sub(r"objectives:.*?\nseeds", "objectives: mle\nseeds", text, flags=re.DOTALL)
+    qhn.train(qhn.write(text))
+    page = " ".join(write_report(["plain"], qhn.store).page.split())
+    assert "Not drawn: differences from the baseline (needs groups with a baseline)" in page
+    assert "map over λ and h (needs several values of both of one objective)" in page
 
 
 def test_partial_sweeps_have_reports_and_empty_ones_a_message(told, tmp_path, new_qhn):
@@ -185,7 +203,27 @@ def test_the_command_writes_all_files_and_replaces_old_ones(told, tmp_path):
     (tmp_path / "file").touch()
     refused = told("report", "told", "--out", tmp_path / "file", code=2)
     assert "the folder of a report must be writable" in refused.replace("\n", " ")
-    assert "the baseline must be one of" in told("report", "told", "--baseline", "x", code=2)
+    absent = tmp_path / "absent"
+    refused = told("report", "told", "--baseline", "x", "--out", absent, code=2)
+    assert "the baseline must be one of" in refused and not absent.exists()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one_whole(written, tmp_path, monkeypatch):
+    written.save(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    count = iter(range(5))
+
+    def full(path, content):
+        if next(count, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        with path.open("wb") as file:
+            file.write(content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    changed = replace(written, page="another page")
+    with pytest.raises(StoreError, match="No space left on device"):
+        changed.save(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_figures_of_controls_and_of_each_circuit_have_names_of_their_own(tmp_path, new_qhn):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ class Drawn:
     section: str = ""
 
 
+@dataclass(frozen=True)
+class Gallery:
+    """The figures of a report.
+
+    Attributes:
+        figures: the figures, in the order of the report.
+        absent: for each data set by name, what is not drawn and why, in words.
+    """
+
+    figures: tuple[Drawn, ...]
+    absent: Mapping[str, tuple[str, ...]]
+
+
 @contextmanager
 def canvas(
     width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
@@ -93,6 +107,8 @@ def finish(figure: Figure, name: str, caption: str) -> Drawn:
     text = svg.getvalue()
     # In a page no declaration may stand before the element, and figures must not share ids.
     text = text[text.index("<svg") :]
+    # For those who have the page read to them.
+    text = text.replace("<svg", f'<svg role="img" aria-label="{escape(caption, quote=True)}"', 1)
     safe = file_name(name)
     text = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{safe}-", text)
     return Drawn(safe, caption, text, png.getvalue())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from importlib.resources import files
 
 from qhn.reports import words
-from qhn.reports.figures.style import Drawn
+from qhn.reports.figures.style import Drawn, Gallery
 from qhn.reports.report import Report
 from qhn.reports.sentences import sentence
 
@@ -16,12 +15,12 @@ from qhn.reports.sentences import sentence
 _LARGEST_SVG = 250_000
 
 
-def report_html(report: Report, figures: Sequence[Drawn]) -> str:
+def report_html(report: Report, gallery: Gallery) -> str:
     """The page as text.
 
     Args:
         report: the content.
-        figures: the figures, in their order.
+        gallery: its figures.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -35,7 +34,8 @@ def report_html(report: Report, figures: Sequence[Drawn]) -> str:
         words=words,
         sentence=sentence,
         style=(folder / "report.css").read_text(encoding="utf-8"),
-        pictures=[(figure, _picture(figure)) for figure in figures],
+        pictures=[(figure, _picture(figure)) for figure in gallery.figures],
+        absent=gallery.absent,
     )
 
 
