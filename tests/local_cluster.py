@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,15 +60,6 @@ class LocalCluster:
     def status(self) -> dict[str, Any]:
         """The parts with their states, processes and ports."""
         return json.loads(self("status", "--json"))
-
-    def nodes(self) -> list[dict[str, Any]]:
-        """All nodes that Ray's head has known, with the lost ones, as its dashboard lists them."""
-        told = self.environment
-        token = Path(told["RAY_AUTH_TOKEN_PATH"]).read_text().strip()
-        url = f"{told['QHN_ADDRESS']}/nodes?view=summary"
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return [found["raylet"] for found in json.load(response)["data"]["summary"]]
 
     def states(self) -> dict[str, str]:
         """The state of each part."""

@@ -89,7 +89,7 @@ class Cluster:
         """Start a part, and return when it is healthy; its name.
 
         If the head was lost, the workers and the gateway are started again as well: a head that
-        starts knows nothing of them.
+        starts knows nothing of them. A worker or gateway that was lost gets other ports.
 
         Args:
             name: the name of the part. ``worker`` adds a worker.
@@ -100,7 +100,7 @@ class Cluster:
         with self._changing() as state:
             if name == WORKER:
                 name = next_worker(state.ports)
-                self._add_ports(state, [name])
+                state.ports[name] = {}
             _check_known(name, state)
             if not _is_down(state, name):
                 return name
@@ -110,6 +110,11 @@ class Cluster:
                     processes.kill(self.folder, node, state.leaders[node])
                 self._start(state, [HEAD, *nodes])
                 return name
+            if is_node(name):
+                # Ray's head talks to a node by its address. For some seconds it refuses to connect
+                # again to the address of a lost one, and then it loses track of what is free on the
+                # new one, for ever: no trial of the gateway's lanes was started again.
+                self._add_ports(state, [name])
             place = self._place(state)
             one = part(place, name)
             if missing := [need for need in one.needs if _is_down(state, need)]:

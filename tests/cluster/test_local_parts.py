@@ -43,18 +43,12 @@ def test_a_part_is_lost_and_comes_back(local_cluster):
         local_cluster("start", name)
         after = local_cluster.status()
         assert after[name]["state"] == "healthy" and after[name]["pid"] != before[name]["pid"]
-        assert after[name]["ports"] == before[name]["ports"]
+        # Ray's head would confuse a node with the lost one at the same address.
+        same = name != "worker-1"
+        for port, number in after[name]["ports"].items():
+            assert (number == before[name]["ports"][port]) == same
         assert after["head"]["pid"] == before["head"]["pid"]
     until(lambda: local_cluster.states() == HEALTHY)
-
-
-def test_a_node_comes_back_when_the_head_has_given_up_the_lost_one(local_cluster):
-    """It has the same ports, so that the head would take it for the lost one until then."""
-    local_cluster("kill", "worker-1")
-    local_cluster("start", "worker-1")
-    lost = [int(node["endTimeMs"]) for node in local_cluster.nodes() if node["state"] == "DEAD"]
-    (new,) = [node for node in local_cluster.nodes() if node["nodeName"] == "worker-1"]
-    assert new["state"] == "ALIVE" and max(lost) <= int(new["startTimeMs"])
 
 
 def lives(pid):

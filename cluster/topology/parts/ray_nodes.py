@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from topology import environment
 from topology.asking import ask, bearer
-from topology.errors import NotYetError, TopologyError
+from topology.errors import NotYetError
 from topology.options import variables
 from topology.part import Part
 from topology.place import Place
@@ -42,9 +40,6 @@ HEAD_PORTS = ("dashboard", "gcs")
 _SHARE = 0.6
 _OBJECTS = 0.2
 _LEAST_OBJECTS = 100 * 2**20
-# Ray's head needs some seconds for it; see `environment.NODE`.
-_GIVEN_UP_S = 60.0
-_PAUSE_S = 0.1
 _SETTINGS = {
     **environment.NODE,
     **environment.LOOPBACK,
@@ -80,7 +75,6 @@ def worker(place: Place, name: str) -> Part:
         _environment(place),
         lambda launched: _check_node(place, name, launched),
         needs=(HEAD,),
-        prepare=lambda: _wait_for_the_end_of(place, name),
     )
 
 
@@ -98,7 +92,6 @@ def gateway(place: Place) -> Part:
         {**_environment(place), **own},
         lambda launched: _check_node(place, GATEWAY, launched),
         needs=(HEAD,),
-        prepare=lambda: _wait_for_the_end_of(place, GATEWAY),
     )
 
 
@@ -150,41 +143,12 @@ def _check_head(place: Place, launched: float) -> None:
 
 def _check_node(place: Place, name: str, launched: float) -> None:
     """The head must know the node as it was started last, and not only an earlier one."""
-    if not any(since >= launched for since in _alive(place, name)):
-        raise NotYetError(f"Ray's head does not list {name} among its nodes")
-
-
-def _wait_for_the_end_of(place: Place, name: str) -> None:
-    """Wait until Ray's head has given up the node that had the ports of this one before.
-
-    It would take the new one for it, because it knows nodes by their ports: what it asks the lost
-    node, the new one answers. Measured with trials on such a node: once none of them was started
-    again for five minutes.
-
-    Raises:
-        TopologyError: if the head does not give it up.
-    """
-    deadline = time.monotonic() + _GIVEN_UP_S
-    while True:
-        with suppress(NotYetError):
-            if not _alive(place, name):
-                return
-        if time.monotonic() > deadline:
-            raise TopologyError(
-                f"Ray's head must have given up the {name} that was lost before another one is "
-                f"started, but has not within {_GIVEN_UP_S:g} s; see {place.log(HEAD)}"
-            )
-        time.sleep(_PAUSE_S)
-
-
-def _alive(place: Place, name: str) -> list[float]:
-    """When the nodes with a node's ports were started that the head takes for alive."""
     url = f"{place.url(HEAD, 'dashboard')}/nodes?view=summary"
     answer = ask(url, bearer(place.keys.ray))
     port = place.ports[name]["node-manager"]
-    nodes = [found.get("raylet", {}) for found in answer["data"]["summary"]]
-    return [
-        int(node["startTimeMs"]) / 1000
-        for node in nodes
-        if node.get("nodeManagerPort") == port and node.get("state") == "ALIVE"
-    ]
+    for found in answer["data"]["summary"]:
+        node = found.get("raylet", {})
+        is_it = node.get("nodeManagerPort") == port and node.get("state") == "ALIVE"
+        if is_it and int(node["startTimeMs"]) / 1000 >= launched:
+            return
+    raise NotYetError(f"Ray's head does not list {name} among its nodes")
