@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from qhn.core.estimators.estimator import Estimator, Evaluation, Simulator, TopS
 from qhn.core.estimators.exact import ExactEstimator
 from qhn.core.evaluation.problem import Problem
 from qhn.core.metrics import BY_NAME, standard_error
+from qhn.core.objectives.controllers import CONTROLLERS, Controller, Seen, restored_memory
 from qhn.core.objectives.schedules import Schedule
 from qhn.core.training.diagnostics import Flag, diagnose
 from qhn.core.training.history import History
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # An optimiser chooses the names of its arrays. The prefix separates them from those of the trainer
 # and the estimator, which are stored in the same file.
 _OPTIMISER_PREFIX = "optimiser."
+# What the controller of λ remembers. A trainer with a schedule has no such array.
+_CONTROLLER = "controller"
 
 
 def wall_clock_ms() -> int:
@@ -59,7 +62,8 @@ class Trainer:
     and ``distribution``, from which the trainer makes an `ExactEstimator`.
 
     Args:
-        schedule: λ at each step; None means 0 (MLE has no regulariser).
+        schedule: λ at each step, or a controller that sets it after each report; None means 0
+            (MLE has no regulariser).
         optimiser: a new optimiser, which only this trainer may use from now on.
         seed: the trial's seed, for the initial angles. The estimator must have the same one.
         steps: T, the number of updates.
@@ -81,7 +85,7 @@ class Trainer:
     def __init__(
         self,
         *,
-        schedule: Schedule | None,
+        schedule: Schedule | Controller | None,
         optimiser: Optimiser,
         seed: int,
         steps: int,
@@ -94,7 +98,7 @@ class Trainer:
     def __init__(
         self,
         *,
-        schedule: Schedule | None,
+        schedule: Schedule | Controller | None,
         optimiser: Optimiser,
         seed: int,
         steps: int,
@@ -110,7 +114,7 @@ class Trainer:
     def __init__(
         self,
         *,
-        schedule: Schedule | None,
+        schedule: Schedule | Controller | None,
         optimiser: Optimiser,
         seed: int,
         steps: int,
@@ -141,7 +145,13 @@ class Trainer:
         self.history = History()
         self.parameters: FloatArray = initial_angles(self.ansatz, seed)
         self._estimator = estimator
-        self._schedule = schedule
+        self._schedule: Schedule | None = None
+        self._controller: Controller | None = None
+        if schedule is not None and schedule.kind in CONTROLLERS:
+            self._controller = cast(Controller, schedule)
+            self._memory = self._controller.begin()
+        else:
+            self._schedule = cast("Schedule | None", schedule)
         self._optimiser = optimiser
         self._clock = clock
 
@@ -173,17 +183,40 @@ class Trainer:
         """
         if self.finished:
             return None
-        lambda_ = 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
+        lambda_ = self._lambda()
         due = self._due(self.step)
+        norms = self._norms() if due else None
         found = self._estimator.evaluate(self.parameters, lambda_, self.step, report=due)
         # The report comes before the update, because its numbers belong to the angles before it.
         report = self._report(found, lambda_) if due else None
+        if report is not None and self._controller is not None:
+            prior_entropy = self._estimator.limits.prior_entropy
+            seen = Seen(report.metrics, prior_entropy, *(norms or ()))
+            self._memory = self._controller.after(self._memory, seen)
         if self.step == self.steps:
             self.finished = True
         else:
             self._optimiser.update(self.parameters, found.gradient)
             self.step += 1
         return report
+
+    def _lambda(self) -> float:
+        if self._controller is not None:
+            return float(self._memory[0])
+        return 0.0 if self._schedule is None else self._schedule.at(self.step, self.steps)
+
+    def _norms(self) -> tuple[float, float] | None:
+        """The norms of the gradients of both terms, if the controller of λ needs them.
+
+        The objective is linear in λ, so its gradients at two values of λ give both.
+        """
+        if self._controller is None or not self._controller.needs_gradients:
+            return None
+        gradients = [
+            self._estimator.evaluate(self.parameters, at, self.step, report=False).gradient.copy()
+            for at in (0.0, 1.0)
+        ]
+        return _norm(gradients[0]), _norm(gradients[1] - gradients[0])
 
     def _due(self, step: int) -> bool:
         return step % self.report_every == 0 or step == self.steps
@@ -192,8 +225,7 @@ class Trainer:
         metrics: dict[str, float] = {
             "objective": float(found.value),
             "lambda": float(lambda_),
-            # Not `np.linalg.norm`, which uses BLAS: its sums depend on the number of threads.
-            "gradient_norm": float(np.sqrt(np.square(found.gradient).sum())),
+            "gradient_norm": _norm(found.gradient),
             **self._estimator.measure(self.step),
         }
         for name, error in (found.standard_errors or {}).items():
@@ -231,6 +263,7 @@ class Trainer:
             "parameters": self.parameters.copy(),
             **self._estimator.state(),
             **self.history.state(),
+            **({} if self._controller is None else {_CONTROLLER: self._memory.copy()}),
             **{_OPTIMISER_PREFIX + k: v for k, v in self._optimiser.state().items()},
         }
 
@@ -243,7 +276,8 @@ class Trainer:
         """
         rest = {k: v for k, v in state.items() if not k.startswith(_OPTIMISER_PREFIX)}
         before = self._estimator.state()
-        needed = ("step", "parameters", *before, "history")
+        controlled = [] if self._controller is None else [_CONTROLLER]
+        needed = ("step", "parameters", *before, "history", *controlled)
         # Version f0fdd86 stored histories without the names of columns.
         if set(rest) - {"history_columns"} != set(needed):
             raise InvalidValueError(
@@ -264,6 +298,8 @@ class Trainer:
                 f"but got {_short(history.steps)}"
             )
         parameters = restored_angles("parameters", rest["parameters"], self.ansatz)
+        if self._controller is not None:
+            remembered = restored_memory(self._controller, rest[_CONTROLLER])
         # Everything that can be refused is checked before anything of this trainer is changed, so
         # that a refused state changes nothing.
         memory = {k.removeprefix(_OPTIMISER_PREFIX): v for k, v in state.items() if k not in rest}
@@ -276,6 +312,8 @@ class Trainer:
             raise
         self.step, self.finished, self.history = step, finished, history
         self.parameters = parameters
+        if self._controller is not None:
+            self._memory = remembered
 
     def _restored_step(self, array: NDArray[Any]) -> int:
         if array.shape != () or not np.issubdtype(array.dtype, np.integer):
@@ -315,6 +353,11 @@ def _exact(
         seed=seed,
         best_of=best_of,
     )
+
+
+def _norm(gradient: FloatArray) -> float:
+    # Not `np.linalg.norm`, which uses BLAS: its sums depend on the number of threads.
+    return float(np.sqrt(np.square(gradient).sum()))
 
 
 def _short(steps: list[int]) -> str:

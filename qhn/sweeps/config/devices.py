@@ -25,6 +25,7 @@ from pydantic_core import CoreSchema, PydanticKnownError
 from qhn.core.ansatz import Ansatz
 from qhn.core.errors import InvalidValueError
 from qhn.core.noise.depolarising import Depolarising
+from qhn.core.objectives.controllers import CONTROLLERS
 from qhn.devices import DEVICES, Capabilities, Device, DeviceHandle, make_device
 from qhn.devices.kinds import Exact
 from qhn.devices.kinds.options import Shots, smallest_shots
@@ -259,6 +260,24 @@ AnyDevice: TypeAlias = Annotated[
 
 
 _DIVERGENCES = {"elbo": "KL divergence", "kale": "KALE"}
+
+
+def unsteered(lambda_: Any, device: DeviceConfig) -> str | None:
+    """The reason why λ cannot be set by this on a device; None if it can.
+
+    Args:
+        lambda_: the schedule or controller of λ; None for an objective without λ.
+        device: the device.
+    """
+    controller = CONTROLLERS.get(getattr(lambda_, "schedule", ""))
+    if controller is None or not controller.needs_distribution:
+        return None
+    if device.capabilities.tells_probabilities:
+        return None
+    return (
+        f"λ by {controller.kind} needs a device that gives probabilities, but got {device.title}; "
+        "use plateau, or a schedule"
+    )
 
 
 def unsupported(objective: str, device: DeviceConfig) -> str | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qhn.core.evaluation.problem import Problem
     from qhn.core.evaluation.task import Task
     from qhn.core.networks import BinaryNetwork
+    from qhn.core.objectives.controllers import Controller
     from qhn.core.objectives.objective import Objective
     from qhn.core.objectives.sampled import SampledObjective
     from qhn.core.objectives.schedules import Schedule
@@ -212,14 +213,18 @@ def _with_tables(task: Task) -> Problem:
     return task
 
 
-def schedule(config: ScheduleConfig | None) -> Schedule:
-    """The schedule of λ. An objective without λ gets the constant 0."""
+def schedule(config: ScheduleConfig | None) -> Schedule | Controller:
+    """The schedule of λ, or its controller. An objective without λ gets the constant 0."""
+    from qhn.core.objectives.controllers import CONTROLLERS, make_controller
     from qhn.core.objectives.schedules import Constant, make_schedule
 
     if config is None:
         # MLE does not use λ, and its reports show 0.
         return Constant(0.0)
-    return make_schedule(config.schedule, **config.model_dump(exclude={"schedule"}))
+    values = config.model_dump(exclude={"schedule"})
+    if config.schedule in CONTROLLERS:
+        return make_controller(config.schedule, **values)
+    return make_schedule(config.schedule, **values)
 
 
 def optimiser(config: TrainingConfig) -> Optimiser:

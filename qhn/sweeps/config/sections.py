@@ -36,7 +36,7 @@ from qhn.sweeps.config.part import (
     Seed,
     broken_rule,
 )
-from qhn.sweeps.config.schedules import AnySchedule
+from qhn.sweeps.config.schedules import AnyLambda
 
 NetworkKind = Literal["mlp", "logistic"]
 #: What can be trained beside hypernetworks, to compare with them.
@@ -208,7 +208,7 @@ class ObjectiveConfig(Part):
     """
 
     name: ObjectiveName
-    lambda_: AnySchedule | None = Field(default=None, alias="lambda")
+    lambda_: AnyLambda | None = Field(default=None, alias="lambda")
     bandwidth: Positive | None = None
     prior_samples: PriorSampleCount | None = None
     regularisation: Positive | None = None

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.task import MAX_TABLE_QUBITS
-from qhn.sweeps.config.devices import AnyDevice, device_config, unsupported
+from qhn.sweeps.config.devices import AnyDevice, device_config, unsteered, unsupported
 from qhn.sweeps.config.part import Part, Seed, broken_rule
 from qhn.sweeps.config.sections import (
     AnsatzConfig,
@@ -115,8 +115,12 @@ class TrialConfig(Part):
     def _check_device(self) -> Self:
         used = [self.device] if self.start_from is None else [self.device, self.start_from.device]
         for device in used:
-            if reason := unsupported(self.objective.name, device):
-                raise broken_rule(reason)
+            for reason in (
+                unsupported(self.objective.name, device),
+                unsteered(self.objective.lambda_, device),
+            ):
+                if reason is not None:
+                    raise broken_rule(reason)
         return self
 
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from qhn.core.data.datasets import DEFAULT_CLASSES
+from qhn.core.objectives.controllers import CONTROLLERS
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.trial import TrialConfig
 
@@ -195,6 +196,13 @@ def factors(
         over = getattr(schedule, "over", None)
         if over is not None:
             add(schedule.kind, "λ over", number(over), f"over={number(over)}", name)
+        # A controller's label has its aim alone; these are told where they vary.
+        if schedule.kind in CONTROLLERS:
+            told = {"schedule", "target", "ratio"}
+            told |= {"start", "factor"} if schedule.kind == "plateau" else set()
+            for setting, value in objective.lambda_.model_dump(exclude=told).items():
+                text = number(float(value))
+                add(schedule.kind, f"λ {setting}", text, f"{setting}={text}", name)
     if objective.bandwidth is not None:
         h = number(objective.bandwidth)
         add("objective", "h", h, f"h={h}", name)

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from qhn.core.errors import InvalidValueError
 from qhn.sweeps.config.circuits import most_executions
-from qhn.sweeps.config.devices import DeviceConfig, unsupported
+from qhn.sweeps.config.devices import DeviceConfig, unsteered, unsupported
 from qhn.sweeps.config.sections import AshaConfig
 from qhn.sweeps.spec.lane_rules import check_lanes
 from qhn.sweeps.spec.lanes import LaneName, LaneSpec
@@ -189,8 +189,12 @@ def _distributions(valid: _Valid) -> Iterator[Finding]:
 def _devices(valid: _Valid) -> Iterator[Finding]:
     # Every objective is trained on every device.
     for place, objective in valid.lists["objectives"].items():
-        reasons = [
-            unsupported(objective.name, device.config) for device in valid.lists["devices"].values()
+        devices = [device.config for device in valid.lists["devices"].values()]
+        reasons = [unsupported(objective.name, device) for device in devices]
+        reasons += [
+            unsteered(value, device)
+            for value in getattr(objective, "lambda_", None) or ()
+            for device in devices
         ]
         # Several devices may have the same reason, which is told once.
         for reason in dict.fromkeys(filter(None, reasons)):

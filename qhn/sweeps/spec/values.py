@@ -23,7 +23,7 @@ from pydantic_core import CoreSchema
 from qhn.core.objectives.bandwidth import RULES, BandwidthRule
 from qhn.core.objectives.schedules import Constant
 from qhn.sweeps.config.part import Number, Part, Positive, broken_rule
-from qhn.sweeps.config.schedules import SCHEDULE_CONFIGS, ScheduleConfig
+from qhn.sweeps.config.schedules import LAMBDA_CONFIGS, SCHEDULE_CONFIGS, ScheduleConfig
 from qhn.sweeps.config.sections import PriorSampleCount
 
 T = TypeVar("T")
@@ -130,7 +130,7 @@ def pick(values: tuple[T, ...], u: float) -> T:
 
 _INTERVALS: dict[str, type[Distribution]] = {"uniform": Uniform, "loguniform": LogUniform}
 DISTRIBUTION_KINDS = (*_INTERVALS, "choice")
-SCHEDULE_KINDS = tuple(SCHEDULE_CONFIGS)
+SCHEDULE_KINDS = tuple(LAMBDA_CONFIGS)
 
 
 def number_as_constant(value: Any) -> Any:
@@ -202,13 +202,13 @@ if TYPE_CHECKING:
     LearningRateItem: TypeAlias = float | Distribution
 else:
     _LambdaValue = Annotated[
-        _one_of(SCHEDULE_CONFIGS, f"a number or a mapping ({_A_SCHEDULE})"),
+        _one_of(LAMBDA_CONFIGS, f"a number or a mapping ({_A_SCHEDULE})"),
         BeforeValidator(number_as_constant),
         _NUMBER,
     ]
     LambdaItem = Annotated[
         _one_of(
-            _or_drawn(SCHEDULE_CONFIGS, _LambdaValue),
+            _or_drawn(LAMBDA_CONFIGS, _LambdaValue),
             f"a number or a mapping ({_A_SCHEDULE}; {_A_DISTRIBUTION})",
         ),
         BeforeValidator(number_as_constant),

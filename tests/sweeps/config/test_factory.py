@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from qhn.core import networks
 from qhn.core.data import datasets
 from qhn.core.errors import InvalidValueError
-from qhn.core.objectives import schedules
+from qhn.core.objectives import controllers, schedules
 from qhn.core.objectives.objective import Name
 from qhn.core.training.optimisers import OPTIMISERS, SGD, Adam
 from qhn.sweeps.config import factory as build
-from qhn.sweeps.config.schedules import SCHEDULE_CONFIGS
+from qhn.sweeps.config.schedules import LAMBDA_CONFIGS, SCHEDULE_CONFIGS
 from qhn.sweeps.config.sections import (
     DatasetConfig,
     DatasetName,
@@ -96,21 +96,25 @@ number = st.one_of(
 )
 
 
-@pytest.mark.parametrize("kind", schedules.SCHEDULES)
+KINDS = {**schedules.SCHEDULES, **controllers.CONTROLLERS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 def test_a_configuration_takes_the_schedules_that_the_core_takes(kind, data):
-    described = schedules.SCHEDULES[kind]
+    described = KINDS[kind]
+    whole = ("cycles", "patience")
     values = {
-        field.name: data.draw(st.integers(-1, 5) if field.name == "cycles" else number)
+        field.name: data.draw(st.integers(-1, 5) if field.name in whole else number)
         for field in dataclasses.fields(described)
     }
     try:
         expected = described(**values)
     except InvalidValueError:
         with pytest.raises(ValidationError):
-            SCHEDULE_CONFIGS[kind](**values)
+            LAMBDA_CONFIGS[kind](**values)
         return
-    made = SCHEDULE_CONFIGS[kind](**values)
+    made = LAMBDA_CONFIGS[kind](**values)
     assert build.schedule(made) == expected
     assert made.model_dump() == {"schedule": kind, **dataclasses.asdict(expected)}
 
@@ -118,8 +122,9 @@ def test_a_configuration_takes_the_schedules_that_the_core_takes(kind, data):
 def test_every_schedule_and_optimiser_of_the_core_can_be_configured():
     assert tuple(SCHEDULE_CONFIGS) == tuple(schedules.SCHEDULES)
     assert get_args(OptimiserName) == tuple(OPTIMISERS)
-    for kind, model in SCHEDULE_CONFIGS.items():
-        assert model.__doc__ == schedules.SCHEDULES[kind].__doc__
+    assert tuple(LAMBDA_CONFIGS) == tuple(KINDS)
+    for kind, model in LAMBDA_CONFIGS.items():
+        assert model.__doc__ == KINDS[kind].__doc__
 
 
 def test_every_objective_of_the_core_can_be_configured():

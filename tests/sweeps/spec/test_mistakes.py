@@ -63,9 +63,10 @@ start_from, tags, time_limit, training)
   line 14: objectives[2].lambda[0]: must be at least 0, but got -1
   line 14: objectives[2].lambda[1]: must be finite, but got nan
   line 14: objectives[2].lambda[2]: must be a number or a mapping (schedule: constant, warmup, \
-exponential, cosine, cyclic; distribution: uniform, loguniform, choice), but got 'strong'
+exponential, cosine, cyclic, entropy, balance, plateau; distribution: uniform, loguniform, \
+choice), but got 'strong'
   line 14: objectives[2].lambda[3].schedule: must be one of constant, warmup, exponential, \
-cosine, cyclic, but got 'expnential'; did you mean exponential?
+cosine, cyclic, entropy, balance, plateau, but got 'expnential'; did you mean exponential?
   line 14: objectives[2].lambda[4].end: missing: a value is needed
   line 15: objectives[2].bandwidth[0]: must be greater than 0, but got 0
   line 15: objectives[2].bandwidth[1]: must be a number greater than 0, n/4, sqrt(n), median \
@@ -250,7 +251,21 @@ def test_mistakes_can_be_read_by_programs():
                 "[{distribution: uniform, low: 1, high: 2}]}}]",
             },
             "objectives[0].lambda.values[0]: must be a number or a mapping (schedule: constant, "
-            "warmup, exponential, cosine, cyclic), but got distribution: 'uniform'",
+            "warmup, exponential, cosine, cyclic, entropy, balance, plateau), but got "
+            "distribution: 'uniform'",
+        ),
+        (
+            {"objectives": "[{name: elbo, lambda: {schedule: entropy, target: 0.5, low: 2}}]"},
+            "objectives[0].lambda: `low <= start <= high` must hold, but got low=2.0, start=1.0, "
+            "high=1000.0",
+        ),
+        (
+            {
+                "objectives": "[{name: selbo, lambda: {schedule: balance, ratio: 1}}]",
+                "devices": "['exact:64']",
+            },
+            "objectives[0]: λ by balance needs a device that gives probabilities, but got exact "
+            "shots=64; use plateau, or a schedule",
         ),
         (
             {"objectives": "[{name: selbo, lambda: 1, bandwidth: {schedule: constan}}]"},
