@@ -22,7 +22,7 @@ from qhn.sweeps.results.table import Row, read_rows
 from qhn.sweeps.store import Store
 
 #: The controls that a sweep can have beside its hypernetworks.
-CONTROLS = ("random_search", "annealing", "mean_field")
+CONTROLS = ("random_search", "annealing", "straight_through", "mean_field")
 _DIGITS = (
     "The tasks of digits are no independent samples: all of them are drawn from the same 360 "
     "images, so that they overlap, and the intervals over them are too short."

@@ -79,7 +79,9 @@ def test_the_exact_posterior_is_that_of_bayes_rule():
 
 def test_json_has_each_comparison_and_no_number_that_json_has_not(written):
     content = json.loads(written.numbers, parse_constant=pytest.fail)
-    assert content["missing_controls"] == [*("random_search", "annealing", "mean_field")]
+    assert content["missing_controls"] == [
+        *("random_search", "annealing", "straight_through", "mean_field")
+    ]
     # Two data sets, four groups beside mle, means and deviations.
     assert len(content["comparisons"]) == 16
     keys = {"dataset", "metric", "group", "baseline", "tasks", "seeds", "difference", "low", "high"}

@@ -25,7 +25,7 @@ from qhn.core.evaluation.problem import Problem
 from qhn.core.objectives.objective import Objective
 from qhn.core.seeds import Purpose, stream
 
-ControlName = Literal["random_search", "annealing"]
+ControlName = Literal["random_search", "annealing", "straight_through"]
 # The temperature of annealing falls geometrically between these, in nats of the training loss of
 # one point: from accepting nearly every flip to accepting nearly none that is worse.
 _HOT, _COLD = 1.0, 1e-3
@@ -36,6 +36,7 @@ class ControlEstimator:
     """An `Estimator` that searches networks directly.
 
     * ``random_search`` looks at networks that are drawn uniformly, in each step at new ones.
+    * ``straight_through`` is in `qhn.core.estimators.straight_through`.
     * ``annealing`` is simulated annealing (Kirkpatrick, Gelatt, Vecchi 1983): it flips one weight
       at a time, drawn uniformly, and accepts a network that is worse by Δ nats with the probability
       exp(−Δ / T), where T falls geometrically from 1 to 0.001 over the training.
@@ -82,14 +83,17 @@ class ControlEstimator:
         self, parameters: FloatArray, lambda_: float, step: int, *, report: bool = True
     ) -> Evaluation:
         """See `Estimator.evaluate`. The value is the training loss of the best network so far."""
-        rng = stream(self._seed, Purpose.CONTROL, step)
-        size = len(self._problem.nll)
-        if self._kind == "random_search":
-            self._take(rng.integers(size, size=self._evaluations))
-        else:
-            self._anneal(rng, step)
+        self._look(step)
         value = float(self._problem.nll[self._best])
         return Evaluation(value, np.zeros_like(parameters), None)
+
+    def _look(self, step: int) -> None:
+        """Look at the networks of one step."""
+        rng = stream(self._seed, Purpose.CONTROL, step)
+        if self._kind == "random_search":
+            self._take(rng.integers(len(self._problem.nll), size=self._evaluations))
+        else:
+            self._anneal(rng, step)
 
     def _take(self, drawn: NDArray[np.int64]) -> None:
         # On a tie the first one stays.

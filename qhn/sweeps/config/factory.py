@@ -127,6 +127,17 @@ def estimator(
             steps=config.training.steps,
             evaluations=config.training.best_of,
         )
+    if config.control == "straight_through":
+        from qhn.core.estimators.straight_through import StraightThroughEstimator
+
+        return StraightThroughEstimator(
+            problem=_with_tables(problem),
+            ansatz=device.ansatz,
+            seed=config.seed,
+            steps=config.training.steps,
+            evaluations=config.training.best_of,
+            learning_rate=config.training.learning_rate,
+        )
     if isinstance(device, SimulatorHandle):
         tables = _with_tables(problem)
         return ExactEstimator(

@@ -40,7 +40,7 @@ from qhn.sweeps.config.schedules import AnyLambda
 
 NetworkKind = Literal["mlp", "logistic"]
 #: What can be trained beside hypernetworks, to compare with them.
-ControlName = Literal["random_search", "annealing", "mean_field"]
+ControlName = Literal["random_search", "annealing", "straight_through", "mean_field"]
 
 # Names from the registries of core. A type checker cannot look into a registry, so for it they are
 # text. pydantic gets the names themselves.

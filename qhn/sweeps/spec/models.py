@@ -279,7 +279,7 @@ class SweepSpec(Part):
     # has, so that a sweep has one task for each data set.
     data_seeds: Seeds | None = Field(None, description="a whole number or a list")
     controls: Items[ControlName] | None = Field(
-        None, description="a list of random_search, annealing and mean_field"
+        None, description="a list of random_search, annealing, straight_through and mean_field"
     )
     training: TrainingSpec = TrainingSpec()
     devices: Items[DeviceEntry] = (device_spec({"name": Exact.kind}),)

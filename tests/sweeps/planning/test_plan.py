@@ -288,15 +288,16 @@ def test_kale_has_a_regularisation_and_nothing_else_has():
 
 def test_controls_are_trials_of_their_own_once_for_each_network_and_seed():
     text = "[mle, {name: elbo, lambda: [1, 3]}]"
-    names = "[random_search, annealing, mean_field]"
+    names = "[random_search, annealing, straight_through, mean_field]"
     without = plan(objectives=text, seeds="2", datasets="[moons, ring]")
     found = plan(objectives=text, seeds="2", datasets="[moons, ring]", controls=names)
-    assert len(found.trials) == len(without.trials) + 2 * 3 * 2
+    assert len(found.trials) == len(without.trials) + 2 * 4 * 2
     assert {t.trial_id for t in without.trials} < {t.trial_id for t in found.trials}
     controls = [t for t in found.trials if t.config.control is not None]
-    assert [t.group for t in controls[:3]] == [
+    assert [t.group for t in controls[:4]] == [
         "moons random_search",
         "moons annealing",
+        "moons straight_through",
         "moons mean_field",
     ]
     for trial in controls:
