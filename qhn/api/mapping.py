@@ -12,6 +12,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from qhn.sweeps.spec import InvalidSpecError, Mistake, parse_spec
 from qhn.sweeps.spec.document import MAX_DEPTH
 from qhn.sweeps.spec.mistakes import Place, place_text, shorten, value_text
+from qhn.sweeps.spec.pinning import pinned
 
 SOURCE = "the sweep"
 
@@ -47,6 +49,8 @@ def as_file(mapping: Mapping[str, Any]) -> bytes:
     # reports where it is.
     content = text.encode("utf-8", "backslashreplace")
     try:
+        # Paths of data files go out from where the program runs.
+        content = pinned(content, SOURCE, Path.cwd())
         parse_spec(content, SOURCE)
     except InvalidSpecError as error:
         known = {mistake.path for mistake in mistakes}

@@ -13,13 +13,15 @@ from qhn.cli.elsewhere import Elsewhere, connect
 from qhn.cli.messages import print_error
 from qhn.cli.supervisor import DRIVER_LOST, INTERRUPTED
 from qhn.cli.words import counted
-from qhn.core.errors import RayError
-from qhn.sweeps.jobs.commands import Options
+from qhn.core.errors import InvalidValueError, RayError
+from qhn.sweeps.driver.data_files import keep_points
+from qhn.sweeps.jobs.commands import Options, is_same_everywhere
 from qhn.sweeps.jobs.following import exit_code, follow
 from qhn.sweeps.jobs.server import JobServer, JobState
 from qhn.sweeps.jobs.submitting import submit, wait_for_start
 from qhn.sweeps.planning.plan import make_plan
 from qhn.sweeps.spec import parse_spec
+from qhn.sweeps.store import open_store
 
 
 def submit_sweep(
@@ -41,6 +43,15 @@ def submit_sweep(
         typer.Exit: if the sweep has ended with another exit code than 0.
     """
     plan = make_plan(parse_spec(content, source))
+    if any(trial.config.dataset.digest is not None for trial in plan.trials):
+        # The file itself stays here, so that its points must be where the cluster finds them.
+        if there.store is None or not is_same_everywhere(there.store):
+            raise InvalidValueError(
+                "a sweep with data files must be submitted with a store that this machine and the "
+                f"cluster reach at the same address, but got {there.store or 'none'}; name it with "
+                "--store s3://BUCKET/PREFIX"
+            )
+        keep_points(plan, open_store(there.store))
     server = connect(there.address)
     job_id = submit(server, plan.name, content, options)
     console = Console(soft_wrap=True, highlight=False)

@@ -96,7 +96,8 @@ def by_dataset(rows: Iterable[Row]) -> dict[str, list[Group]]:
 
 
 def _without_seed(config: TrialConfig) -> DatasetConfig:
-    return config.dataset.model_copy(update={"seed": 0})
+    # Where points were read from tells nothing apart: stored trials do not know it.
+    return config.dataset.model_copy(update={"seed": 0, "path": None, "label": None})
 
 
 def _key(config: TrialConfig) -> Key:
@@ -115,6 +116,8 @@ def _dataset_label(dataset: DatasetConfig, *, alone: bool) -> str:
         return dataset.name
     sizes = f"{dataset.name} train={dataset.train} test={dataset.test}"
     # All that tells data sets of one name apart: of two with one label, one would be lost.
+    if dataset.digest is not None:
+        sizes += f" points={dataset.digest}"
     if dataset.classes is not None:
         sizes += f" classes={dataset.classes[0]}-{dataset.classes[1]}"
     if dataset.label_noise is not None:

@@ -23,10 +23,6 @@ from qhn.sweeps.store import Store
 
 #: The controls that a sweep can have beside its hypernetworks.
 CONTROLS = ("random_search", "annealing", "straight_through", "mean_field")
-_DIGITS = (
-    "The tasks of digits are no independent samples: all of them are drawn from the same 360 "
-    "images, so that they overlap, and the intervals over them are too short."
-)
 _PICKED = (
     "The group with the best value in a table was picked on the test data of the same tasks, which "
     "flatters it. Choose on some tasks and judge on others with --choose-on and --judge-on."
@@ -129,8 +125,13 @@ def _dataset(
             "and nothing is claimed about other data of the same kind. data_seeds in the sweep "
             "file adds tasks."
         )
-    if groups[0].first.config.dataset.name == "digits":
-        notes.append(_DIGITS)
+    dataset = groups[0].first.config.dataset
+    if dataset.available is not None:
+        notes.append(
+            f"The tasks of {dataset.name} are no independent samples: all of them are drawn from "
+            f"the same {dataset.available:,} points, so that they overlap, and the intervals over "
+            "them are too short."
+        )
     return DatasetReport(
         name=name,
         tasks=tasks,

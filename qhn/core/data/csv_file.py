@@ -38,7 +38,7 @@ def read_csv_file(path: Path) -> CsvTable:
         NotFoundError: if there is no such file.
         InvalidValueError: if it is no such table. All mistakes are named.
     """
-    rows = _rows(path)
+    rows = rows_of(path)
     if not rows:
         raise InvalidValueError(
             f"{path} must be a CSV file with a row for each point, but is empty"
@@ -63,11 +63,11 @@ def read_csv_file(path: Path) -> CsvTable:
     if uneven:
         mistakes.append(
             f"must have as many columns on each line as on line {first_line}, which has "
-            f"{len(first)}, but has others on {_listed(uneven)}; mend these lines"
+            f"{len(first)}, but has others on {listed(uneven)}; mend these lines"
         )
     if wrong:
         mistakes.append(
-            f"must have finite numbers only, but has something else on {_listed(wrong)}; leave "
+            f"must have finite numbers only, but has something else on {listed(wrong)}; leave "
             "these rows out"
         )
     if mistakes:
@@ -75,8 +75,13 @@ def read_csv_file(path: Path) -> CsvTable:
     return CsvTable(names, np.array(values, dtype=np.float64))
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The cells of each line that is not empty, with the number of the line, from 1."""
+def rows_of(path: Path) -> list[tuple[int, list[str]]]:
+    """The cells of each line that is not empty, with the number of the line, from 1.
+
+    Raises:
+        NotFoundError: if there is no such file.
+        InvalidValueError: if it is no CSV file in UTF-8.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, skipinitialspace=True, strict=True)
@@ -101,6 +106,7 @@ def _word(row: list[str]) -> str:
     return next(cell for cell in row if _number(cell) is None)
 
 
-def _listed(lines: list[int]) -> str:
+def listed(lines: list[int]) -> str:
+    """Some numbers of lines in words, the first few of many."""
     more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
     return f"line {', '.join(map(str, lines[:_SHOWN]))}{more}"

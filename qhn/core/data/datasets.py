@@ -15,6 +15,7 @@ import numpy as np
 
 from qhn.core.arrays import FloatArray
 from qhn.core.checks import check_count
+from qhn.core.data.point_sets import points_of, sizes_of
 from qhn.core.errors import InvalidValueError
 from qhn.core.seeds import Purpose, stream
 
@@ -128,6 +129,12 @@ DATASETS: dict[str, DatasetKind] = {
         DatasetKind("digits", 16, None, DIGITS_AVAILABLE, _digits),
     )
 }
+#: Data sets whose points come from outside, and are known by their digest.
+POINT_SETS = ("file", "mnist", "fashion_mnist")
+#: Those of them that have ten classes, of which two are chosen.
+OF_TEN_CLASSES = ("digits", "mnist", "fashion_mnist")
+#: All of them. `NAMES` are those that this module can draw.
+ALL_NAMES = (*DATASETS, *POINT_SETS)
 NAMES = tuple(DATASETS)
 #: How many images scikit-learn has of each digit.
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
@@ -138,17 +145,35 @@ DEFAULT_NOISE = {name: kind.noise for name, kind in DATASETS.items()}
 N_INPUTS = {name: kind.n_inputs for name, kind in DATASETS.items()}
 
 
-def available_points(name: str, classes: Classes | None = None) -> int | None:
+def available_points(
+    name: str, classes: Classes | None = None, digest: str | None = None
+) -> int | None:
     """How many points a dataset has for training and test together; None without a limit."""
+    if name in POINT_SETS:
+        return None if digest is None else sizes_of(digest)[0]
     if name == "digits" and classes is not None:
         return sum(DIGIT_COUNTS[digit] for digit in classes)
     return DATASETS[name].available
 
 
-def default_test(name: str, train: int, classes: Classes | None = None) -> int:
-    """The default number of test points: `DEFAULT_TEST`, or all points that training leaves."""
-    available = available_points(name, classes)
-    return DEFAULT_TEST if available is None else available - train
+def default_test(
+    name: str, train: int, classes: Classes | None = None, digest: str | None = None
+) -> int:
+    """The default number of test points: `DEFAULT_TEST`, or all points that training leaves.
+
+    Of points from outside it is `DEFAULT_TEST` at most.
+    """
+    available = available_points(name, classes, digest)
+    if available is None:
+        return DEFAULT_TEST
+    return available - train if name in DATASETS else min(DEFAULT_TEST, available - train)
+
+
+def inputs_of(name: str, digest: str | None = None) -> int:
+    """The number of coordinates of a point, d."""
+    if digest is not None:
+        return sizes_of(digest)[1]
+    return DATASETS[name].n_inputs
 
 
 def make_dataset(
@@ -160,6 +185,7 @@ def make_dataset(
     seed: int = 0,
     label_noise: float | None = None,
     classes: Classes | None = None,
+    digest: str | None = None,
 ) -> Dataset:
     """Make a dataset by its name. The same arguments give the same numbers.
 
@@ -172,9 +198,11 @@ def make_dataset(
       hidden units separates the classes: the best test accuracy is 0.72, and 0.87 with it.
     * ``digits``: the handwritten digits 0 and 1 of scikit-learn, whose 8 × 8 pixels are averaged to
       4 × 4. This gives 16 inputs in [−1, 1]. Training and test points do not overlap.
+    * ``file``, ``mnist`` and ``fashion_mnist``: points from outside, which `points_of` finds by
+      their digest. They are divided as those of digits.
 
     Args:
-        name: one of `NAMES`.
+        name: one of `ALL_NAMES`.
         train: number of training points, at least 1.
         test: number of test points, at least 1.
         noise: standard deviation of the noise of moons and ring (None means 0.1). The other
@@ -186,18 +214,29 @@ def make_dataset(
             labels are drawn from a stream of their own, so that points and other labels stay the
             same. Test labels are never flipped.
         classes: two different digits, of which the second one is class 1; only for digits, where
-            None means 0 and 1.
+            None means 0 and 1. The points of a digest have their classes already.
+        digest: the digest of points from outside.
 
     Raises:
         InvalidValueError: if there is no such name, if a size or the seed is out of range, or if
             the dataset cannot have this noise or these classes.
+        NotFoundError: if nobody has the points of the digest.
     """
     check_dataset(
-        name, train=train, test=test, noise=noise, label_noise=label_noise, classes=classes
+        name,
+        train=train,
+        test=test,
+        noise=noise,
+        label_noise=label_noise,
+        classes=classes,
+        digest=digest,
     )
-    kind = DATASETS[name]
-    level = float((kind.noise if noise is None else noise) or 0.0)
-    if classes is None:
+    kind = DATASETS.get(name)
+    level = float((kind.noise if kind is not None and noise is None else noise) or 0.0)
+    if kind is None:
+        assert digest is not None  # it is checked above
+        (x_train, y_train), (x_test, y_test) = _divided(digest, train, test, seed)
+    elif classes is None:
         (x_train, y_train), (x_test, y_test) = kind.draw(train, test, level, seed)
     else:
         (x_train, y_train), (x_test, y_test) = _digits(train, test, level, seed, classes)
@@ -211,6 +250,16 @@ def make_dataset(
     return Dataset(name, x_train, y_train, x_test, y_test)
 
 
+def _divided(digest: str, train: int, test: int, seed: int) -> Split:
+    points = points_of(digest)
+    order = stream(seed, Purpose.TRAIN_DATA).permutation(len(points.x))
+    chosen = order[:train], order[train : train + test]
+    return (
+        (points.x[chosen[0]], points.y[chosen[0]]),
+        (points.x[chosen[1]], points.y[chosen[1]]),
+    )
+
+
 def check_dataset(
     name: str,
     *,
@@ -219,20 +268,26 @@ def check_dataset(
     noise: float | None,
     label_noise: float | None = None,
     classes: Classes | None = None,
+    digest: str | None = None,
 ) -> None:
     """Check the arguments of `make_dataset` without making a dataset.
 
     Raises:
         InvalidValueError: for the first rule that is broken.
     """
-    if name not in NAMES:
-        raise InvalidValueError(f"dataset must be one of {', '.join(NAMES)}, but got {name!r}")
+    if name not in ALL_NAMES:
+        raise InvalidValueError(f"dataset must be one of {', '.join(ALL_NAMES)}, but got {name!r}")
     for part, size in (("train", train), ("test", test)):
         check_count(part, size)
-    kind = DATASETS[name]
+    if (name in POINT_SETS) != (digest is not None):
+        raise InvalidValueError(
+            f"{', '.join(POINT_SETS)} need the digest of their points and no other data set has "
+            f"one, but got digest={digest} for {name}"
+        )
+    kind = DATASETS.get(name)
     if classes is not None:
         check_classes(name, classes)
-    available = available_points(name, classes)
+    available = available_points(name, classes, digest)
     if available is not None and train + test > available:
         raise InvalidValueError(
             f"`train + test <= {available}` must hold for {name}, because there are no more "
@@ -244,7 +299,7 @@ def check_dataset(
         )
     if noise is None:
         return
-    if kind.noise is None:
+    if kind is None or kind.noise is None:
         raise InvalidValueError(f"{name} takes no noise, but got noise={noise}; leave it out")
     if not (np.isfinite(noise) and noise >= 0):
         raise InvalidValueError(f"`noise >= 0` must hold, but got noise={noise}")
@@ -256,10 +311,10 @@ def check_classes(name: str, classes: Classes) -> None:
     Raises:
         InvalidValueError: if the dataset has no classes to choose, or they are not two digits.
     """
-    if name != "digits":
+    if name not in OF_TEN_CLASSES:
         raise InvalidValueError(
-            f"only digits has classes to choose, but got classes={list(classes)} for {name}; "
-            "leave them out"
+            f"only {', '.join(OF_TEN_CLASSES)} have classes to choose, but got "
+            f"classes={list(classes)} for {name}; leave them out"
         )
     if len(set(classes)) != 2 or not all(digit in range(10) for digit in classes):
         raise InvalidValueError(

@@ -44,6 +44,7 @@ def dataset(config: DatasetConfig) -> Dataset:
         seed=config.seed,
         label_noise=config.label_noise,
         classes=config.classes,
+        digest=config.digest,
     )
 
 

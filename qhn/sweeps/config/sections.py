@@ -15,15 +15,19 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from qhn.core import metrics
 from qhn.core.ansatz import Entangler
 from qhn.core.data.datasets import (
+    ALL_NAMES,
     DATASETS,
     DEFAULT_CLASSES,
     DEFAULT_TRAIN,
     MOST_LABEL_NOISE,
+    POINT_SETS,
     Classes,
     available_points,
     check_classes,
     default_test,
+    inputs_of,
 )
+from qhn.core.data.point_sets import sizes_of
 from qhn.core.errors import InvalidValueError
 from qhn.core.objectives.objective import Name as ObjectiveName
 from qhn.core.training.optimisers import OPTIMISERS
@@ -49,7 +53,7 @@ if TYPE_CHECKING:
     OptimiserName: TypeAlias = str
     StoppingMetric: TypeAlias = str
 else:
-    DatasetName = Literal[tuple(DATASETS)]
+    DatasetName = Literal[ALL_NAMES]
     OptimiserName = Literal[tuple(OPTIMISERS)]
     #: The metrics that early stopping may compare. Metrics of test data are not among them: if
     #: trials were chosen by test data, their test results would be too good.
@@ -72,6 +76,10 @@ PriorSampleCount = Annotated[int, Field(ge=2, le=MAX_PRIOR_SAMPLES)]
 MAX_BEST_OF = 2**20
 
 
+#: What is wrong with points from outside that nobody has read.
+NO_DIGEST = "missing: its points; name the file that has them with path"
+
+
 def _as_pair(value: Any) -> Any:
     """Take a list for a tuple, which neither YAML nor JSON has."""
     return tuple(value) if isinstance(value, list) else value
@@ -83,12 +91,20 @@ class DatasetConfig(Part):
     The default of ``test`` is 1,000 points, or all points that training leaves if the data set has
     few. The default of ``noise`` depends on the data set. ``classes`` are two digits of the data
     set digits, and ``label_noise`` is the probability with which each training label is flipped.
+
+    The data set file has the points of the file ``path`` with the labels in the column ``label``;
+    mnist and fashion_mnist may have a ``path`` as well. ``digest`` is what these points are known
+    by. It is filled in when the sweep file is read, and alone is part of a trial's identity.
     """
 
     # The order of the fields matters: a validator sees only the fields above its own.
     name: DatasetName
     # None means what every version before has done: the digits 0 and 1, and true labels.
     classes: Annotated[Classes, BeforeValidator(_as_pair)] | None = None
+    digest: str | None = None
+    # Where points came from says nothing about what they are.
+    path: str | None = Field(default=None, exclude=True)
+    label: str | None = Field(default=None, exclude=True)
     train: Count = DEFAULT_TRAIN
     test: Count | None = None
     noise: NonNegative | None = None
@@ -107,6 +123,34 @@ class DatasetConfig(Part):
             raise broken_rule(str(error)) from None
         return None if classes == DEFAULT_CLASSES else classes
 
+    @field_validator("digest")
+    @classmethod
+    def _check_digest(cls, digest: str | None, info: ValidationInfo) -> str | None:
+        name = info.data.get("name")
+        if name is None:
+            return digest
+        if name not in POINT_SETS:
+            if digest is not None:
+                raise broken_rule(f"{name} takes no digest, leave it out")
+            return digest
+        if digest is None:
+            raise broken_rule(NO_DIGEST)
+        try:
+            sizes_of(digest)
+        except InvalidValueError as error:
+            raise broken_rule(str(error)) from None
+        return digest
+
+    @field_validator("path", "label")
+    @classmethod
+    def _check_path(cls, text: str | None, info: ValidationInfo) -> str | None:
+        name = info.data.get("name")
+        if name is None or text is None:
+            return text
+        if name not in POINT_SETS or (info.field_name == "label" and name != "file"):
+            raise broken_rule(f"{name} takes no {info.field_name}, leave it out")
+        return text
+
     @field_validator("label_noise")
     @classmethod
     def _drop_no_noise(cls, label_noise: float | None) -> float | None:
@@ -117,11 +161,11 @@ class DatasetConfig(Part):
     @classmethod
     def _fill_test(cls, test: int | None, info: ValidationInfo) -> int | None:
         name, train = info.data.get("name"), info.data.get("train")
-        if name is None or train is None or "classes" not in info.data:
+        if name is None or train is None or not {"classes", "digest"} <= info.data.keys():
             return test
-        classes = info.data["classes"]
-        available = available_points(name, classes)
-        filled = default_test(name, train, classes) if test is None else test
+        classes, digest = info.data["classes"], info.data["digest"]
+        available = available_points(name, classes, digest)
+        filled = default_test(name, train, classes, digest) if test is None else test
         if available is not None and (filled < 1 or train + filled > available):
             raise broken_rule(
                 f"`train + test <= {available}` must hold for {name}, but got train={train}"
@@ -135,7 +179,7 @@ class DatasetConfig(Part):
         name = info.data.get("name")
         if name is None:
             return noise
-        default = DATASETS[name].noise
+        default = None if name in POINT_SETS else DATASETS[name].noise
         if noise is not None and default is None:
             raise broken_rule(f"{name} takes no noise, leave it out (got {noise:g})")
         return default if noise is None else noise
@@ -143,7 +187,12 @@ class DatasetConfig(Part):
     @property
     def n_inputs(self) -> int:
         """The number of coordinates of a point, d."""
-        return DATASETS[self.name].n_inputs
+        return inputs_of(self.name, self.digest)
+
+    @property
+    def available(self) -> int | None:
+        """How many points there are for training and test together; None without a limit."""
+        return available_points(self.name, self.classes, self.digest)
 
 
 def with_seed(dataset: DatasetConfig, seed: int) -> DatasetConfig:

@@ -26,6 +26,7 @@ from qhn.sweeps.driver.cluster_checkup import (
     machines_there,
     refuse_wrong,
 )
+from qhn.sweeps.driver.data_files import check_unchanged, keep_points
 from qhn.sweeps.driver.handlers import Shield, handlers_kept
 from qhn.sweeps.driver.live import Live, live_trials, wanted_live
 from qhn.sweeps.driver.local_ray import available_cpus
@@ -132,11 +133,14 @@ def prepare(
     Raises:
         InvalidValueError: if the address cannot be one.
         SpecError: if the file has mistakes, the sweep needs more memory than the machine has, or it
-            is expected to take more than a budget.
+            is expected to take more than a budget, or a data file has changed since its last run.
+        NotFoundError: if nobody has the points of a data file.
         TrackingError: if the tracking URI is not valid.
         StoreError: if the store cannot be written, or cannot be reached by several processes.
     """
-    plan = make_plan(parse_spec(content, source))
+    spec = parse_spec(content, source)
+    plan = make_plan(spec)
+    check_unchanged(spec, source, store)
     if address is None:
         plan = replace(plan, trials=preflight(plan.trials, this_machine(), content, source))
     else:
@@ -153,6 +157,7 @@ def prepare(
     # What killed drivers have left is removed here. If that fails, the sweep can run all the same.
     with suppress(OSError, QhnError):
         clear_leftovers()
+    keep_points(plan, store)
     text = content.decode("utf-8-sig")
     log = new_log(store, plan.name)
     return Launch(plan, text, source, store, address, location, log)

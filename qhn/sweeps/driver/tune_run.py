@@ -140,7 +140,8 @@ def train(work: Work) -> Spent:
             from qhn.sweeps.trial.tables import start_tables
 
         ray_start = time.monotonic() - begin
-        tables = start_tables(*_for_tables(work, simulated))
+        at_once, options = _for_tables(work, simulated)
+        tables = start_tables(at_once, work.store.uri, options)
         use = TableUse(work.todo, tables, work.machine.object_store_bytes)
         # The writer was started before Ray, so that both start at the same time. It must be ready
         # before the first trial: if the tracking store cannot be used, nothing is trained.

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from qhn.core.data.datasets import DEFAULT_CLASSES
+from qhn.core.data.datasets import DEFAULT_CLASSES, OF_TEN_CLASSES
 from qhn.core.objectives.controllers import CONTROLLERS
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.trial import TrialConfig
@@ -163,7 +163,9 @@ def factors(
     add("all", "dataset", name, name, name, always=True)
     if data.noise is not None:
         add(name, "noise", number(data.noise), f"noise={number(data.noise)}", name)
-    if name == "digits":
+    if data.digest is not None:
+        add(name, "points", data.digest, f"points={data.digest}", name)
+    if name in OF_TEN_CLASSES:
         pair = "-".join(map(str, data.classes or DEFAULT_CLASSES))
         add(name, "classes", pair, f"classes={pair}", name)
     flipped = number(data.label_noise or 0.0)

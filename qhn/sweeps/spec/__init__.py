@@ -3,7 +3,8 @@
 from qhn.sweeps.spec.mistakes import InvalidSpecError, Mistake
 from qhn.sweeps.spec.models import SweepSpec
 from qhn.sweeps.spec.notes import notes
-from qhn.sweeps.spec.parse import load_spec, parse_spec, read_spec
+from qhn.sweeps.spec.parse import parse_spec
+from qhn.sweeps.spec.reading import load_spec, read_spec
 
 __all__ = [
     "InvalidSpecError",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from qhn.core.data.datasets import available_points
 from qhn.sweeps.spec.lanes import lanes_of_file
 from qhn.sweeps.spec.mistakes import Finding, Mistake
 from qhn.sweeps.spec.models import UNUSED, ObjectiveSpec, SweepSpec
@@ -66,8 +65,7 @@ def _task_notes(spec: SweepSpec) -> Iterator[Finding]:
     if spec.data_seeds is None:
         return
     for place, dataset in enumerate(spec.datasets):
-        available = available_points(dataset.name, dataset.classes)
-        if available is not None:
+        if (available := dataset.available) is not None:
             message = (
                 f"all tasks are drawn from the same {available:,} points, so that they overlap, "
                 "and intervals over them are too short"

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from qhn.core.errors import SpecError
 from qhn.sweeps.spec.check import check
-from qhn.sweeps.spec.document import MAX_BYTES, Document, read_document
+from qhn.sweeps.spec.document import Document, read_document
 from qhn.sweeps.spec.mistakes import Finding, InvalidSpecError, Mistake, place_text, value_text
 from qhn.sweeps.spec.models import SweepSpec
 from qhn.sweeps.spec.translate import mistakes_of, place_in_file
-
-
-def read_spec(path: str | Path) -> bytes:
-    """Read a sweep file. Of a file that is too large, only as much is read as shows that.
-
-    Raises:
-        SpecError: if the file cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            # `parse_spec` refuses a file with more than MAX_BYTES, so one more byte is enough.
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SpecError(f"cannot read the sweep file {path}: {reason}") from None
-
-
-def load_spec(path: str | Path) -> SweepSpec:
-    """Read and check a sweep file; see `parse_spec`.
-
-    Raises:
-        InvalidSpecError: a `SpecError` with all mistakes.
-        SpecError: if the file cannot be read.
-    """
-    return parse_spec(read_spec(path), str(path))
 
 
 def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:

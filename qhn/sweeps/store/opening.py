@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from qhn.core.data.point_sets import add_place
 from qhn.core.errors import StoreError
 from qhn.sweeps.store.folder import FolderBackend
 from qhn.sweeps.store.memory import MemoryBackend
@@ -27,6 +28,8 @@ def default_store() -> str:
 def open_store(uri: str) -> Store:
     """Open the store at a path, or at a ``file://`` or ``s3://`` address.
 
+    From then on this process finds points of data sets in it (`qhn.core.data.point_sets`).
+
     A folder is made by the first write. A bucket must be there. ``memory://NAME`` is a store in the
     memory of this process, for tests. It has the same content whenever this process opens it by the
     same name. Other processes do not see it.
@@ -35,6 +38,12 @@ def open_store(uri: str) -> Store:
         NewerFormatError: if a newer version made the store.
         StoreError: if the address is of another kind, is the path of a file, or cannot be reached.
     """
+    store = _opened(uri)
+    add_place(store.shown, store.points)
+    return store
+
+
+def _opened(uri: str) -> Store:
     if not uri.strip():
         raise StoreError(f"a store must be named, but got {uri!r}; leave it out for the default")
     scheme, colon, _ = uri.partition("://")

@@ -7,6 +7,7 @@
                result.json       the result, when the trial has finished
                error.json        the error, if the trial has failed
                *.unreadable      files that could not be used, for people who want to look
+    data/<digest>.npz            points that sweeps have read from files
     sweeps/<name>/...            see `qhn.sweeps.store.sweep`
     store.json                   the format of a store that this version made
     lock                         see `qhn.sweeps.store.ownership`
@@ -24,6 +25,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from qhn.core.arrays import ArrayState
+from qhn.core.data.point_sets import sizes_of
 from qhn.core.errors import DamagedError, InvalidValueError, NotFoundError, StoreError
 from qhn.sweeps.config.trial import digest
 from qhn.sweeps.store.backend import Backend, folder_of, held, is_name
@@ -108,6 +110,15 @@ class Store:
         """Ids of the trials of which the store has something, former ids among them, sorted."""
         names = self.backend.folders()
         return [name for name in names if _TRIAL_ID.fullmatch(name) and name.startswith(prefix)]
+
+    def points(self, digest: str) -> bytes | None:
+        """The points of a data set, as `qhn.core.data.point_sets.encode` writes them, or None."""
+        return self.backend.get(_data_key(digest))
+
+    def save_points(self, digest: str, content: bytes) -> None:
+        """Keep the points of a data set, unless the store has them."""
+        self._format.mark()
+        self.backend.put_if_newer(_data_key(digest), content, 0, lambda there: 1)
 
     def save_config(self, trial_id: str, text: str) -> None:
         """Write the configuration of the trial, unless the store has it already."""
@@ -350,6 +361,11 @@ class Store:
             self.backend.delete(_key(owner, "error.json"))
         except DamagedError as damage:  # a folder is in its place, which nobody needs
             self.set_aside(damage)
+
+
+def _data_key(digest: str) -> str:
+    sizes_of(digest)  # what is no digest could be a path out of the folder
+    return f"data/{digest}.npz"
 
 
 def _check_trial_id(trial_id: str) -> None:

@@ -21,6 +21,7 @@ from ray.exceptions import OwnerDiedError, RayActorError
 from qhn.core.evaluation.task import Task
 from qhn.sweeps.config import factory
 from qhn.sweeps.config.trial import TrialConfig
+from qhn.sweeps.store import open_store
 
 #: How many times a trial asks for a table, if the process that keeps the tables dies meanwhile.
 _ATTEMPTS = 3
@@ -31,9 +32,11 @@ class Tables:
 
     Args:
         at_once: how many tables may be made at the same time.
+        store_uri: the address of the store, which has the points of data sets from files.
     """
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, store_uri: str) -> None:
+        self._store_uri = store_uri
         # Calls come from many threads at once. The pool limits how many tables are made at the same
         # time, and a future is what several trials can wait for.
         self._pool = ThreadPoolExecutor(at_once)
@@ -71,25 +74,29 @@ class Tables:
     def _future(self, key: str, config_json: str) -> Future[list[ray.ObjectRef]]:
         with self._lock:
             if key not in self._made:
-                self._made[key] = self._pool.submit(_make, config_json)
+                self._made[key] = self._pool.submit(_make, config_json, self._store_uri)
             return self._made[key]
 
 
-def _make(config_json: str) -> list[ray.ObjectRef]:
+def _make(config_json: str, store_uri: str) -> list[ray.ObjectRef]:
     # An error is stored in the place of the table. Each trial that needs this table raises it. It
     # must not end this actor, which keeps the tables of other trials.
     try:
-        made: Task | Exception = factory.problem(TrialConfig.from_json(config_json))
+        config = TrialConfig.from_json(config_json)
+        if config.dataset.digest is not None:
+            open_store(store_uri)
+        made: Task | Exception = factory.problem(config)
     except Exception as error:  # noqa: BLE001 - raised again by each trial that needs the table
         made = error
     return [ray.put(made)]
 
 
-def start_tables(at_once: int, options: Mapping[str, Any] | None = None) -> Any:
+def start_tables(at_once: int, store_uri: str, options: Mapping[str, Any] | None = None) -> Any:
     """Start the actor that keeps the tables, and return a handle that trial actors can use.
 
     Args:
         at_once: how many tables may be made at the same time.
+        store_uri: the address of the store.
         options: Ray's options that say on which machine it runs; None if there is but one.
     """
     # No CPU is reserved for the actor. If it needed one, trials that hold all CPUs would wait for a
@@ -98,7 +105,7 @@ def start_tables(at_once: int, options: Mapping[str, Any] | None = None) -> Any:
     remote: Callable[..., Any] = ray.remote(
         num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000, **(options or {})
     )(Tables).remote
-    return remote(at_once)
+    return remote(at_once, store_uri)
 
 
 def fetch(tables: Any, config: TrialConfig) -> Task:

@@ -116,7 +116,11 @@ def test_brute_force_over_all_networks_is_as_hard_as_reported(
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"name": "spirals"}, "must be one of gaussian, moons, ring, digits, but got 'spirals'"),
+        (
+            {"name": "spirals"},
+            "must be one of gaussian, moons, ring, digits, file, mnist, fashion_mnist, but got "
+            "'spirals'",
+        ),
         ({"train": 0}, "`train >= 1` must hold, but got train=0"),
         ({"test": 0}, "`test >= 1` must hold"),
         ({"train": 10.0}, "train must be a whole number, but got train=10.0"),
@@ -191,7 +195,7 @@ def test_every_pair_of_digits_can_be_told_apart_by_its_labels():
     [
         ({"label_noise": 0.6}, "label_noise <= 0.5"),
         ({"label_noise": -0.1}, "0 <= label_noise"),
-        ({"classes": (0, 1)}, "only digits has classes to choose"),
+        ({"classes": (0, 1)}, "only digits, mnist, fashion_mnist have classes to choose"),
         ({"name": "digits", "classes": (3, 3)}, "two different digits"),
         ({"name": "digits", "classes": (3, 10)}, "two different digits"),
         ({"name": "digits", "classes": (3, 8), "train": 300}, r"train \+ test <= 357"),

@@ -326,7 +326,7 @@ def test_label_noise_and_classes_name_groups_and_change_no_trial_that_has_none()
         "digits classes=3-8 test=257 mle",
     ]
     assert [t.config.dataset.test for t in found.trials] == [1000, 1000, 260, 257]
-    with pytest.raises(SpecError, match=r"datasets\[0\].classes: only digits has classes"):
+    with pytest.raises(SpecError, match=r"classes: only digits, mnist, fashion_mnist have classes"):
         plan(datasets="[{name: moons, classes: [0, 1]}]")
     with pytest.raises(SpecError, match=r"datasets\[0\].label_noise: must be at most 0.5"):
         plan(datasets="[{name: moons, label_noise: 0.7}]")

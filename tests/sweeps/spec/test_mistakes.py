@@ -46,10 +46,10 @@ SCREEN = """\
 many.yaml has 32 mistakes:
   line 1: name: must be letters, digits, '.', '_' and '-', at most 100 of them, and not begin \
 with '.' or '-', but got '../escape'
-  line 4: datasets[1].name: must be one of gaussian, moons, ring, digits, but got 'moon'; did \
-you mean moons?
-  line 4: datasets[1].nose: unknown key; did you mean noise? (known: classes, label_noise, name, \
-noise, seed, test, train)
+  line 4: datasets[1].name: must be one of gaussian, moons, ring, digits, file, mnist, \
+fashion_mnist, but got 'moon'; did you mean moons?
+  line 4: datasets[1].nose: unknown key; did you mean noise? (known: classes, digest, label, \
+label_noise, name, noise, path, seed, test, train)
   line 5: datasets[2].noise: gaussian takes no noise, leave it out (got 0.2)
   line 6: datasets[3].test: `train + test <= 360` must hold for digits, but got train=200, \
 test=200
