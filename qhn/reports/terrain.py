@@ -197,7 +197,7 @@ def _objectives(terrain: Terrain, problem: Problem) -> list[tuple[Objective, flo
     for _, part in terrain.objectives:
         schedule = factory.schedule(part.lambda_)
         assert isinstance(schedule, Constant)  # `Terrain` has checked it
-        objective = Objective.of(part.name, problem, part.bandwidth)
+        objective = Objective.of(part.name, problem, part.h)
         found.append((objective, schedule.at(0, 1)))
     return found
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from qhn.core.arrays import FloatArray
 from qhn.core.errors import DivergedError, InvalidValueError
-from qhn.core.objectives.kernels import correlation, kernel_apply
+from qhn.core.objectives.kernels import Bandwidth, correlations, kernel_apply
 
 _NEWTON_STEPS = 100
 _CONJUGATE_STEPS = 400
@@ -33,8 +33,8 @@ _PRECISION = 1e-11
 _KEPT, _SHORTEST = 0.99, 1e-12
 
 
-def kale(q: FloatArray, h: float, regularisation: float) -> tuple[float, FloatArray]:
-    """KALE(q‖u) and its derivatives by q, for a Gaussian kernel on bit strings.
+def kale(q: FloatArray, h: Bandwidth, regularisation: float) -> tuple[float, FloatArray]:
+    """KALE(q‖u) and its derivatives by q, for Gaussian kernels on bit strings.
 
     Newton's method on the dual problem, always from v = u, so that the answer depends on nothing
     but the arguments. Each step solves a linear system by conjugate gradients, in which the
@@ -42,7 +42,7 @@ def kale(q: FloatArray, h: float, regularisation: float) -> tuple[float, FloatAr
 
     Args:
         q: a distribution on 2^N strings, shape ``(2^N,)``.
-        h: the bandwidth of the kernel.
+        h: the bandwidth of the kernel, or those of a sum of kernels.
         regularisation: α > 0.
 
     Returns:
@@ -58,7 +58,7 @@ def kale(q: FloatArray, h: float, regularisation: float) -> tuple[float, FloatAr
         raise InvalidValueError(
             f"`regularisation > 0` must hold, but got regularisation={regularisation}"
         )
-    correlation(h)  # checks h
+    correlations(h)  # checks h
     q = np.asarray(q, dtype=np.float64)
     if not np.isfinite(q).all():
         # After a training has diverged; the trainer notices it by the value.

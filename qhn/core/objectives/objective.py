@@ -25,7 +25,7 @@ from qhn.core.arrays import FloatArray, IntArray, readonly
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.objectives.kale import kale
-from qhn.core.objectives.kernels import COMPILED_SIZE, correlation
+from qhn.core.objectives.kernels import COMPILED_SIZE, Bandwidth, as_bandwidth, correlations
 
 if TYPE_CHECKING:
     from qhn.core.evaluation.problem import Problem
@@ -64,7 +64,8 @@ class Objective:
         nll: mean negative log-likelihood of each network in nats, shape ``(2^N,)``. Contiguous
             arrays of float64 are not copied.
         n_points: n, the number of training points.
-        bandwidth: h, a positive number; N/4 if it is not given.
+        bandwidth: h, a positive number, or several for the sum of their kernels; N/4 if it is not
+            given.
         prior_samples: m >= 2, if SELBO is to estimate MMD² without bias from m strings of the
             prior. If it is not given, MMD² has its closed form, which has no variance.
         regularisation: α > 0 of KALE; no other objective has it.
@@ -78,7 +79,7 @@ class Objective:
         name: Name,
         nll: FloatArray,
         n_points: int,
-        bandwidth: float | None = None,
+        bandwidth: Bandwidth | None = None,
         prior_samples: int | None = None,
         regularisation: float | None = None,
     ) -> None:
@@ -108,9 +109,9 @@ class Objective:
         self.nll = nll
         self.n_points = n_points
         self.n_qubits = n_qubits
-        self.bandwidth = n_qubits / 4 if bandwidth is None else float(bandwidth)
+        self.bandwidth = as_bandwidth(bandwidth, n_qubits)
         self.prior_samples = prior_samples
-        self._correlation = correlation(self.bandwidth)
+        self._correlations = correlations(self.bandwidth)
         self._buffer = np.zeros(nll.size)
         self._passes = _passes(nll.size)
 
@@ -119,7 +120,7 @@ class Objective:
         cls,
         name: Name,
         problem: Problem,
-        bandwidth: float | None = None,
+        bandwidth: Bandwidth | None = None,
         prior_samples: int | None = None,
         regularisation: float | None = None,
     ) -> Self:
@@ -191,9 +192,14 @@ class Objective:
         return kale(q, self.bandwidth, self.regularisation)
 
     def _discrepancy(self, q: FloatArray, prior: IntArray, weight: float) -> tuple[float, float]:
-        nll, mmd2 = self._passes.discrepancy(
-            q, self.nll, prior, weight, self._correlation, self._buffer
-        )
+        first, *others = self._correlations
+        nll, mmd2 = self._passes.discrepancy(q, self.nll, prior, weight, first, self._buffer)
+        for c in others:
+            # Each pass adds the table to its derivatives, which only the first one may keep.
+            part = np.empty_like(self._buffer)
+            mmd2 += self._passes.discrepancy(q, self.nll, prior, weight, c, part)[1]
+            part -= self.nll
+            self._buffer += part
         return nll, mmd2
 
     def _checked(self, q: FloatArray) -> FloatArray:

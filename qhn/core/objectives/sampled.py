@@ -17,7 +17,7 @@ from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.task import MAX_TABLE_QUBITS
-from qhn.core.objectives.kernels import correlation, kernel_apply
+from qhn.core.objectives.kernels import Bandwidth, as_bandwidth, correlations, kernel_apply
 from qhn.core.objectives.objective import Name
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ class KernelMean:
         strings: indices of outcomes, shape ``(m,)``. They may repeat.
         weights: one number for each of them, of either sign.
         n_qubits: N.
-        bandwidth: h of the kernel.
+        bandwidth: h of the kernel, or those of a sum of kernels.
     """
 
     def __init__(
-        self, strings: IntArray, weights: FloatArray, n_qubits: int, bandwidth: float
+        self, strings: IntArray, weights: FloatArray, n_qubits: int, bandwidth: Bandwidth
     ) -> None:
         self._table: FloatArray | None = None
         # The kernel is applied to a vector of all 2^N outcomes, which takes a time of O(N·2^N).
@@ -49,7 +49,10 @@ class KernelMean:
             return
         self._strings, places = np.unique(strings, return_inverse=True)
         self._weights = np.bincount(places, weights)
-        self._by_distance = correlation(bandwidth) ** np.arange(n_qubits + 1.0)
+        distances = np.arange(n_qubits + 1.0)
+        self._by_distance: FloatArray = np.zeros(n_qubits + 1)
+        for c in correlations(bandwidth):
+            self._by_distance += c**distances
 
     def at(self, strings: IntArray) -> FloatArray:
         """m at given strings, in the shape of ``strings``."""
@@ -90,7 +93,8 @@ class SampledObjective:
             and KALE a maximum over functions, which samples do not give without bias.
         n_qubits: N.
         n_points: n, the number of training points.
-        bandwidth: h, a positive number; N/4 if it is not given.
+        bandwidth: h, a positive number, or several for the sum of their kernels; N/4 if it is not
+            given.
         prior_samples: m >= 2, if SELBO compares with m strings of the prior; see `Objective`.
 
     Raises:
@@ -102,7 +106,7 @@ class SampledObjective:
         name: Name,
         n_qubits: int,
         n_points: int,
-        bandwidth: float | None = None,
+        bandwidth: Bandwidth | None = None,
         prior_samples: int | None = None,
     ) -> None:
         if name not in get_args(Name) or name in ("elbo", "kale"):
@@ -115,17 +119,20 @@ class SampledObjective:
         self.name: Name = name
         self.n_qubits = check_count("n_qubits", n_qubits)
         self.n_points = n_points
-        self.bandwidth = n_qubits / 4 if bandwidth is None else float(bandwidth)
+        self.bandwidth = as_bandwidth(bandwidth, n_qubits)
         self.prior_samples = prior_samples
         # The mean of k over u in one or both arguments: a product of N means over one bit.
-        self.prior_similarity = ((1.0 + correlation(self.bandwidth)) / 2.0) ** n_qubits
+        found = correlations(self.bandwidth)
+        self.prior_similarity = sum(((1.0 + c) / 2.0) ** n_qubits for c in found)
+        # The kernel of a string with itself: 1 for each kernel of the sum.
+        self._to_itself = float(len(found))
 
     @classmethod
     def of(
         cls,
         name: Name,
         problem: Task,
-        bandwidth: float | None = None,
+        bandwidth: Bandwidth | None = None,
         prior_samples: int | None = None,
     ) -> Self:
         """The objective for a problem, with its number of training points as n.
@@ -148,8 +155,8 @@ class SampledObjective:
         count = len(samples)
         similarity = self.kernel_mean(samples, np.full(count, 1.0 / count))
         with np.errstate(invalid="ignore", divide="ignore"):
-            # Of the mean over all S samples, the sample itself (with k = 1) is taken away.
-            to_others = (count * similarity.at(samples) - 1.0) / np.float64(count - 1)
+            # Of the mean over all S samples, the sample itself is taken away.
+            to_others = (count * similarity.at(samples) - self._to_itself) / np.float64(count - 1)
         return Drawn(samples, similarity, to_others)
 
     def kernel_mean(self, strings: IntArray, weights: FloatArray) -> KernelMean:

@@ -26,7 +26,7 @@ def draw_heat(dataset: str, groups: Sequence[Group], metric: str) -> Drawn | Non
     cells: dict[tuple[str, float], float] = {}
     for group in groups:
         part = group.first.config.objective
-        if part.lambda_ is None or part.bandwidth is None:
+        if part.lambda_ is None or not isinstance(part.bandwidth, float):
             continue
         label = factory.schedule(part.lambda_).label(lambda value: f"{value:.4g}")
         means = [np.mean(list(values.values())) for values in group.scores(metric).values()]

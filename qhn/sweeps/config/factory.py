@@ -85,7 +85,7 @@ def objective(config: TrialConfig, problem: Problem) -> Objective:
     from qhn.core.objectives.objective import Objective
 
     part = config.objective
-    return Objective.of(part.name, problem, part.bandwidth, part.prior_samples, part.regularisation)
+    return Objective.of(part.name, problem, part.h, part.prior_samples, part.regularisation)
 
 
 def sampled_objective(config: TrialConfig, problem: Task) -> SampledObjective:
@@ -93,7 +93,7 @@ def sampled_objective(config: TrialConfig, problem: Task) -> SampledObjective:
     from qhn.core.objectives.sampled import SampledObjective
 
     part = config.objective
-    return SampledObjective.of(part.name, problem, part.bandwidth, part.prior_samples)
+    return SampledObjective.of(part.name, problem, part.h, part.prior_samples)
 
 
 def estimator(

@@ -238,6 +238,22 @@ class AnsatzConfig(Part):
         return info.data.get("entangler") == "brickwork" if first is None else first
 
 
+class KernelSum(Part):
+    """The bandwidths of several kernels whose sum is the kernel, ascending and each once."""
+
+    sum: Annotated[tuple[Positive, ...], Field(min_length=2), BeforeValidator(_as_pair)]
+
+    @field_validator("sum")
+    @classmethod
+    def _in_order(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        # The same sum must not have two ids.
+        if list(values) != sorted(set(values)):
+            raise broken_rule(
+                f"must have different bandwidths in ascending order, but got {list(values)}"
+            )
+        return values
+
+
 #: The hyperparameters that each objective uses.
 _USED: dict[str, tuple[str, ...]] = {
     "mle": (),
@@ -251,14 +267,14 @@ class ObjectiveConfig(Part):
     """An objective with the hyperparameters that it uses. Others are dropped.
 
     MLE uses none, ELBO uses λ only, SELBO uses λ, h and prior samples, and KALE uses λ, h and its
-    regularisation α. ``lambda_`` is the schedule of λ,
-    ``bandwidth`` is h as a number, and ``prior_samples`` is the number of prior strings that are
-    drawn at each step, or None for the closed form of MMD², which needs no strings.
+    regularisation α. ``lambda_`` is the schedule of λ or its controller, ``bandwidth`` is h as a
+    number, or several for the sum of their kernels, and ``prior_samples`` is the number of prior
+    strings that are drawn at each step, or None for the closed form of MMD², which needs none.
     """
 
     name: ObjectiveName
     lambda_: AnyLambda | None = Field(default=None, alias="lambda")
-    bandwidth: Positive | None = None
+    bandwidth: Positive | KernelSum | None = None
     prior_samples: PriorSampleCount | None = None
     regularisation: Positive | None = None
 
@@ -275,6 +291,11 @@ class ObjectiveConfig(Part):
         if value is None and info.field_name != "prior_samples":
             raise broken_rule(f"{name} needs one")
         return value
+
+    @property
+    def h(self) -> float | tuple[float, ...] | None:
+        """The bandwidth, or those of a sum of kernels, as the objectives of core take it."""
+        return self.bandwidth.sum if isinstance(self.bandwidth, KernelSum) else self.bandwidth
 
 
 class TrainingBase(Part):

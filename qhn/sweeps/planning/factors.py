@@ -205,8 +205,9 @@ def factors(
             for setting, value in objective.lambda_.model_dump(exclude=told).items():
                 text = number(float(value))
                 add(schedule.kind, f"λ {setting}", text, f"{setting}={text}", name)
-    if objective.bandwidth is not None:
-        h = number(objective.bandwidth)
+    if objective.h is not None:
+        widths = objective.h if isinstance(objective.h, tuple) else (objective.h,)
+        h = "+".join(number(width) for width in widths)
         add("objective", "h", h, f"h={h}", name)
     if objective.name == "selbo":
         prior = str(objective.prior_samples or "closed-form")

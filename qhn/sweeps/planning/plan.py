@@ -38,7 +38,13 @@ from qhn.sweeps.spec.models import (
     each_once,
     number_of,
 )
-from qhn.sweeps.spec.values import CLOSED_FORM, Distribution, number_as_constant, pick
+from qhn.sweeps.spec.values import (
+    CLOSED_FORM,
+    Distribution,
+    KernelSumSpec,
+    number_as_constant,
+    pick,
+)
 
 #: How many uniform numbers each draw of a random search takes. All draws of all sweeps depend on
 #: it, so it must never change.
@@ -141,7 +147,7 @@ class _Setting:
     ansatz: AnsatzConfig
     objective: ObjectiveSpec
     lambda_: Any = None
-    h: float | str | None = None
+    h: float | str | KernelSumSpec | None = None
     prior_samples: int | None = None
     learning_rate: Any = None
     regularisation: float | None = None
@@ -371,7 +377,7 @@ def _config(
                 "name": setting.objective.name,
                 "lambda": setting.lambda_,
                 # A rule for h becomes a number here, where the number of qubits is known.
-                "bandwidth": None if setting.h is None else bandwidth(setting.h, n_qubits),
+                "bandwidth": _in_numbers(setting.h, n_qubits),
                 "prior_samples": setting.prior_samples,
                 "regularisation": setting.regularisation,
             }
@@ -381,6 +387,15 @@ def _config(
         start_from=_start(spec, training, device, n_qubits),
         seed=seed,
     )
+
+
+def _in_numbers(h: float | str | KernelSumSpec | None, n_qubits: int) -> Any:
+    """A bandwidth as a trial has it, for a number of qubits."""
+    if h is None or not isinstance(h, KernelSumSpec):
+        return None if h is None else bandwidth(h, n_qubits)
+    # Rules and numbers may come to the same bandwidth.
+    widths = sorted({bandwidth(one, n_qubits) for one in h.sum})
+    return {"sum": widths} if len(widths) > 1 else widths[0]
 
 
 def _start(

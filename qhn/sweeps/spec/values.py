@@ -157,6 +157,8 @@ def _kind(*words: str) -> Callable[[Any], str | None]:
             return "number"
         if isinstance(value, str):
             return "word" if value in words else None
+        if isinstance(value, KernelSumSpec) or (isinstance(value, dict) and "sum" in value):
+            return "sum"
         for key, kinds in (("distribution", DISTRIBUTION_KINDS), ("schedule", SCHEDULE_KINDS)):
             found = value.get(key) if isinstance(value, dict) else getattr(value, key, None)
             if isinstance(found, str) and found in kinds:
@@ -191,13 +193,29 @@ def _or_drawn(members: Mapping[str, Any], value: Any) -> dict[str, Any]:
 _A_SCHEDULE = f"schedule: {', '.join(SCHEDULE_KINDS)}"
 _A_DISTRIBUTION = f"distribution: {', '.join(DISTRIBUTION_KINDS)}"
 _A_BANDWIDTH = f"a number greater than 0, {', '.join(RULES)}"
-_BANDWIDTHS = {"number": Positive, "word": BandwidthRule}
+
+
+if TYPE_CHECKING:
+    _Width: TypeAlias = float | BandwidthRule
+else:
+    _Width = _one_of({"number": Positive, "word": BandwidthRule}, _A_BANDWIDTH, *RULES)
+
+
+class KernelSumSpec(Part):
+    """The sum of the Gaussian kernels with these bandwidths, as the kernel of MMD² or KALE."""
+
+    sum: Annotated[tuple[_Width, ...], BeforeValidator(as_items), Field(min_length=2)] = Field(
+        description="a list of bandwidths"
+    )
+
+
+_BANDWIDTHS = {"number": Positive, "word": BandwidthRule, "sum": KernelSumSpec}
 
 # The unions are made from registries at run time, which a type checker cannot follow, so the types
 # are written out for it. An "item" may be in a list of a sweep file, and a "value" in a choice.
 if TYPE_CHECKING:
     LambdaItem: TypeAlias = ScheduleConfig | Distribution
-    BandwidthItem: TypeAlias = float | BandwidthRule | Distribution
+    BandwidthItem: TypeAlias = float | BandwidthRule | KernelSumSpec | Distribution
     PriorSamples: TypeAlias = int | ClosedForm
     LearningRateItem: TypeAlias = float | Distribution
 else:
@@ -216,7 +234,7 @@ else:
     ]
     BandwidthItem = _one_of(
         _or_drawn(_BANDWIDTHS, _one_of(_BANDWIDTHS, _A_BANDWIDTH, *RULES)),
-        f"{_A_BANDWIDTH} or a mapping ({_A_DISTRIBUTION})",
+        f"{_A_BANDWIDTH} or a mapping (sum: [...]; {_A_DISTRIBUTION})",
         *RULES,
     )
     PriorSamples = _one_of(

@@ -22,7 +22,7 @@ def drawn(seed, n=N, concentration=0.1):
 def gram(n, h):
     strings = all_bits(n).astype(float)
     squares = ((strings[:, None] - strings[None]) ** 2).sum(axis=2)
-    return np.exp(-squares / (2 * h * h))
+    return sum(np.exp(-squares / (2 * one * one)) for one in (h if isinstance(h, tuple) else (h,)))
 
 
 def by_definition(q, h, alpha):
@@ -49,7 +49,7 @@ def by_definition(q, h, alpha):
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.1, 1.0, 10.0])
-@pytest.mark.parametrize("h", [1.0, N / 4])
+@pytest.mark.parametrize("h", [1.0, N / 4, (1.0, 3.0)])
 def test_it_agrees_with_its_definition_on_eight_qubits(alpha, h):
     q = drawn(3)
     assert kale(q, h, alpha)[0] == pytest.approx(by_definition(q, h, alpha), rel=1e-6)
@@ -69,7 +69,8 @@ def test_a_weak_regularisation_gives_kl_and_a_strong_one_half_of_mmd():
     errors = np.abs(values - kl)
     assert (np.diff(errors) < 0).all() and errors[-1] < 1e-3 * kl
     for alpha in (1e6, 1e12):
-        assert kale(q, 2.0, alpha)[0] == pytest.approx(mmd2(q, 2.0) / 2, rel=1e-4)
+        for h in (2.0, (2.0, 5.0)):
+            assert kale(q, h, alpha)[0] == pytest.approx(mmd2(q, h) / 2, rel=1e-4)
 
 
 def test_the_derivatives_are_those_of_the_value():

@@ -286,6 +286,23 @@ def test_kale_has_a_regularisation_and_nothing_else_has():
         plan(objectives=text, devices="[exact:64]")
 
 
+def test_sums_of_kernels_are_one_trial_however_they_are_written():
+    text = "[{name: selbo, lambda: 1, bandwidth: [{sum: [2, n/4]}, {sum: [n/4, 2.0]}, 3.5]}]"
+    found = plan(objectives=text, seeds="1", datasets="[moons]")
+    assert [t.group for t in found.trials] == [
+        "moons selbo lambda=1 h=2+3.5",
+        "moons selbo lambda=1 h=3.5",
+    ]
+    assert found.trials[0].config.content()["objective"]["bandwidth"] == {"sum": [2.0, 3.5]}
+    # N/4 is 3.5 here, so that this is no sum at all.
+    same = plan(objectives="[{name: selbo, lambda: 1, bandwidth: {sum: [n/4, 3.5]}}]", seeds="1")
+    assert {t.config.objective.bandwidth for t in same.trials} == {3.5}
+    with pytest.raises(
+        SpecError, match=r"bandwidth\[0\].sum\[1\]: must be a number greater than 0"
+    ):
+        plan(objectives="[{name: selbo, lambda: 1, bandwidth: [{sum: [1, n/3]}]}]")
+
+
 def test_controls_are_trials_of_their_own_once_for_each_network_and_seed():
     text = "[mle, {name: elbo, lambda: [1, 3]}]"
     names = "[random_search, annealing, straight_through, mean_field]"

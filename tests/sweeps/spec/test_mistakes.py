@@ -70,7 +70,7 @@ cosine, cyclic, entropy, balance, plateau, but got 'expnential'; did you mean ex
   line 14: objectives[2].lambda[4].end: missing: a value is needed
   line 15: objectives[2].bandwidth[0]: must be greater than 0, but got 0
   line 15: objectives[2].bandwidth[1]: must be a number greater than 0, n/4, sqrt(n), median \
-or a mapping (distribution: uniform, loguniform, choice), but got 'n/3'
+or a mapping (sum: [...]; distribution: uniform, loguniform, choice), but got 'n/3'
   line 15: objectives[2].bandwidth[2]: must be finite, but got -inf
   line 16: objectives[2].prior_samples: must be at least 2, but got 1
   line 17: objectives[3].lambda: a distribution needs search: {kind: random, draws: ...}; or \
@@ -270,7 +270,8 @@ def test_mistakes_can_be_read_by_programs():
         (
             {"objectives": "[{name: selbo, lambda: 1, bandwidth: {schedule: constan}}]"},
             "objectives[0].bandwidth: must be a number greater than 0, n/4, sqrt(n), median or a "
-            "mapping (distribution: uniform, loguniform, choice), but got schedule: 'constan'",
+            "mapping (sum: [...]; distribution: uniform, loguniform, choice), but got schedule: "
+            "'constan'",
         ),
         (
             {"early_stopping": "{kind: asha, grace_steps: 250}"},
