@@ -66,6 +66,15 @@ def report(
             show_default=False,
         ),
     ] = None,
+    kale: Annotated[
+        float | None,
+        typer.Option(
+            "--kale",
+            metavar="ALPHA",
+            help="Add a column with KALE, h = N/4 and this regularisation, of all trials.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write what the results of sweeps say: report.html, report.md, report.json and figures.
 
@@ -75,7 +84,7 @@ def report(
     from qhn.reports.options import ReportOptions
     from qhn.reports.writing import check_folder, write_report
 
-    options = ReportOptions(metric, baseline, choose_on, judge_on)
+    options = ReportOptions(metric, baseline, choose_on, judge_on, kale)
     opened = open_store(store)
     for name in names:
         opened.sweep(name).read_file()  # raises an error if there is no such sweep

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 
 from qhn.core.arrays import FloatArray
+from qhn.core.errors import DivergedError
+from qhn.core.objectives.kale import kale
 from qhn.core.objectives.objective import Objective
 from qhn.reports.problems import Problems
-from qhn.reports.tables import KL_TO_POSTERIOR, MMD2_REFERENCE, Computed
+from qhn.reports.tables import KALE_REFERENCE, KL_TO_POSTERIOR, MMD2_REFERENCE, Computed
 from qhn.sweeps.results.posteriors import Posteriors
 from qhn.sweeps.results.table import Row
 
@@ -17,7 +20,12 @@ from qhn.sweeps.results.table import Row
 MOST_TRIALS = 20_000
 
 
-def computed_values(rows: Iterable[Row], posteriors: Posteriors, problems: Problems) -> Computed:
+def computed_values(
+    rows: Iterable[Row],
+    posteriors: Posteriors,
+    problems: Problems,
+    kale_regularisation: float | None = None,
+) -> Computed:
     """MMD² at one reference bandwidth, and KL to the exact posterior, of each trial.
 
     The bandwidth of the reference is h = N/4, whatever h a trial was trained with: values for
@@ -28,11 +36,15 @@ def computed_values(rows: Iterable[Row], posteriors: Posteriors, problems: Probl
     with the uniform prior and n training points. The divergence is KL(q‖p) in nats, which the ELBO
     with λ = 1 minimises.
 
+    KALE is that of the same bandwidth with one regularisation, for all trials.
+
     Args:
         rows: the rows of one or several sweeps.
         posteriors: computes the distributions. Trials without one are left out, and those on
             devices that sample or have noise.
         problems: makes the loss tables. Where a table would be too large, KL is left out.
+        kale_regularisation: α of KALE; None if it is not asked for. Where it cannot be computed, it
+            is left out.
     """
     trials = [row for row in rows if row.result is not None]
     if len(trials) > MOST_TRIALS:
@@ -51,6 +63,9 @@ def computed_values(rows: Iterable[Row], posteriors: Posteriors, problems: Probl
             # Only the term of the prior is asked for, so that the losses do not matter.
             references[n] = Objective("selbo", np.zeros(2**n), 1, n / 4)
         values = {MMD2_REFERENCE: references[n].terms(q).mmd2}
+        if kale_regularisation is not None:
+            with suppress(DivergedError):
+                values[KALE_REFERENCE] = kale(q, n / 4, kale_regularisation)[0]
         log_posterior = problems.log_posterior(row.trial.config)
         if log_posterior is not None:
             values[KL_TO_POSTERIOR] = relative_entropy(q, log_posterior)

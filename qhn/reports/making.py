@@ -65,7 +65,7 @@ def _report(
     problems = Problems()
     # By problem, so that the tables of each are made only once and need not be kept.
     ordered = sorted(rows, key=lambda row: row.trial.config.problem_key)
-    computed = computed_values(ordered, Posteriors(store), problems)
+    computed = computed_values(ordered, Posteriors(store), problems, options.kale)
     datasets = by_dataset(rows)
     table = compare_groups(
         rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ class ReportOptions:
         choose_on: the data seeds on which settings are chosen, such as ``0:10`` for 0 to 9; None
             if nothing is chosen.
         judge_on: the data seeds on which the chosen settings are judged.
+        kale: α of a further column, KALE with h = N/4; None for no such column. It takes some
+            milliseconds for each trial.
         tie: differences of a smaller size count as ties, in the unit of the metric.
         alpha: the level of the tests.
 
@@ -38,6 +41,7 @@ class ReportOptions:
     baseline: str | None = None
     choose_on: str | None = None
     judge_on: str | None = None
+    kale: float | None = None
     tie: float = DEFAULT_TIE
     alpha: float = DEFAULT_ALPHA
 
@@ -52,6 +56,8 @@ class ReportOptions:
                 )
         except InvalidValueError as error:
             mistakes.append(str(error))
+        if self.kale is not None and not (math.isfinite(self.kale) and self.kale > 0):
+            mistakes.append(f"kale must be a regularisation above 0, but got {self.kale}")
         if (self.choose_on is None) != (self.judge_on is None):
             given, other = ("choose-on", "judge-on")
             if self.choose_on is None:

@@ -13,11 +13,15 @@ from qhn.sweeps.results.statistics import MeanInterval, interval_over_tasks, mea
 from qhn.sweeps.results.table import Row
 
 #: The metrics of a table, by name, in their order. The last ones are computed for the report.
-MMD2_REFERENCE, KL_TO_POSTERIOR = "mmd2_reference", "kl_to_posterior"
+MMD2_REFERENCE, KALE_REFERENCE, KL_TO_POSTERIOR = (
+    "mmd2_reference",
+    "kale_reference",
+    "kl_to_posterior",
+)
 TABLE_METRICS = (
     *(metric.name for metric in ACCURACIES if metric.name.startswith("test_")),
     *("nll", "entropy", "kl", "mmd2"),
-    *(MMD2_REFERENCE, KL_TO_POSTERIOR),
+    *(MMD2_REFERENCE, KALE_REFERENCE, KL_TO_POSTERIOR),
 )
 #: Further values of trials: by trial id and then by the name of the value.
 Computed = Mapping[str, Mapping[str, float]]

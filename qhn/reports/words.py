@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from qhn.core.metrics import BY_NAME
 from qhn.reports.choice import Choice
 from qhn.reports.comparison import Comparison
-from qhn.reports.tables import KL_TO_POSTERIOR, MMD2_REFERENCE, TABLE_METRICS, GroupRow
+from qhn.reports.tables import (
+    KALE_REFERENCE,
+    KL_TO_POSTERIOR,
+    MMD2_REFERENCE,
+    TABLE_METRICS,
+    GroupRow,
+)
 from qhn.sweeps.results.statistics import MeanInterval
 
 _SHORT = {
@@ -22,6 +28,7 @@ _SHORT = {
     "mmd2": "MMD²",
     "kale": "KALE",
     MMD2_REFERENCE: "MMD², h = N/4",
+    KALE_REFERENCE: "KALE, h = N/4",
     KL_TO_POSTERIOR: "KL to posterior",
 }
 

@@ -13,6 +13,7 @@ import pytest
 
 from qhn.core.errors import InvalidValueError, StoreError
 from qhn.core.evaluation.problem import build_problem
+from qhn.core.objectives.kale import kale
 from qhn.core.objectives.objective import Objective
 from qhn.reports.gallery import _at, _families
 from qhn.reports.making import make_report
@@ -63,6 +64,19 @@ def test_the_table_has_every_group_and_one_reference_of_mmd(told, written):
         own, reference = found.metrics["mmd2"], found.metrics["mmd2_reference"]
         same = "h=1 " not in f"{found.label} "
         assert (own.mean == pytest.approx(reference.mean)) == same, found.label
+
+
+def test_kale_is_a_column_where_it_is_asked_for(told, written):
+    assert all("kale_reference" not in row.metrics for row in written.report.datasets[0].rows)
+    asked = make_report(["told"], told.store, ReportOptions(kale=0.5))
+    rows = read_rows(stored_plan(told.store.sweep("told")), told.store)
+    mine = [row for row in rows if row.trial.group == "moons mle"]
+    values = [kale(Posteriors(told.store).of(row).copy(), 6 / 4, 0.5)[0] for row in mine]
+    found = asked.datasets[0].rows[0].metrics["kale_reference"]
+    assert asked.datasets[0].rows[0].label == "mle"
+    assert found.mean == pytest.approx(np.mean(values))
+    with pytest.raises(InvalidValueError, match="kale must be a regularisation above 0"):
+        ReportOptions(kale=0.0)
 
 
 def test_the_exact_posterior_is_that_of_bayes_rule():

@@ -31,6 +31,7 @@ _CONJUGATE_STEPS = 400
 # Before the last step the dual function may be above its minimum by half of this, in nats.
 _PRECISION = 1e-11
 _KEPT, _SHORTEST = 0.99, 1e-12
+_ROUNDING = 1e-8
 
 
 def kale(q: FloatArray, h: Bandwidth, regularisation: float) -> tuple[float, FloatArray]:
@@ -100,16 +101,23 @@ def kale(q: FloatArray, h: Bandwidth, regularisation: float) -> tuple[float, Flo
                 break
             length /= 2
         else:
-            # No shorter step helps any more: this is as exact as doubles are.
+            # No shorter step helps any more. Where the slope is as small as rounding errors of the
+            # value, this is as exact as doubles are.
+            if -slope > _ROUNDING * (1.0 + abs(value)):
+                raise _unsolved(regularisation, h)
             break
         v, (value, gradient, logs) = tried, found
     else:
-        raise DivergedError(
-            f"KALE with regularisation={regularisation} and h={h} could not be computed in "
-            f"{_NEWTON_STEPS} steps; take a larger regularisation"
-        )
+        raise _unsolved(regularisation, h)
     # K(q − v)/α is in H, and equals ln(v/u) at the solution.
     return (1.0 + alpha) * value, (1.0 + alpha) * (logs - gradient)
+
+
+def _unsolved(regularisation: float, h: Bandwidth) -> DivergedError:
+    return DivergedError(
+        f"KALE with regularisation={regularisation} and h={h} could not be computed in "
+        f"{_NEWTON_STEPS} steps; take a larger regularisation"
+    )
 
 
 def _solve(
