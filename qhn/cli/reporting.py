@@ -66,6 +66,16 @@ def report(
             show_default=False,
         ),
     ] = None,
+    choose_by: Annotated[
+        str | None,
+        typer.Option(
+            "--choose-by",
+            metavar="METRIC",
+            help="Choose by training points that were held out: validation_nll or "
+            "validation_accuracy_expected. Without --choose-on on all tasks.",
+            show_default=False,
+        ),
+    ] = None,
     kale: Annotated[
         float | None,
         typer.Option(
@@ -84,7 +94,7 @@ def report(
     from qhn.reports.options import ReportOptions
     from qhn.reports.writing import check_folder, write_report
 
-    options = ReportOptions(metric, baseline, choose_on, judge_on, kale)
+    options = ReportOptions(metric, baseline, choose_on, judge_on, kale, choose_by)
     opened = open_store(store)
     for name in names:
         opened.sweep(name).read_file()  # raises an error if there is no such sweep

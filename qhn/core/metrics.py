@@ -58,7 +58,12 @@ METRICS: tuple[Metric, ...] = (
     *ACCURACIES,
     # Only trials of the objective kale have it.
     Metric("kale", "KALE to the prior", "nats", "neither"),
+    # Only trials that hold out a part of their training points have these.
+    Metric("validation_nll", "validation negative log-likelihood", "nats", "down"),
+    Metric("validation_accuracy_expected", "validation expected accuracy", "", "up"),
 )
+#: The metrics of training points that are held out.
+VALIDATION = ("validation_nll", "validation_accuracy_expected")
 #: The metric that is shown while a sweep runs: how good sampled networks are on unseen data.
 HEADLINE = "test_accuracy_expected"
 BY_NAME = {metric.name: metric for metric in METRICS}

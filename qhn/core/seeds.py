@@ -37,6 +37,7 @@ class Purpose(IntEnum):
     CONTROL = 11
     #: Which training labels are flipped.
     LABEL_NOISE = 12
+    VALIDATION = 13
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

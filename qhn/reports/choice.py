@@ -24,6 +24,7 @@ class Choice:
         left_out: the settings that could not be chosen, because they lack one of the tasks or have
             values there that are not finite.
         scores: the values of the setting on the tasks on which it is judged.
+        by_test: whether it was chosen by test data, and not by training points that were held out.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Choice:
     judged_on: tuple[str, ...]
     left_out: tuple[str, ...]
     scores: Scores
+    by_test: bool = True
 
     @property
     def chosen_here(self) -> bool:
@@ -39,7 +41,7 @@ class Choice:
 
         Such a result flatters the setting, and is marked as such.
         """
-        return not set(self.chosen_on).isdisjoint(self.judged_on)
+        return self.by_test and not set(self.chosen_on).isdisjoint(self.judged_on)
 
 
 def choose(

@@ -46,10 +46,14 @@ def chosen_settings(
     Raises:
         InvalidValueError: if no group has results on the tasks on which to choose or to judge.
     """
-    if options.choose_on is None or options.judge_on is None:
+    if options.choose_on is not None and options.judge_on is not None:
+        on = _tasks(groups, data_seeds("choose-on", options.choose_on))
+        then = _tasks(groups, data_seeds("judge-on", options.judge_on))
+    elif options.choose_by is not None:
+        on = then = _tasks(groups, None)
+    else:
         return []
-    on = _tasks(groups, data_seeds("choose-on", options.choose_on))
-    then = _tasks(groups, data_seeds("judge-on", options.judge_on))
+    by = options.choose_by or options.metric
     families: dict[tuple[object, str], list[Group]] = defaultdict(list)
     for group in groups:
         families[group.without_objective, group.objective].append(group)
@@ -58,8 +62,13 @@ def chosen_settings(
         if objective == "mle":
             continue
         baseline = _baseline(families.get((rest, "mle"), []), groups, options.baseline)
-        scores = {group.label: group.scores(options.metric) for group in members}
-        choice = choose(scores, on, then, BY_NAME[options.metric].better)
+        scores = {group.label: group.scores(by) for group in members}
+        choice = choose(scores, on, then, BY_NAME[by].better)
+        if options.choose_by is not None:
+            (group,) = (group for group in members if group.label == choice.label)
+            judged = group.scores(options.metric)
+            there = {task: judged[task] for task in choice.judged_on if task in judged}
+            choice = replace(choice, scores=there, by_test=False)
         found.append(ChosenSetting(objective, choice, _judged(dataset, choice, baseline, options)))
     tests = [one.comparison for one in found if one.comparison is not None]
     values = iter(corrected(tests))
@@ -68,13 +77,13 @@ def chosen_settings(
     ]
 
 
-def _tasks(groups: Sequence[Group], seeds: range) -> list[str]:
-    """The names of the tasks with these data seeds, in the order of the sweep."""
+def _tasks(groups: Sequence[Group], seeds: range | None) -> list[str]:
+    """The names of the tasks with these data seeds, or of all, in the order of the sweep."""
     names = dict.fromkeys(
         task
         for group in groups
         for task, by_seed in group.rows.items()
-        if next(iter(by_seed.values())).trial.config.dataset.seed in seeds
+        if seeds is None or next(iter(by_seed.values())).trial.config.dataset.seed in seeds
     )
     return list(names)
 

@@ -120,6 +120,8 @@ def _dataset_label(dataset: DatasetConfig, *, alone: bool) -> str:
         sizes += f" points={dataset.digest}"
     if dataset.classes is not None:
         sizes += f" classes={dataset.classes[0]}-{dataset.classes[1]}"
+    if dataset.validation is not None:
+        sizes += f" validation={dataset.validation}"
     if dataset.label_noise is not None:
         sizes += f" label-noise={dataset.label_noise!r}"
     return sizes if dataset.noise is None else f"{sizes} noise={dataset.noise!r}"

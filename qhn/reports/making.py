@@ -25,7 +25,8 @@ from qhn.sweeps.store import Store
 CONTROLS = ("random_search", "annealing", "straight_through", "mean_field")
 _PICKED = (
     "The group with the best value in a table was picked on the test data of the same tasks, which "
-    "flatters it. Choose on some tasks and judge on others with --choose-on and --judge-on."
+    "flatters it. Choose on some tasks and judge on others with --choose-on and --judge-on, or by "
+    "training points that were held out, with --choose-by."
 )
 
 
@@ -85,7 +86,8 @@ def _report(
             )
         )
     used = {group.objective for groups in datasets.values() for group in groups}
-    notes = [] if options.choose_on is not None else [_PICKED]
+    chosen = options.choose_on is not None or options.choose_by is not None
+    notes = [] if chosen else [_PICKED]
     left = sum(row.status == "waiting" for row in rows)
     if left:
         notes.append(f"{left:,} planned trials have not ended yet; the report is about the others.")

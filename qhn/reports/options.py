@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from qhn.core.errors import InvalidValueError
-from qhn.core.metrics import BY_NAME, HEADLINE
+from qhn.core.metrics import BY_NAME, HEADLINE, VALIDATION
 from qhn.reports.comparison import DEFAULT_ALPHA, DEFAULT_TIE
 from qhn.sweeps.results.ranking import check_metric
 
@@ -26,6 +26,8 @@ class ReportOptions:
         choose_on: the data seeds on which settings are chosen, such as ``0:10`` for 0 to 9; None
             if nothing is chosen.
         judge_on: the data seeds on which the chosen settings are judged.
+        choose_by: a metric of training points that were held out, by which settings are chosen
+            instead; None to choose by ``metric``.
         kale: α of a further column, KALE with h = N/4; None for no such column. It takes some
             milliseconds for each trial.
         tie: differences of a smaller size count as ties, in the unit of the metric.
@@ -42,6 +44,7 @@ class ReportOptions:
     choose_on: str | None = None
     judge_on: str | None = None
     kale: float | None = None
+    choose_by: str | None = None
     tie: float = DEFAULT_TIE
     alpha: float = DEFAULT_ALPHA
 
@@ -56,6 +59,10 @@ class ReportOptions:
                 )
         except InvalidValueError as error:
             mistakes.append(str(error))
+        if self.choose_by is not None and self.choose_by not in VALIDATION:
+            mistakes.append(
+                f"choose-by must be one of {', '.join(VALIDATION)}, but got {self.choose_by!r}"
+            )
         if self.kale is not None and not (math.isfinite(self.kale) and self.kale > 0):
             mistakes.append(f"kale must be a regularisation above 0, but got {self.kale}")
         if (self.choose_on is None) != (self.judge_on is None):

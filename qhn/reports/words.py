@@ -104,6 +104,8 @@ def judged(choice: Choice) -> str:
     tasks = f"{n} task" if n == 1 else f"{n} tasks"
     if choice.chosen_here:
         return f"{tasks}, on some of which it was chosen, which flatters it"
+    if not choice.by_test:
+        return f"{tasks}; it was chosen by training points that were held out"
     return f"{tasks} on which it was not chosen"
 
 

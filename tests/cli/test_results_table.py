@@ -69,10 +69,10 @@ def test_a_pipe_loses_no_column_and_cuts_nothing():
     assert header.split()[:4] == ["dataset", "objective", "λ", "seeds"]
     row = next(line for line in lines if "★" in line)
     # Test accuracies, train accuracies, then objective, nll, KL, MMD², entropy, gradient's norm,
-    # and KALE.
+    # KALE, and the two of held-out points.
     same, quarter = ["0.910 ± 0.014"], ["0.250 ± 0.000"]
     rest = [*quarter, "0.500 ± 0.000", *quarter, "6.12e-05 ± 0.00e+00", *quarter * 3]
-    expected = [*same, "0.783 to 1.037", *same * 7, *rest]
+    expected = [*same, "0.783 to 1.037", *same * 7, *rest, *quarter, *same]
     assert re.split(r"\s{2,}", row.strip())[5:] == expected
     assert len(expected) == len(SHOWN) + 1
     assert "…" not in screen() and "No room" not in screen()

@@ -66,6 +66,36 @@ def test_the_table_has_every_group_and_one_reference_of_mmd(told, written):
         assert (own.mean == pytest.approx(reference.mean)) == same, found.label
 
 
+def test_settings_are_chosen_by_held_out_points(new_qhn, tmp_path):
+    qhn = new_qhn(tmp_path)
+    text = SPEC.replace("told", "held").replace("train: 20,", "train: 20, validation: 6,")
+    qhn.train(qhn.write(text))
+    options = ReportOptions(choose_by="validation_nll")
+    report = make_report(["held"], qhn.store, options)
+    rows = read_rows(stored_plan(qhn.store.sweep("held")), qhn.store)
+    for dataset in report.datasets:
+        (chosen,) = dataset.chosen
+        mine = [row for row in rows if row.trial.config.dataset.name == dataset.name]
+        by_group = {}
+        for row in mine:
+            if row.trial.config.objective.name == "selbo":
+                label = row.trial.group.removeprefix(f"{dataset.name} ")
+                by_group.setdefault(label, []).append(row.result.metric("validation_nll"))
+        # Each task has as many seeds, so that the mean of all is that of the tasks.
+        means = {label: np.mean(values) for label, values in by_group.items()}
+        assert chosen.choice.label == min(means, key=means.get)
+        assert chosen.choice.score == pytest.approx(min(means.values()))
+        assert not chosen.choice.chosen_here and len(chosen.choice.judged_on) == 2
+        judged = [v for by_seed in chosen.choice.scores.values() for v in by_seed.values()]
+        group = [r for r in mine if r.trial.group == f"{dataset.name} {chosen.choice.label}"]
+        assert sorted(judged) == sorted(r.result.metric("test_accuracy_expected") for r in group)
+    assert "flatters" not in " ".join(report.notes)
+    page = write_report(["held"], qhn.store, options).page
+    assert "it was chosen by training points that were held out" in " ".join(page.split())
+    with pytest.raises(InvalidValueError, match="choose-by must be one of validation_nll"):
+        ReportOptions(choose_by="nll")
+
+
 def test_kale_is_a_column_where_it_is_asked_for(told, written):
     assert all("kale_reference" not in row.metrics for row in written.report.datasets[0].rows)
     asked = make_report(["told"], told.store, ReportOptions(kale=0.5))

@@ -31,13 +31,18 @@ DIGITS_AVAILABLE = 360
 
 @dataclass(frozen=True)
 class Dataset:
-    """A task: inputs ``x_*``, shape ``(n, d)``, and labels ``y_*`` in {0, 1}, shape ``(n,)``."""
+    """A task: inputs ``x_*``, shape ``(n, d)``, and labels ``y_*`` in {0, 1}, shape ``(n,)``.
+
+    ``x_validation`` and ``y_validation`` are training points that are held out, or None.
+    """
 
     name: str
     x_train: FloatArray
     y_train: FloatArray
     x_test: FloatArray
     y_test: FloatArray
+    x_validation: FloatArray | None = None
+    y_validation: FloatArray | None = None
 
 
 #: Two digits, of which the second one is class 1.
@@ -186,6 +191,7 @@ def make_dataset(
     label_noise: float | None = None,
     classes: Classes | None = None,
     digest: str | None = None,
+    validation: int | None = None,
 ) -> Dataset:
     """Make a dataset by its name. The same arguments give the same numbers.
 
@@ -216,6 +222,8 @@ def make_dataset(
         classes: two different digits, of which the second one is class 1; only for digits, where
             None means 0 and 1. The points of a digest have their classes already.
         digest: the digest of points from outside.
+        validation: how many of the training points are held out, fewer than ``train``. They are
+            drawn from a stream of their own, and the others stay in their order.
 
     Raises:
         InvalidValueError: if there is no such name, if a size or the seed is out of range, or if
@@ -247,7 +255,23 @@ def make_dataset(
         raise InvalidValueError(
             f"points must be finite, but with noise={noise} some are not; use less noise"
         )
-    return Dataset(name, x_train, y_train, x_test, y_test)
+    if validation is None:
+        return Dataset(name, x_train, y_train, x_test, y_test)
+    if not 1 <= check_count("validation", validation) < train:
+        raise InvalidValueError(
+            f"`validation < train` must hold, but got validation={validation}, train={train}"
+        )
+    held_out = np.zeros(train, dtype=bool)
+    held_out[stream(seed, Purpose.VALIDATION).permutation(train)[:validation]] = True
+    return Dataset(
+        name,
+        x_train[~held_out],
+        y_train[~held_out],
+        x_test,
+        y_test,
+        x_train[held_out],
+        y_train[held_out],
+    )
 
 
 def _divided(digest: str, train: int, test: int, seed: int) -> Split:

@@ -13,7 +13,7 @@ from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.loss_table import evaluation_bytes
 from qhn.core.evaluation.problem import Problem, keeps_probabilities
 from qhn.core.evaluation.task import Task
-from qhn.core.metrics import ACCURACIES
+from qhn.core.metrics import ACCURACIES, VALIDATION
 from qhn.core.networks import BinaryNetwork
 
 # Improbable classes are left out of the posterior average. Together they have less than this
@@ -25,6 +25,26 @@ _SKIPPED_MASS = 1e-6
 # errors of sums in float64 are far smaller. The margin is twice the error.
 _TIE_MARGIN = 2.0**-24
 _BLOCK_ELEMENTS = 2**15
+
+
+def validated(
+    problem: Task, networks: slice | NDArray[np.int64], shares: FloatArray
+) -> dict[str, float]:
+    """The expected nll and accuracy on the points that are held out; empty if there are none.
+
+    Args:
+        problem: the problem.
+        networks: the networks that a distribution consists of.
+        shares: their probabilities.
+    """
+    if not isinstance(problem, Problem) or problem.validation_nll is None:
+        return {}
+    assert problem.validation_accuracy is not None
+    tables = (problem.validation_nll, problem.validation_accuracy)
+    return {
+        name: float(np.einsum("i,i->", shares, table[networks]))
+        for name, table in zip(VALIDATION, tables, strict=True)
+    }
 
 
 class Evaluator:
@@ -65,6 +85,8 @@ class Evaluator:
 
         Returns:
             The accuracies by the names of `qhn.core.metrics.ACCURACIES`, each between 0 and 1.
+            Where training points are held out, also ``validation_nll`` (in nats) and
+            ``validation_accuracy_expected``.
 
         Raises:
             InvalidValueError: if q has another shape, or if k is not a whole number from 1 on.
@@ -74,7 +96,9 @@ class Evaluator:
         self._checked(q)
         expected = float(np.einsum("i,i->", q, problem.train_accuracy))
         if math.isnan(expected):
-            return {metric.name: math.nan for metric in ACCURACIES}
+            names = [metric.name for metric in ACCURACIES]
+            held_out = VALIDATION if problem.validation_nll is not None else ()
+            return dict.fromkeys([*names, *held_out], math.nan)
         mode = int(np.argmax(q))
         best = self.best_sample(q, best_of, rng)
         right = predicted_right(problem, self.average(q))
@@ -88,6 +112,7 @@ class Evaluator:
             "test_accuracy_average": float(right[n:].mean()),
             "train_accuracy_best_of_k": float(problem.train_accuracy[best]),
             "test_accuracy_best_of_k": float(problem.test_accuracy[best]),
+            **validated(problem, slice(None), q),
         }
 
     def best_sample(self, q: FloatArray, k: int, rng: np.random.Generator) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.bits import bits
-from qhn.core.evaluation.accuracy import Evaluator, predicted_right
+from qhn.core.evaluation.accuracy import Evaluator, predicted_right, validated
 from qhn.core.evaluation.problem import Problem
 from qhn.core.evaluation.strings import score_strings
 from qhn.core.evaluation.task import Task
@@ -163,6 +163,7 @@ def accuracies_of_samples(
         "test_accuracy_average": float(right[n:].mean()),
         "train_accuracy_best_of_k": float(found.train_accuracy[best]),
         "test_accuracy_best_of_k": float(found.test_accuracy[best]),
+        **validated(problem, strings, shares),
     }
 
 

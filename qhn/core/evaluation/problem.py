@@ -41,6 +41,8 @@ class Problem(Task):
         class_of: the class of each network, shape ``(2^N,)``.
         class_probabilities: P(y = 1 | x) of each class at the training points and then at the test
             points, shape ``(C, n_train + n_test)``, float32; None if it would be too large.
+        validation_nll: as ``nll``, on the points that are held out; None if there are none.
+        validation_accuracy: as ``test_accuracy``, on these points.
     """
 
     nll: FloatArray
@@ -49,6 +51,8 @@ class Problem(Task):
     representatives: NDArray[np.int64]
     class_of: NDArray[np.int32]
     class_probabilities: NDArray[np.float32] | None
+    validation_nll: FloatArray | None = None
+    validation_accuracy: FloatArray | None = None
 
 
 def build_problem(
@@ -91,6 +95,11 @@ def build_problem(
         probabilities=None if kept is None else kept[:, train:],
         progress=part(train, test),
     )
+    held_out = None
+    if dataset.x_validation is not None and dataset.y_validation is not None:
+        held_out = evaluate(
+            network, classes.representatives, dataset.x_validation, dataset.y_validation
+        )
     problem = Problem(
         dataset=dataset,
         network=network,
@@ -100,6 +109,8 @@ def build_problem(
         representatives=classes.representatives,
         class_of=classes.class_of,
         class_probabilities=kept,
+        validation_nll=None if held_out is None else held_out.nll[classes.class_of],
+        validation_accuracy=None if held_out is None else held_out.accuracy[classes.class_of],
     )
     for holder in (problem, dataset):
         _close(holder)
@@ -139,7 +150,9 @@ def keeps_probabilities(network: BinaryNetwork, train: int, test: int) -> bool:
     return _probability_bytes(network, train, test) <= MAX_KEPT_BYTES
 
 
-def problem_bytes(network: BinaryNetwork, train: int, test: int) -> int:
+def problem_bytes(
+    network: BinaryNetwork, train: int, test: int, *, validation: bool = False
+) -> int:
     """The most memory that `build_problem` takes, in bytes, computed without building anything.
 
     With few points, the problem itself keeps most of it. With many points, most of it is needed
@@ -149,13 +162,15 @@ def problem_bytes(network: BinaryNetwork, train: int, test: int) -> int:
         network: the family of networks.
         train: the number of training points.
         test: the number of test points.
+        validation: whether some of the training points are held out.
     """
     keeps = keeps_probabilities(network, train, test)
     kept = _probability_bytes(network, train, test) if keeps else 0
     points = 8 * (train + test) * (network.n_inputs + 1)
     # For each class two scores on each split and its representative, 8 bytes each. For each network
     # its class (4 bytes), and in the end three tables of doubles as well (28 bytes in all).
-    classes = kept + 40 * network.n_classes
+    tables = 28 + (16 if validation else 0)
+    classes = kept + (56 if validation else 40) * network.n_classes
     evaluating = classes + (4 << network.n_qubits) + evaluation_bytes(network, max(train, test))
-    gathering = classes + (28 << network.n_qubits)
+    gathering = classes + (tables << network.n_qubits)
     return points + max(network.classes_bytes, evaluating, gathering) + _SMALL_OBJECTS

@@ -45,6 +45,7 @@ def dataset(config: DatasetConfig) -> Dataset:
         label_noise=config.label_noise,
         classes=config.classes,
         digest=config.digest,
+        validation=config.validation,
     )
 
 

@@ -62,6 +62,7 @@ else:
             metric.name
             for metric in metrics.METRICS
             if metric.name == "nll"
+            or metric.name.startswith("validation_")
             or (metric in metrics.ACCURACIES and metric.name.startswith("train"))
         )
     ]
@@ -91,6 +92,7 @@ class DatasetConfig(Part):
     The default of ``test`` is 1,000 points, or all points that training leaves if the data set has
     few. The default of ``noise`` depends on the data set. ``classes`` are two digits of the data
     set digits, and ``label_noise`` is the probability with which each training label is flipped.
+    ``validation`` is how many of the training points are held out.
 
     The data set file has the points of the file ``path`` with the labels in the column ``label``;
     mnist and fashion_mnist may have a ``path`` as well. ``digest`` is what these points are known
@@ -109,6 +111,7 @@ class DatasetConfig(Part):
     test: Count | None = None
     noise: NonNegative | None = None
     label_noise: Annotated[Number, Field(ge=0, le=MOST_LABEL_NOISE)] | None = None
+    validation: Count | None = None
     seed: Seed = 0
 
     @field_validator("classes")
@@ -150,6 +153,17 @@ class DatasetConfig(Part):
         if name not in POINT_SETS or (info.field_name == "label" and name != "file"):
             raise broken_rule(f"{name} takes no {info.field_name}, leave it out")
         return text
+
+    @field_validator("validation")
+    @classmethod
+    def _check_validation(cls, count: int | None, info: ValidationInfo) -> int | None:
+        train = info.data.get("train")
+        if count is not None and train is not None and count >= train:
+            raise broken_rule(
+                f"`validation < train` must hold, because the points are held out of those for "
+                f"training, but got validation={count}, train={train}"
+            )
+        return count
 
     @field_validator("label_noise")
     @classmethod

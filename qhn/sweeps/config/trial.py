@@ -112,6 +112,15 @@ class TrialConfig(Part):
         return self.control is not None and self.control != "mean_field"
 
     @model_validator(mode="after")
+    def _check_validation(self) -> Self:
+        if self.dataset.validation is not None and not self.needs_tables:
+            raise broken_rule(
+                f"points are held out for validation on at most {MAX_TABLE_QUBITS} qubits, but the "
+                f"circuit has {self.n_qubits}; leave validation out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_device(self) -> Self:
         used = [self.device] if self.start_from is None else [self.device, self.start_from.device]
         for device in used:

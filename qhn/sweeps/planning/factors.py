@@ -35,7 +35,7 @@ class Factor:
 
 
 # What is not worth saying where all groups have it.
-_UNSAID: Mapping[str, set[str]] = {"label noise": {"0"}}
+_UNSAID: Mapping[str, set[str]] = {"label noise": {"0"}, "validation": {"0"}}
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,8 @@ def factors(
         add(name, "classes", pair, f"classes={pair}", name)
     flipped = number(data.label_noise or 0.0)
     add(name, "label noise", flipped, f"label-noise={flipped}", name)
+    held_out = str(data.validation or 0)
+    add(name, "validation", held_out, f"validation={held_out}", name)
     add(name, "train", str(data.train), f"train={data.train}", name)
     add(name, "test", str(data.test), f"test={data.test}", name)
     if not over_tasks:

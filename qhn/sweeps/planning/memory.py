@@ -200,7 +200,8 @@ def shared_bytes(dataset: DatasetConfig, network: NetworkConfig, tables: bool = 
         return TOO_MUCH
     assert dataset.test is not None
     family = build_network(network, dataset.n_inputs)
-    return problem_bytes(family, dataset.train, dataset.test)
+    held_out = dataset.validation is not None
+    return problem_bytes(family, dataset.train, dataset.test, validation=held_out)
 
 
 def _data_bytes(dataset: DatasetConfig) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from qhn.core.errors import InvalidValueError
+from qhn.core.evaluation.task import MAX_TABLE_QUBITS
 from qhn.sweeps.config.circuits import most_executions
 from qhn.sweeps.config.devices import DeviceConfig, unsteered, unsupported
 from qhn.sweeps.config.sections import AshaConfig
@@ -82,6 +83,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _circuits(valid)
     yield from check_lanes(valid.lists["devices"], valid.lanes, valid.labels)
     yield from _grace(valid)
+    yield from _validation(valid)
     yield from _trial_count(valid, content)
 
 
@@ -258,6 +260,30 @@ def _grace(valid: _Valid) -> Iterator[Finding]:
                 "{kind: asha, grace_steps: ...}"
             )
         yield ("early_stopping", "grace_steps"), message
+
+
+def _validation(valid: _Valid) -> Iterator[Finding]:
+    """Early stopping by held-out points where there are none, and too large circuits for them."""
+    stopping = valid.early_stopping
+    by_validation = stopping is not None and stopping.metric.startswith("validation_")
+    for place, dataset in valid.lists["datasets"].items():
+        if by_validation and dataset.validation is None:
+            yield (
+                ("early_stopping", "metric"),
+                f"needs training points that are held out, but datasets[{place}] has none; give it "
+                "validation: N, or compare trials by nll",
+            )
+        if dataset.validation is None:
+            continue
+        for network in valid.lists["networks"].values():
+            n_qubits = network.n_qubits(dataset.n_inputs)
+            if n_qubits > MAX_TABLE_QUBITS:
+                yield (
+                    ("datasets", place, "validation"),
+                    f"points are held out on at most {MAX_TABLE_QUBITS} qubits, but a circuit has "
+                    f"{n_qubits}; leave it out",
+                )
+                break
 
 
 def _trial_count(valid: _Valid, content: Mapping[str, Any]) -> Iterator[Finding]:

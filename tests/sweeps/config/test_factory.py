@@ -143,6 +143,8 @@ def test_early_stopping_compares_training_metrics_of_the_core():
         "train_accuracy_mode",
         "train_accuracy_average",
         "train_accuracy_best_of_k",
+        "validation_nll",
+        "validation_accuracy_expected",
     )
 
 

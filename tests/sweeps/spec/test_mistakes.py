@@ -49,7 +49,7 @@ with '.' or '-', but got '../escape'
   line 4: datasets[1].name: must be one of gaussian, moons, ring, digits, file, mnist, \
 fashion_mnist, but got 'moon'; did you mean moons?
   line 4: datasets[1].nose: unknown key; did you mean noise? (known: classes, digest, label, \
-label_noise, name, noise, path, seed, test, train)
+label_noise, name, noise, path, seed, test, train, validation)
   line 5: datasets[2].noise: gaussian takes no noise, leave it out (got 0.2)
   line 6: datasets[3].test: `train + test <= 360` must hold for digits, but got train=200, \
 test=200
@@ -87,8 +87,8 @@ uniform, loguniform, choice), but got 'yes'
   line 25: training.report_evry: unknown key; did you mean report_every? (known: best_of, \
 learning_rate, optimiser, report_every, steps)
   line 26: early_stopping.metric: must be one of nll, train_accuracy_expected, \
-train_accuracy_mode, train_accuracy_average, train_accuracy_best_of_k, but got \
-'test_accuracy_mode'; did you mean train_accuracy_mode?
+train_accuracy_mode, train_accuracy_average, train_accuracy_best_of_k, validation_nll, \
+validation_accuracy_expected, but got 'test_accuracy_mode'; did you mean train_accuracy_mode?
   line 26: early_stopping.grace_steps: must be a whole number, but got 3.5
   and 2 more"""
 
@@ -253,6 +253,25 @@ def test_mistakes_can_be_read_by_programs():
             "objectives[0].lambda.values[0]: must be a number or a mapping (schedule: constant, "
             "warmup, exponential, cosine, cyclic, entropy, balance, plateau), but got "
             "distribution: 'uniform'",
+        ),
+        (
+            {"datasets": "[{name: moons, train: 20, validation: 20}]"},
+            "datasets[0].validation: `validation < train` must hold, because the points are held "
+            "out of those for training, but got validation=20, train=20",
+        ),
+        (
+            {"early_stopping": "{kind: asha, metric: validation_nll}"},
+            "early_stopping.metric: needs training points that are held out, but datasets[0] has "
+            "none; give it validation: N, or compare trials by nll",
+        ),
+        (
+            {
+                "datasets": "[{name: digits, validation: 20}]",
+                "networks": "{kind: mlp, hidden: 2}",
+                "devices": "['exact:64']",
+            },
+            "datasets[0].validation: points are held out on at most 20 qubits, but a circuit has "
+            "38; leave it out",
         ),
         (
             {"objectives": "[{name: elbo, lambda: {schedule: entropy, target: 0.5, low: 2}}]"},
