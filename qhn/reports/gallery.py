@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from qhn.core.arrays import FloatArray
-from qhn.core.evaluation.predictive import predictive
+from qhn.core.evaluation.predictive import predictive_probability
 from qhn.core.metrics import METRICS
 from qhn.reports.figures.accuracy import draw_accuracy
 from qhn.reports.figures.curves import GroupCurve, draw_curves
@@ -238,7 +238,7 @@ def _predictions(label: str, rows: Iterable[Row], posteriors: Posteriors) -> Pre
         config = row.trial.config
         data = factory.dataset(config.dataset)
         network = factory.network(config.network, config.dataset.n_inputs)
-        probabilities.append(predictive(network, q, data.x_test).probability)
+        probabilities.append(predictive_probability(network, q, data.x_test))
         labels.append(data.y_test)
     if not probabilities:
         return None

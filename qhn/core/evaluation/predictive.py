@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from qhn.core.arrays import FloatArray
+from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.errors import InvalidValueError
 from qhn.core.networks import BinaryNetwork
 from qhn.core.networks.family import as_points
@@ -48,26 +49,11 @@ def predictive(network: BinaryNetwork, q: FloatArray, x: FloatArray) -> Predicti
         InvalidValueError: if q or x has another shape, if a number of either is not finite, or if
             q does not add up to 1.
     """
-    points = as_points(x, network.n_inputs)
-    if q.shape != (2**network.n_qubits,):
-        raise InvalidValueError(
-            f"q must have the shape (2^N,) = ({2**network.n_qubits},), but got {q.shape}"
-        )
-    if not (np.isfinite(q).all() and (q >= 0).all() and abs(float(q.sum()) - 1) < 1e-6):
-        raise InvalidValueError(
-            f"q must be probabilities that add up to 1, but they add up to {float(q.sum()):g}"
-        )
-    if not np.isfinite(points).all():
-        raise InvalidValueError("points must be finite numbers, but some are not; leave them out")
+    points = _checked(network, q, x)
     chosen = np.flatnonzero(q > SKIPPED_MASS / len(q))
     weights = q[chosen] / q[chosen].sum()
-    logits = network.evaluator(points)
     mean, square, entropy = (np.zeros(len(points)) for _ in range(3))
-    rows = max(1, _BLOCK_ELEMENTS // max(1, len(points)))
-    for start in range(0, len(chosen), rows):
-        z = np.clip(logits(chosen[start : start + rows]), -700.0, 700.0)
-        likely = 1.0 / (1.0 + np.exp(-z))
-        part = weights[start : start + rows]
+    for part, likely in _likely(network, points, chosen, weights):
         mean += np.einsum("i,ij->j", part, likely)
         square += np.einsum("i,ij->j", part, likely**2)
         entropy += np.einsum("i,ij->j", part, binary_entropy(likely))
@@ -80,6 +66,50 @@ def predictive(network: BinaryNetwork, q: FloatArray, x: FloatArray) -> Predicti
         # It cannot be negative (Jensen), apart from rounding.
         epistemic=np.maximum(0.0, total - entropy),
     )
+
+
+def predictive_probability(network: BinaryNetwork, q: FloatArray, x: FloatArray) -> FloatArray:
+    """P(y = 1 | x) alone, averaged over q, shape ``(n,)``: as in `predictive`, but for rounding.
+
+    Networks that are equal by symmetry are evaluated once, and no uncertainties are computed, so
+    that it takes a tenth of the time. The arguments and errors are those of `predictive`.
+    """
+    points = _checked(network, q, x)
+    classes = network.classes()
+    of_class = np.bincount(classes.class_of, q, minlength=len(classes.representatives))
+    chosen = np.flatnonzero(of_class > SKIPPED_MASS / len(of_class))
+    weights = of_class[chosen] / of_class[chosen].sum()
+    mean: FloatArray = np.zeros(len(points))
+    for part, likely in _likely(network, points, classes.representatives[chosen], weights):
+        mean += np.einsum("i,ij->j", part, likely)
+    return mean
+
+
+def _likely(
+    network: BinaryNetwork, points: FloatArray, indices: IntArray, weights: FloatArray
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """P(y = 1 | x, σ) of some networks at a time, after their weights."""
+    logits = network.evaluator(points)
+    rows = max(1, _BLOCK_ELEMENTS // max(1, len(points)))
+    for start in range(0, len(indices), rows):
+        z = np.clip(logits(indices[start : start + rows]), -700.0, 700.0)
+        yield weights[start : start + rows], 1.0 / (1.0 + np.exp(-z))
+
+
+def _checked(network: BinaryNetwork, q: FloatArray, x: FloatArray) -> FloatArray:
+    """The points, after a check of them and of q."""
+    points = as_points(x, network.n_inputs)
+    if q.shape != (2**network.n_qubits,):
+        raise InvalidValueError(
+            f"q must have the shape (2^N,) = ({2**network.n_qubits},), but got {q.shape}"
+        )
+    if not (np.isfinite(q).all() and (q >= 0).all() and abs(float(q.sum()) - 1) < 1e-6):
+        raise InvalidValueError(
+            f"q must be probabilities that add up to 1, but they add up to {float(q.sum()):g}"
+        )
+    if not np.isfinite(points).all():
+        raise InvalidValueError("points must be finite numbers, but some are not; leave them out")
+    return points
 
 
 def binary_entropy(p: FloatArray) -> FloatArray:

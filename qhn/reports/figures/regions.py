@@ -8,7 +8,7 @@ import numpy as np
 
 from qhn.core.arrays import FloatArray
 from qhn.core.data.datasets import Dataset
-from qhn.core.evaluation.predictive import predictive
+from qhn.core.evaluation.predictive import predictive_probability
 from qhn.core.networks import BinaryNetwork
 from qhn.reports.figures.style import Drawn, canvas, finish
 
@@ -48,7 +48,7 @@ def draw_regions(
     ) as (figure, axes):
         image = None
         for ax, (label, q) in zip(axes.flat, shown, strict=False):
-            found = predictive(network, q, grid).probability.reshape(_GRID, _GRID)
+            found = predictive_probability(network, q, grid).reshape(_GRID, _GRID)
             image = ax.pcolormesh(
                 across, up, found, cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True
             )

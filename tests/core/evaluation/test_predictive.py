@@ -5,7 +5,11 @@ import pytest
 
 from qhn.core import networks
 from qhn.core.errors import InvalidValueError
-from qhn.core.evaluation.predictive import expected_calibration_error, predictive
+from qhn.core.evaluation.predictive import (
+    expected_calibration_error,
+    predictive,
+    predictive_probability,
+)
 
 NETWORK = networks.mlp(2, 1)
 POINTS = np.array([[0.3, -1.2], [0.0, 0.0], [2.0, 1.0]])
@@ -34,6 +38,20 @@ def test_it_is_the_mean_over_networks(seed):
     assert found.aleatoric == pytest.approx(q @ entropy(each), abs=1e-5)
     assert found.epistemic == pytest.approx(found.entropy - found.aleatoric)
     assert (found.epistemic >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "network", [networks.mlp(2, 1), networks.mlp(2, 2), networks.logistic(3)], ids=str
+)
+def test_the_probability_alone_is_the_same(network):
+    rng = np.random.default_rng(7)
+    q = rng.dirichlet(np.full(2**network.n_qubits, 0.05))
+    x = rng.standard_normal((20, network.n_inputs))
+    found = predictive_probability(network, q, x)
+    # Improbable networks are left out of both, one by one or class by class.
+    assert found == pytest.approx(predictive(network, q, x).probability, abs=1e-5)
+    with pytest.raises(InvalidValueError, match="q must have the shape"):
+        predictive_probability(network, q[1:], x)
 
 
 def test_one_network_alone_has_no_epistemic_uncertainty():
