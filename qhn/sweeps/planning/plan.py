@@ -9,23 +9,15 @@ from itertools import product
 from typing import Any
 
 from qhn.core.errors import InvalidValueError
-from qhn.core.objectives.bandwidth import bandwidth
 from qhn.core.seeds import Purpose, stream
-from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import (
-    AnsatzConfig,
     AshaConfig,
-    ControlName,
-    DatasetConfig,
-    NetworkConfig,
-    ObjectiveConfig,
-    TrainingConfig,
     with_seed,
 )
-from qhn.sweeps.config.start import StartConfig
 from qhn.sweeps.config.trial import TrialConfig, digest
 from qhn.sweeps.planning.labels import labels
 from qhn.sweeps.planning.lanes import PlannedLane, plan_lanes
+from qhn.sweeps.planning.trial_configs import Setting, config_of, control_of
 from qhn.sweeps.spec.lanes import LaneOfFile, lanes_of_file
 from qhn.sweeps.spec.models import (
     ElboSpec,
@@ -41,7 +33,6 @@ from qhn.sweeps.spec.models import (
 from qhn.sweeps.spec.values import (
     CLOSED_FORM,
     Distribution,
-    KernelSumSpec,
     number_as_constant,
     pick,
 )
@@ -139,20 +130,6 @@ class Plan:
         )
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """The settings of a trial apart from data set, device and seed. h may still be a rule."""
-
-    network: NetworkConfig
-    ansatz: AnsatzConfig
-    objective: ObjectiveSpec
-    lambda_: Any = None
-    h: float | str | KernelSumSpec | None = None
-    prior_samples: int | None = None
-    learning_rate: Any = None
-    regularisation: float | None = None
-
-
 @dataclass
 class _Group:
     """The trials that differ only by their seeds.
@@ -222,7 +199,7 @@ def _groups(spec: SweepSpec, lanes: Iterable[LaneOfFile]) -> dict[str, _Group]:
     lane_of = {label: lane.name for lane in lanes for label in lane.access}
     groups: dict[str, _Group] = {}
     for dataset, setting, device in product(datasets, settings, spec.devices):
-        config = _config(spec, dataset, setting, device.config, first_seed)
+        config = config_of(spec, dataset, setting, device.config, first_seed)
         parent_id = None
         if (parent := config.parent) is not None:
             parent_id = parent.group_id(rule, over_tasks=over_tasks)
@@ -235,37 +212,10 @@ def _groups(spec: SweepSpec, lanes: Iterable[LaneOfFile]) -> dict[str, _Group]:
         if group.lane is None and device.key in lane_of:
             group.lane, group.label = lane_of[device.key], device.key
     for dataset, network, control in product(datasets, spec.networks, spec.controls or ()):
-        config = _control(spec, dataset, network, control, first_seed)
+        config = control_of(spec, dataset, network, control, first_seed)
         group_id = config.group_id(rule, over_tasks=over_tasks)
         groups.setdefault(group_id, _Group(config)).asked += 1
     return groups
-
-
-def _control(
-    spec: SweepSpec,
-    dataset: DatasetConfig,
-    network: NetworkConfig,
-    control: ControlName,
-    seed: int,
-) -> TrialConfig:
-    """A control, which has no λ, no h, no device and no circuit of the sweep.
-
-    A mean field is the distribution of independent bits. Its circuit is one brickwork layer, whose
-    CNOTs come first and change nothing, so that only rotations of single qubits are left.
-    """
-    whole = spec.training.model_dump(exclude={"learning_rate"})
-    rate = spec.training.learning_rate[0]
-    return TrialConfig(
-        dataset=dataset,
-        network=network,
-        ansatz=AnsatzConfig(entangler="brickwork", depth=1, entanglers_first=True),
-        objective=ObjectiveConfig(name="mle"),
-        training=TrainingConfig(
-            learning_rate=rate.at(0.5) if isinstance(rate, Distribution) else rate, **whole
-        ),
-        control=control,
-        seed=seed,
-    )
 
 
 def _trials(
@@ -304,13 +254,13 @@ def _seeded(content: Mapping[str, Any], seed: int, data_seed: int | None) -> dic
     return found
 
 
-def _grid(spec: SweepSpec) -> Iterator[_Setting]:
+def _grid(spec: SweepSpec) -> Iterator[Setting]:
     rates = spec.training.learning_rate
     outer = product(spec.networks, spec.ansatze, spec.objectives, rates)
     for network, ansatz, objective, rate in outer:
         for lambda_, h, samples, alpha in product(*_choices(objective)):
             number = _prior_samples(samples)
-            yield _Setting(network, ansatz, objective, lambda_, h, number, rate, alpha)
+            yield Setting(network, ansatz, objective, lambda_, h, number, rate, alpha)
 
 
 def _choices(objective: ObjectiveSpec) -> tuple[tuple[Any, ...], ...]:
@@ -329,7 +279,7 @@ def _choices(objective: ObjectiveSpec) -> tuple[tuple[Any, ...], ...]:
             return objective.lambda_, objective.bandwidth, (None,), objective.regularisation
 
 
-def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
+def _draw(spec: SweepSpec, seed: int, number: int) -> Setting:
     """The settings of draw ``number`` of a random search, which do not depend on the other draws.
 
     Each choice has its own uniform numbers, so that one choice more or less does not change the
@@ -340,7 +290,7 @@ def _draw(spec: SweepSpec, seed: int, number: int) -> _Setting:
     u = stream(seed, Purpose.RANDOM_SEARCH, number).random(_NUMBERS_PER_DRAW).tolist()
     objective = pick(spec.objectives, u[0])
     lambdas, bandwidths, samples, alphas = _choices(objective)
-    return _Setting(
+    return Setting(
         network=pick(spec.networks, u[1]),
         ansatz=pick(spec.ansatze, u[2]),
         objective=objective,
@@ -360,50 +310,3 @@ def _value(items: tuple[Any, ...], which: float, where: float) -> Any:
 
 def _prior_samples(samples: Any) -> int | None:
     return None if samples == CLOSED_FORM else samples
-
-
-def _config(
-    spec: SweepSpec, dataset: DatasetConfig, setting: _Setting, device: DeviceConfig, seed: int
-) -> TrialConfig:
-    n_qubits = setting.network.n_qubits(dataset.n_inputs)
-    whole = spec.training.model_dump(exclude={"learning_rate"})
-    training = TrainingConfig(learning_rate=setting.learning_rate, **whole)
-    return TrialConfig(
-        dataset=dataset,
-        network=setting.network,
-        ansatz=setting.ansatz,
-        objective=ObjectiveConfig.model_validate(
-            {
-                "name": setting.objective.name,
-                "lambda": setting.lambda_,
-                # A rule for h becomes a number here, where the number of qubits is known.
-                "bandwidth": _in_numbers(setting.h, n_qubits),
-                "prior_samples": setting.prior_samples,
-                "regularisation": setting.regularisation,
-            }
-        ),
-        training=training,
-        device=device.resolved(n_qubits),
-        start_from=_start(spec, training, device, n_qubits),
-        seed=seed,
-    )
-
-
-def _in_numbers(h: float | str | KernelSumSpec | None, n_qubits: int) -> Any:
-    """A bandwidth as a trial has it, for a number of qubits."""
-    if h is None or not isinstance(h, KernelSumSpec):
-        return None if h is None else bandwidth(h, n_qubits)
-    # Rules and numbers may come to the same bandwidth.
-    widths = sorted({bandwidth(one, n_qubits) for one in h.sum})
-    return {"sum": widths} if len(widths) > 1 else widths[0]
-
-
-def _start(
-    spec: SweepSpec, training: TrainingConfig, device: DeviceConfig, n_qubits: int
-) -> StartConfig | None:
-    """Where the trials of a queued device start from; None if from random angles, as all others."""
-    if spec.start_from is None or not device.capabilities.queued:
-        return None
-    changes = {"steps": spec.start_from.steps or training.steps}
-    before = TrainingConfig.model_validate({**training.model_dump(), **changes})
-    return StartConfig(device=spec.start_from.device.resolved(n_qubits), training=before)
