@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from qhn.sweeps.spec.axes import each_once, spread
 from qhn.sweeps.spec.check import check
 from qhn.sweeps.spec.document import Document, read_document
 from qhn.sweeps.spec.mistakes import Finding, InvalidSpecError, Mistake, place_text, value_text
@@ -37,6 +38,7 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
     if not isinstance(document.content, dict):
         message = f"must be a mapping (name: ..., datasets: ...), but got {_kind(document)}"
         raise InvalidSpecError(source, [Mistake("", document.line(()), message)])
+    document = spread(document)
     # The content is copied because it is changed below, while the lines of mistakes are looked up
     # in what the file really says.
     content = dict(document.content)
@@ -56,6 +58,7 @@ def parse_spec(text: str | bytes, source: str = "the sweep file") -> SweepSpec:
     # This is done even if pydantic has found mistakes, so that people see all of them at once.
     mistakes += _located(check(content), document)
     if mistakes or spec is None:
+        mistakes = each_once(mistakes)
         mistakes.sort(key=lambda mistake: mistake.line or 0)
         raise InvalidSpecError(source, mistakes)
     return spec

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from qhn.sweeps.spec.axes import AXES
 from qhn.sweeps.spec.models import SweepSpec
 
 _Schema: TypeAlias = dict[str, Any]
@@ -30,6 +31,11 @@ def json_schema() -> dict[str, Any]:
     for reference in set(_alternatives(schema)):
         _require_tag(definitions[reference.removeprefix(_REFERENCE)])
     tidy = _tidy(schema, _short_names(definitions))
+    # A data set may have lists of these, each value of which makes a data set of its own.
+    properties = tidy["$defs"]["DatasetConfig"]["properties"]
+    for key in AXES:
+        one = properties[key]
+        properties[key] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
     # The parser takes `device` in place of `devices`, but not both.
     tidy["properties"]["device"] = tidy["properties"]["devices"]
     tidy["not"] = {"required": ["device", "devices"]}
