@@ -40,6 +40,7 @@ SELBO = "[{name: selbo, lambda: [1, 30], bandwidth: [n/4, 2], prior_samples: [cl
         ("hardware", 6, 3),
         ("experiments/mle-elbo", 9000, 45),
         ("experiments/bandwidth", 3840, 48),
+        ("experiments/adaptive", 2700, 27),
     ],
 )
 def test_the_sweep_files_of_the_repository(name, n_trials, n_groups):
