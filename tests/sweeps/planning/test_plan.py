@@ -62,6 +62,7 @@ def test_every_sweep_file_is_tested():
         "rehearsal",
         "hardware",
         "mle-elbo",
+        "adaptive",
         "bandwidth",
     }
 
