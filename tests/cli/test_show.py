@@ -37,7 +37,7 @@ def test_an_unknown_metric_is_answered_with_those_that_are_known(qhn):
     keep(qhn.store)
     output = qhn("sweep", "show", "made", "--by", "test_accuracy", code=2)
     assert "the metric must be one of test_accuracy_expected, test_accuracy_mode" in output
-    assert "gradient_norm, kale, but got 'test_accuracy'" in output
+    assert "validation_accuracy_expected, but got 'test_accuracy'" in output
     assert "did you mean" in output
 
 
