@@ -24,7 +24,7 @@ from qhn.core.estimators.shots import Shots, ShotSchedule, as_shots, shots_at, s
 from qhn.core.evaluation.drawn import accuracies_of_samples, error_of_mean, scorer
 from qhn.core.evaluation.task import Task
 from qhn.core.metrics import ACCURACIES
-from qhn.core.objectives.sampled import Drawn, SampledObjective
+from qhn.core.objectives.sampled import Pull, SampledObjective
 from qhn.core.seeds import Purpose, stream
 
 #: How many of the most frequent strings a state keeps. All of them would be as many as there are
@@ -43,16 +43,14 @@ class Reading(NamedTuple):
         influence: how much each string of the sample moves F, shape ``(S,)``. The standard error of
             F is that of the mean of these numbers.
         losses: nll of each string, shape ``(S,)``, in nats.
-        drawn: the sample compared with itself; None if the objective has no use for that.
-        prior: the strings of the prior, if SELBO compares with such strings.
+        pull: its divergence; None if the objective has none, or λ is 0.
     """
 
     samples: IntArray
     value: float
     influence: FloatArray
     losses: FloatArray
-    drawn: Drawn | None
-    prior: Drawn | None
+    pull: Pull | None
 
 
 class SampledEstimator:
@@ -136,13 +134,11 @@ class SampledEstimator:
         """The objective as a sample of one circuit gives it."""
         weight, losses = self._objective.weight(lambda_), self._scorer.nll(samples)
         if weight == 0:
-            return Reading(samples, float(losses.mean()), losses, losses, None, None)
-        prior = self._objective.prior_mean(self._prior(step))
-        drawn = self._objective.drawn(samples)
-        mmd2, pull = self._objective.regulariser(drawn, prior)
-        influence = losses + 2.0 * weight * pull
-        value = float(losses.mean()) + weight * mmd2
-        return Reading(samples, value, influence, losses, drawn, prior)
+            return Reading(samples, float(losses.mean()), losses, losses, None)
+        pull = self._objective.pull(samples, self._objective.prior_mean(self._prior(step)))
+        influence = losses + 2.0 * weight * pull.of_samples
+        value = float(losses.mean()) + weight * pull.value
+        return Reading(samples, value, influence, losses, pull)
 
     def _prior(self, step: int) -> IntArray | None:
         """The prior strings of a step, the same as in exact training with the same seed."""
@@ -165,7 +161,8 @@ class SampledEstimator:
         if len(reading.samples) < 2:
             return Evaluation(reading.value, gradient, None)
         scores = self._scorer.scores(reading.samples)
-        drawn = reading.drawn or self._objective.drawn(reading.samples)
+        drawn = None if reading.pull is None else reading.pull.drawn
+        drawn = drawn or self._objective.drawn(reading.samples)
         errors = {
             "objective": error_of_mean(reading.influence),
             "gradient_norm": float(gradient_errors.max()),
@@ -180,6 +177,8 @@ class SampledEstimator:
     def measure(self, step: int) -> dict[str, float]:
         """See `Estimator.measure`. There is no ``kl`` and no ``entropy``.
 
+        ``kale`` is that of the frequencies, which is too large by about 1/S.
+
         ``mmd2`` is without bias, so it may be slightly negative; one shot does not give it.
         """
         samples = self._samples
@@ -192,13 +191,17 @@ class SampledEstimator:
             metrics = {"nll": float(self._scorer.nll(samples).mean())}
             if len(samples) > 1:
                 metrics["mmd2"], _ = objective.regulariser(objective.drawn(samples), None)
+            if objective.name == "kale":
+                metrics["kale"] = objective.pull(samples, None).value
             rng = stream(self._seed, Purpose.BEST_OF_K, step)
             metrics |= accuracies_of_samples(
                 self._problem, self._scorer, samples, self._best_of, rng
             )
         else:
             pairs = shots_at(self._shots, step, self._steps) > 1
-            names = ("nll", *(("mmd2",) if pairs else ()), *(m.name for m in ACCURACIES))
+            kale = ("kale",) if self._objective.name == "kale" else ()
+            mmd2 = ("mmd2",) if pairs else ()
+            names = ("nll", *mmd2, *kale, *(m.name for m in ACCURACIES))
             metrics = dict.fromkeys(names, math.nan)
         strings, counts = np.unique(samples, return_counts=True)
         # Stable, so that of strings that are as frequent the lower index comes first.

@@ -80,7 +80,8 @@ class ShiftEstimator(SampledEstimator):
             if not variances:
                 return Evaluation(reading.value, gradient, None)
             spread = np.reshape(variances, (2, -1)).sum(axis=0) / 4.0
-            if weight:
+            # What the function of KALE adds, which follows the sample as well, is left out.
+            if weight and self._objective.name == "selbo":
                 spread += self._shared(unshifted, plus, minus, weight)
             errors: FloatArray = np.zeros(parameters.shape)
             errors.flat[places] = np.sqrt(spread / len(unshifted))
@@ -92,11 +93,8 @@ class ShiftEstimator(SampledEstimator):
         for start in range(0, len(samples), rows):
             drawn = samples[start : start + rows]
             observed = self._scorer.nll(drawn)
-            if reading.drawn is not None:
-                pull = reading.drawn.similarity.at(drawn)
-                if reading.prior is not None:
-                    pull = pull - reading.prior.similarity.at(drawn)
-                observed = observed + 2.0 * weight * pull
+            if reading.pull is not None:
+                observed = observed + 2.0 * weight * reading.pull.at(drawn)
             yield observed
 
     def _shared(

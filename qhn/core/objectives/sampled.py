@@ -1,13 +1,21 @@
-"""The objectives MLE and SELBO from samples of q: values without bias, and what to differentiate.
+"""The objectives MLE, SELBO and KALE from samples of q, and what to differentiate.
+
+The values of MLE and SELBO are without bias.
 
 MMD² to the uniform distribution u is E k(σ, σ') − ((1 + c)/2)^N, where σ and σ' are independent
 draws from q and c is the kernel's value for strings that differ in one bit. The mean of k over all
 pairs of different samples (a U-statistic) estimates the first term without bias. The second one is
 exact, because the kernel is a product over bits.
+
+KALE is a maximum over functions. That of the frequencies of the samples, which is computed here, is
+too large on average, because the maximum follows the sample; the excess falls as 1/S. The function
+that attains the maximum is enumerated, so that this is possible for as many qubits as there can be
+tables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, get_args
 
@@ -17,6 +25,7 @@ from qhn.core.arrays import FloatArray, IntArray
 from qhn.core.checks import check_count
 from qhn.core.errors import InvalidValueError
 from qhn.core.evaluation.task import MAX_TABLE_QUBITS
+from qhn.core.objectives.kale import kale
 from qhn.core.objectives.kernels import Bandwidth, as_bandwidth, correlations, kernel_apply
 from qhn.core.objectives.objective import Name
 
@@ -85,17 +94,35 @@ class Drawn:
     to_others: FloatArray
 
 
+@dataclass(frozen=True)
+class Pull:
+    """The divergence of an objective at a sample, and how it pulls at strings.
+
+    Attributes:
+        value: MMD², without bias, or KALE of the frequencies.
+        of_samples: half the derivative by the probability of each sample, shape ``(S,)``.
+        at: the same for any strings, as a function of their indices.
+        drawn: the samples compared with each other, if that was needed.
+    """
+
+    value: float
+    of_samples: FloatArray
+    at: Callable[[IntArray], FloatArray]
+    drawn: Drawn | None
+
+
 class SampledObjective:
     """One objective, for distributions of which only samples are known.
 
     Args:
-        name: ``"mle"`` or ``"selbo"``. The KL divergence of ``"elbo"`` contains the entropy of q,
-            and KALE a maximum over functions, which samples do not give without bias.
+        name: ``"mle"``, ``"selbo"`` or ``"kale"``. The KL divergence of ``"elbo"`` contains the
+            entropy of q, of which samples say little.
         n_qubits: N.
         n_points: n, the number of training points.
         bandwidth: h, a positive number, or several for the sum of their kernels; N/4 if it is not
             given.
         prior_samples: m >= 2, if SELBO compares with m strings of the prior; see `Objective`.
+        regularisation: α > 0 of KALE; no other objective has it.
 
     Raises:
         InvalidValueError: if a value is out of its range, or if the objective cannot be estimated.
@@ -108,11 +135,24 @@ class SampledObjective:
         n_points: int,
         bandwidth: Bandwidth | None = None,
         prior_samples: int | None = None,
+        regularisation: float | None = None,
     ) -> None:
-        if name not in get_args(Name) or name in ("elbo", "kale"):
+        if name not in get_args(Name) or name == "elbo":
             raise InvalidValueError(
-                f"an objective that is estimated from samples must be mle or selbo, but got {name}"
+                "an objective that is estimated from samples must be mle, selbo or kale, but got "
+                f"{name}"
             )
+        if (name == "kale") != (regularisation is not None):
+            raise InvalidValueError(
+                f"kale needs a regularisation and no other objective has one, but got {name} with "
+                f"regularisation={regularisation}"
+            )
+        if name == "kale" and n_qubits > MAX_TABLE_QUBITS:
+            raise InvalidValueError(
+                f"kale is enumerated on at most {MAX_TABLE_QUBITS} qubits, but the circuit has "
+                f"{n_qubits}; use selbo"
+            )
+        self.regularisation = regularisation
         check_count("n_points", n_points)
         if prior_samples is not None:
             check_count("prior_samples", prior_samples, least=2)
@@ -134,16 +174,18 @@ class SampledObjective:
         problem: Task,
         bandwidth: Bandwidth | None = None,
         prior_samples: int | None = None,
+        regularisation: float | None = None,
     ) -> Self:
         """The objective for a problem, with its number of training points as n.
 
         Raises:
             InvalidValueError: as the constructor.
         """
-        return cls(name, problem.n_qubits, problem.n_train, bandwidth, prior_samples)
+        n_qubits, n_points = problem.n_qubits, problem.n_train
+        return cls(name, n_qubits, n_points, bandwidth, prior_samples, regularisation)
 
     def weight(self, lambda_: float) -> float:
-        """The factor λ/n of MMD²; 0 for MLE, which has no such term."""
+        """The factor λ/n of the divergence; 0 for MLE, which has no such term."""
         return 0.0 if self.name == "mle" else lambda_ / self.n_points
 
     def drawn(self, samples: IntArray) -> Drawn:
@@ -158,6 +200,35 @@ class SampledObjective:
             # Of the mean over all S samples, the sample itself is taken away.
             to_others = (count * similarity.at(samples) - self._to_itself) / np.float64(count - 1)
         return Drawn(samples, similarity, to_others)
+
+    def pull(self, samples: IntArray, prior: Drawn | None) -> Pull:
+        """The divergence of this objective at a sample.
+
+        Args:
+            samples: shape ``(S,)``.
+            prior: the strings of the prior, if SELBO compares with such strings.
+
+        Raises:
+            DivergedError: if KALE could not be computed.
+        """
+        if self.name == "kale":
+            value, half = self._kale(samples)
+            return Pull(value, half[samples], half.__getitem__, None)
+        drawn = self.drawn(samples)
+        value, of_samples = self.regulariser(drawn, prior)
+
+        def at(strings: IntArray) -> FloatArray:
+            found = drawn.similarity.at(strings)
+            return found if prior is None else found - prior.similarity.at(strings)
+
+        return Pull(value, of_samples, at, drawn)
+
+    def _kale(self, samples: IntArray) -> tuple[float, FloatArray]:
+        """KALE of the frequencies of samples, and half its derivatives, shape ``(2^N,)``."""
+        assert self.regularisation is not None
+        shares = np.bincount(samples, minlength=1 << self.n_qubits) / len(samples)
+        value, derivatives = kale(shares, self.bandwidth, self.regularisation)
+        return value, derivatives / 2.0
 
     def kernel_mean(self, strings: IntArray, weights: FloatArray) -> KernelMean:
         """The function Σ_j weights[j] · k(σ, strings[j]) for this objective's kernel."""

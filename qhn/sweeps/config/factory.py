@@ -94,7 +94,7 @@ def sampled_objective(config: TrialConfig, problem: Task) -> SampledObjective:
     from qhn.core.objectives.sampled import SampledObjective
 
     part = config.objective
-    return SampledObjective.of(part.name, problem, part.h, part.prior_samples)
+    return SampledObjective.of(part.name, problem, part.h, part.prior_samples, part.regularisation)
 
 
 def estimator(

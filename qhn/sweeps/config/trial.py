@@ -121,6 +121,15 @@ class TrialConfig(Part):
         return self
 
     @model_validator(mode="after")
+    def _check_kale(self) -> Self:
+        if self.objective.name == "kale" and not self.needs_tables:
+            raise broken_rule(
+                f"kale from samples is enumerated on at most {MAX_TABLE_QUBITS} qubits, but the "
+                f"circuit has {self.n_qubits}; use selbo"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_device(self) -> Self:
         used = [self.device] if self.start_from is None else [self.device, self.start_from.device]
         for device in used:

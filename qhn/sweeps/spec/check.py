@@ -84,6 +84,7 @@ def check(content: Mapping[str, Any]) -> Iterator[Finding]:
     yield from check_lanes(valid.lists["devices"], valid.lanes, valid.labels)
     yield from _grace(valid)
     yield from _validation(valid)
+    yield from _kale(valid)
     yield from _trial_count(valid, content)
 
 
@@ -284,6 +285,25 @@ def _validation(valid: _Valid) -> Iterator[Finding]:
                     f"{n_qubits}; leave it out",
                 )
                 break
+
+
+def _kale(valid: _Valid) -> Iterator[Finding]:
+    """KALE from samples of circuits that are too large to be enumerated."""
+    if not any(one.config.capabilities.samples for one in valid.lists["devices"].values()):
+        return
+    sizes = [
+        network.n_qubits(dataset.n_inputs)
+        for dataset in valid.lists["datasets"].values()
+        for network in valid.lists["networks"].values()
+    ]
+    largest = max(sizes, default=0)
+    for place, objective in valid.lists["objectives"].items():
+        if objective.name == "kale" and largest > MAX_TABLE_QUBITS:
+            yield (
+                ("objectives", place),
+                f"kale from samples is enumerated on at most {MAX_TABLE_QUBITS} qubits, but a "
+                f"circuit has {largest}; use selbo",
+            )
 
 
 def _trial_count(valid: _Valid, content: Mapping[str, Any]) -> Iterator[Finding]:

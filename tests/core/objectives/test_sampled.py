@@ -8,6 +8,8 @@ import pytest
 from qhn.core.bits import all_bits
 from qhn.core.errors import InvalidValueError
 from qhn.core.objectives import sampled
+from qhn.core.objectives.kale import kale
+from qhn.core.objectives.kernels import mmd2
 from qhn.core.objectives.objective import Objective
 from qhn.core.objectives.sampled import SampledObjective
 
@@ -58,6 +60,32 @@ def test_kernel_means_are_sums_over_strings(monkeypatch, signs, h):
     assert objective.kernel_mean(strings, weights).at(asked) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("alpha", [0.05, 1.0])
+def test_kale_of_samples_comes_from_above_as_their_number_grows(alpha):
+    objective = SampledObjective("kale", 6, 30, 1.5, None, alpha)
+    exact, derivatives = kale(Q, 1.5, alpha)
+    rng, excess = np.random.default_rng(3), []
+    for shots in (25, 100, 400):
+        values = [objective.pull(rng.choice(64, p=Q, size=shots), None).value for _ in range(200)]
+        excess.append(np.mean(values) - exact)
+        # KALE is convex in q, so that the mean over samples is not below its value at their mean.
+        assert excess[-1] > -3 * np.std(values) / 200**0.5
+    assert excess[0] > 2 * excess[1] > 4 * excess[2]
+    samples = rng.choice(64, p=Q, size=200_000)
+    pull = objective.pull(samples, None)
+    assert pull.value == pytest.approx(exact, rel=0.02)
+    assert 2 * pull.at(np.arange(64)) == pytest.approx(derivatives, abs=0.05)
+    assert (pull.of_samples == pull.at(samples)).all() and pull.drawn is None
+
+
+def test_kale_with_a_strong_regularisation_is_half_of_mmd():
+    """Of the frequencies: with the pairs of a sample with itself."""
+    samples = np.random.default_rng(5).integers(64, size=40)
+    shares = np.bincount(samples, minlength=64) / 40
+    found = SampledObjective("kale", 6, 30, 1.5, None, 1e8).pull(samples, None).value
+    assert found == pytest.approx(mmd2(shares, 1.5) / 2, rel=1e-5)
+
+
 def test_strings_of_forty_bits_are_compared():
     objective = SampledObjective("selbo", 40, 30, 2.0)
     mean = objective.kernel_mean(np.array([0, 2**40 - 1]), np.array([0.5, 0.5]))
@@ -67,7 +95,10 @@ def test_strings_of_forty_bits_are_compared():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("elbo", 6, 30), "must be mle or selbo, but got elbo"),
+        (("elbo", 6, 30), "must be mle, selbo or kale, but got elbo"),
+        (("kale", 6, 30), "kale needs a regularisation"),
+        (("mle", 6, 30, 1.0, None, 0.5), "no other objective has one"),
+        (("kale", 21, 30, 1.0, None, 0.5), "kale is enumerated on at most 20 qubits"),
         (("selbo", 6, 30, 0.0), "`h > 0`"),
         (("selbo", 6, 30, 1.0, 1), "`prior_samples >= 2`"),
         (("mle", 6, 0), "`n_points >= 1`"),

@@ -284,8 +284,11 @@ def test_kale_has_a_regularisation_and_nothing_else_has():
     for trial in found.trials:
         part = trial.config.objective
         assert (part.regularisation is None) == (part.name == "mle")
-    with pytest.raises(SpecError, match=r"kale needs a device that gives probabilities"):
-        plan(objectives=text, devices="[exact:64]")
+    assert len(plan(objectives=text, devices="[exact:64]").groups) == len(found.groups)
+    with pytest.raises(SpecError, match=r"kale needs a device that gives probabilities, but exact"):
+        plan(objectives=text, devices="[{name: exact, noise: 0.01}]")
+    with pytest.raises(SpecError, match=r"kale from samples is enumerated on at most 20 qubits"):
+        plan(objectives=text, devices="[exact:64]", networks="{kind: mlp, hidden: 5}")
 
 
 def test_sums_of_kernels_are_one_trial_however_they_are_written():
