@@ -96,9 +96,8 @@ def _of_dataset(
         short = [replace(group, label=_without(group.label, of_rest)) for group in members]
         family = " ".join([name, *of_rest])
         yield _Kind.CURVES, _curves(family, short, store)
-        for objective in dict.fromkeys(group.objective for group in short):
-            same = [group for group in short if group.objective == objective]
-            yield _Kind.HEAT, draw_heat(family, same, metric)
+        for rest, same in _alike(short).items():
+            yield _Kind.HEAT, draw_heat(" ".join([family, *rest]), same, metric)
         yield from _posterior_figures(family, short, posteriors)
 
 
@@ -115,6 +114,26 @@ def _families(groups: Sequence[Group]) -> list[tuple[tuple[str, ...], list[Group
         else:
             found[group.without_objective].append(group)
     return [*_named(list(found.values())), *_named(list(controls.values()), "controls")]
+
+
+def _alike(groups: Sequence[Group]) -> dict[tuple[str, ...], list[Group]]:
+    """Groups with a bandwidth that differ in λ and h alone, by what tells them from the others."""
+    found: dict[tuple[str, int | None, float | None], list[Group]] = defaultdict(list)
+    for group in groups:
+        part = group.first.config.objective
+        if part.bandwidth is not None:
+            found[group.objective, part.prior_samples, part.regularisation].append(group)
+    if len(found) <= 1:
+        # Without any there is one attempt, so that the report says what is missing.
+        return {(): [group for members in found.values() for group in members]}
+    return {
+        (
+            objective,
+            *(() if samples is None else (f"prior={samples}",)),
+            *(() if alpha is None else (f"alpha={alpha:g}",)),
+        ): members
+        for (objective, samples, alpha), members in found.items()
+    }
 
 
 def _named(families: list[list[Group]], *name: str) -> list[tuple[tuple[str, ...], list[Group]]]:

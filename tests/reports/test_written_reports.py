@@ -15,6 +15,7 @@ from qhn.core.errors import InvalidValueError, StoreError
 from qhn.core.evaluation.problem import build_problem
 from qhn.core.objectives.kale import kale
 from qhn.core.objectives.objective import Objective
+from qhn.reports.figures.heat import _labels
 from qhn.reports.gallery import _at, _families
 from qhn.reports.making import make_report
 from qhn.reports.options import ReportOptions
@@ -64,6 +65,25 @@ def test_the_table_has_every_group_and_one_reference_of_mmd(told, written):
         own, reference = found.metrics["mmd2"], found.metrics["mmd2_reference"]
         same = "h=1 " not in f"{found.label} "
         assert (own.mean == pytest.approx(reference.mean)) == same, found.label
+
+
+def test_maps_over_lambda_and_h_lose_no_group(new_qhn, tmp_path):
+    """Controllers with one label, and groups that differ in what no axis of the map has."""
+    qhn = new_qhn(tmp_path)
+    text = SPEC.replace("told", "maps").replace(
+        "objectives: [mle, {name: selbo, lambda: [1, 10], bandwidth: [1, n/4]}]",
+        "objectives: [{name: selbo, lambda: [{schedule: entropy, target: 0.5}, {schedule: entropy, "
+        "target: 0.5, gain: 2}], bandwidth: [1, 2], prior_samples: [closed form, 8]}]",
+    )
+    qhn.train(qhn.write(text.replace("seeds: 2\ndata_seeds: 2", "seeds: 1")))
+    written = write_report(["maps"], qhn.store)
+    maps = [figure.name for figure in written.figures if "-heat-" in figure.name]
+    assert [name for name in maps if name.startswith("moons")] == [
+        "moons-selbo-heat-test-accuracy-expected",
+        "moons-selbo-prior-8-heat-test-accuracy-expected",
+    ]
+    groups = [g for g in written.report.datasets[0].groups if "prior=8" in g.label]
+    assert len(groups) == 4 and len(set(_labels(groups).values())) == 2
 
 
 def test_settings_are_chosen_by_held_out_points(new_qhn, tmp_path):

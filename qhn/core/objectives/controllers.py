@@ -104,7 +104,11 @@ class EntropyTarget:
     def after(self, memory: FloatArray, seen: Seen) -> FloatArray:
         """λ times ``exp(gain · (target − H / (N ln 2)))``."""
         missing = self.target - seen.metrics["entropy"] / seen.prior_entropy
-        return np.array([_within(self, float(memory[0]) * math.exp(self.gain * missing))])
+        # In logarithms, because a large gain would overflow.
+        logarithm = math.log(float(memory[0])) + self.gain * missing
+        if logarithm >= math.log(self.high):
+            return np.array([self.high])
+        return np.array([_within(self, math.exp(logarithm))])
 
     def label(self, number: FormatNumber) -> str:
         """A label such as ``entropy:0.5``."""
@@ -191,6 +195,9 @@ class Plateau:
         """λ times ``factor`` if the nll has not fallen for long enough."""
         value, best, waited = memory.tolist()
         nll = seen.metrics["nll"]
+        if math.isnan(nll):
+            # After a training has diverged there is nothing to wait for.
+            return memory.copy()
         if nll < best - self.threshold:
             return np.array([value, nll, 0.0])
         if waited + 1 < self.patience:
@@ -233,9 +240,11 @@ def restored_memory(controller: Controller, array: NDArray[Any]) -> FloatArray:
     expected = controller.begin()
     if array.shape != expected.shape or array.dtype != np.float64 or np.isnan(array).any():
         raise InvalidValueError(
-            f"a controller {controller.kind} remembers {len(expected)} numbers, but got "
-            f"{array.dtype} of the shape {array.shape}"
+            f"a controller {controller.kind} remembers {len(expected)} numbers, none of them NaN, "
+            f"but got {array.dtype} of the shape {array.shape}"
         )
+    if not (math.isfinite(array[0]) and array[0] > 0):
+        raise InvalidValueError(f"λ of a controller must be finite and above 0, but is {array[0]}")
     return array.copy()
 
 

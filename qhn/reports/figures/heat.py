@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,22 @@ from qhn.reports import words
 from qhn.reports.figures.style import MAP, Drawn, canvas, finish
 from qhn.reports.grouping import Group
 from qhn.sweeps.config import factory
+from qhn.sweeps.config.schedules import ScheduleConfig
+
+
+def _labels(groups: Sequence[Group]) -> dict[ScheduleConfig, str]:
+    """A label for each λ. Where two have the same, all that they are set to is said."""
+    found: dict[ScheduleConfig, str] = {}
+    for group in groups:
+        lambda_ = group.first.config.objective.lambda_
+        if lambda_ is not None:
+            found[lambda_] = factory.schedule(lambda_).label(lambda value: f"{value:.4g}")
+    number = Counter(found.values())
+    for lambda_, label in found.items():
+        if number[label] > 1:
+            settings = lambda_.model_dump(exclude={"schedule"}).items()
+            found[lambda_] = f"{label} " + " ".join(f"{name}={value:g}" for name, value in settings)
+    return found
 
 
 def draw_heat(dataset: str, groups: Sequence[Group], metric: str) -> Drawn | None:
@@ -24,11 +41,12 @@ def draw_heat(dataset: str, groups: Sequence[Group], metric: str) -> Drawn | Non
         The figure; None with fewer than two values of λ or of h.
     """
     cells: dict[tuple[str, float], float] = {}
+    labels = _labels(groups)
     for group in groups:
         part = group.first.config.objective
         if part.lambda_ is None or not isinstance(part.bandwidth, float):
             continue
-        label = factory.schedule(part.lambda_).label(lambda value: f"{value:.4g}")
+        label = labels[part.lambda_]
         means = [np.mean(list(values.values())) for values in group.scores(metric).values()]
         if means:
             cells[label, part.bandwidth] = float(np.mean(means))
@@ -37,7 +55,9 @@ def draw_heat(dataset: str, groups: Sequence[Group], metric: str) -> Drawn | Non
     if len(lambdas) < 2 or len(widths) < 2:
         return None
     table = np.array([[cells.get((label, h), np.nan) for h in widths] for label in lambdas])
-    with canvas(1.6 + 0.9 * len(widths), 1.3 + 0.45 * len(lambdas)) as (figure, axes):
+    # Long labels take room of their own beside the map.
+    beside = 1.6 + 0.07 * max(map(len, lambdas))
+    with canvas(beside + 0.9 * len(widths), 1.3 + 0.45 * len(lambdas)) as (figure, axes):
         ax = axes[0, 0]
         image = ax.imshow(table, cmap=MAP, aspect="auto")
         middle = (np.nanmin(table) + np.nanmax(table)) / 2

@@ -42,6 +42,9 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Setting]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             flat |= _flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, tuple | list):
+            # Tables and databases have no lists.
+            flat[f"{prefix}{name}"] = ", ".join(map(str, value))
         else:
             flat[f"{prefix}{name}"] = value
     return flat

@@ -11,6 +11,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from qhn.core.estimators.shots import mean_shots
+from qhn.core.objectives.controllers import CONTROLLERS
 from qhn.sweeps.config import factory as build
 from qhn.sweeps.config.devices import DeviceConfig
 from qhn.sweeps.config.sections import AnsatzConfig, NetworkConfig
@@ -57,6 +58,8 @@ class CostClass(NamedTuple):
     ansatz: AnsatzConfig
     objective: str
     prior_samples: int | None
+    kernels: int
+    controller: str | None
     best_of: int
     device: DeviceConfig
     shots: float
@@ -107,6 +110,7 @@ def cost_class(config: TrialConfig) -> CostClass:
     data = config.dataset
     assert data.test is not None
     shots = config.device.step_shots
+    schedule = None if config.objective.lambda_ is None else config.objective.lambda_.schedule
     return CostClass(
         config.network,
         data.n_inputs,
@@ -114,6 +118,8 @@ def cost_class(config: TrialConfig) -> CostClass:
         config.ansatz,
         config.objective_name,
         config.objective.prior_samples,
+        len(h) if isinstance(h := config.objective.h, tuple) else 1,
+        schedule if schedule in CONTROLLERS else None,
         config.training.best_of,
         config.device,
         0.0 if shots is None else mean_shots(shots, config.training.steps),

@@ -217,7 +217,7 @@ def factors(
     if objective.regularisation is not None:
         alpha = number(objective.regularisation)
         add("objective", "α", alpha, f"alpha={alpha}", name)
-    if not control:
+    if config.control in (None, "straight_through", "mean_field"):
         rate = number(training.learning_rate)
         add("training", "learning rate", rate, f"lr={rate}", name)
     # The options belong to the device's one name: a column of shots would be empty for all devices

@@ -17,7 +17,7 @@ from qhn.sweeps.config.sections import (
 from qhn.sweeps.config.trial import TrialConfig, digest
 from qhn.sweeps.planning.labels import labels
 from qhn.sweeps.planning.lanes import PlannedLane, plan_lanes
-from qhn.sweeps.planning.trial_configs import Setting, config_of, control_of
+from qhn.sweeps.planning.trial_configs import Setting, config_of, control_of, rates_of
 from qhn.sweeps.spec.lanes import LaneOfFile, lanes_of_file
 from qhn.sweeps.spec.models import (
     ElboSpec,
@@ -212,9 +212,10 @@ def _groups(spec: SweepSpec, lanes: Iterable[LaneOfFile]) -> dict[str, _Group]:
         if group.lane is None and device.key in lane_of:
             group.lane, group.label = lane_of[device.key], device.key
     for dataset, network, control in product(datasets, spec.networks, spec.controls or ()):
-        config = control_of(spec, dataset, network, control, first_seed)
-        group_id = config.group_id(rule, over_tasks=over_tasks)
-        groups.setdefault(group_id, _Group(config)).asked += 1
+        for rate in rates_of(spec, control):
+            config = control_of(spec, dataset, network, control, rate, first_seed)
+            group_id = config.group_id(rule, over_tasks=over_tasks)
+            groups.setdefault(group_id, _Group(config)).asked += 1
     return groups
 
 

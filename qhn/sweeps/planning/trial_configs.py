@@ -83,20 +83,34 @@ def _start(
     return StartConfig(device=spec.start_from.device.resolved(n_qubits), training=before)
 
 
+def rates_of(spec: SweepSpec, control: ControlName) -> tuple[float | Distribution, ...]:
+    """The learning rates with which a control is trained: all of them if it is all that it has."""
+    rates = spec.training.learning_rate
+    return rates if control == "straight_through" else rates[:1]
+
+
 def control_of(
     spec: SweepSpec,
     dataset: DatasetConfig,
     network: NetworkConfig,
     control: ControlName,
+    rate: float | Distribution,
     seed: int,
 ) -> TrialConfig:
     """A control, which has no λ, no h, no device and no circuit of the sweep.
 
     A mean field is the distribution of independent bits. Its circuit is one brickwork layer, whose
     CNOTs come first and change nothing, so that only rotations of single qubits are left.
+
+    Args:
+        spec: the sweep file.
+        dataset: the data set.
+        network: the family of networks.
+        control: which control.
+        rate: the learning rate; of a distribution its middle.
+        seed: the seed.
     """
     whole = spec.training.model_dump(exclude={"learning_rate"})
-    rate = spec.training.learning_rate[0]
     return TrialConfig(
         dataset=dataset,
         network=network,

@@ -37,7 +37,7 @@ from qhn.sweeps.spec.models import (
     TrainingSpec,
     number_of,
 )
-from qhn.sweeps.spec.values import Distribution, as_items
+from qhn.sweeps.spec.values import Choice, Distribution, as_items
 
 _SECTIONS: dict[str, TypeAdapter[Any]] = {
     "datasets": TypeAdapter(DatasetEntry),
@@ -196,7 +196,8 @@ def _devices(valid: _Valid) -> Iterator[Finding]:
         reasons = [unsupported(objective.name, device) for device in devices]
         reasons += [
             unsteered(value, device)
-            for value in getattr(objective, "lambda_", None) or ()
+            for item in getattr(objective, "lambda_", None) or ()
+            for value in (item.values if isinstance(item, Choice) else (item,))
             for device in devices
         ]
         # Several devices may have the same reason, which is told once.
@@ -326,7 +327,10 @@ def _trial_count(valid: _Valid, content: Mapping[str, Any]) -> Iterator[Finding]
         ]
         n_trials *= lengths["networks"] * lengths["ansatze"] * sum(per_objective)
         n_trials *= len(valid.training.learning_rate)
-    controls = len(_raw(content, "controls") or ())
+    names = _raw(content, "controls") or ()
+    # One of them is trained with each learning rate.
+    more = len(valid.training.learning_rate) - 1 if "straight_through" in names else 0
+    controls = len(names) + more
     n_trials += lengths["datasets"] * lengths["networks"] * n_seeds * controls
     if n_trials > MAX_TRIALS:
         yield (), f"asks for {n_trials:,} trials, but at most {MAX_TRIALS:,} are allowed"

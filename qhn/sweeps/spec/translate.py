@@ -63,7 +63,7 @@ def _is_of_unknown_device(details: ErrorDetails, model: type[Part], document: Do
 
 
 def _are_devices(models: set[type[Part]]) -> bool:
-    return all(issubclass(model, DeviceSpec | DeviceConfig) for model in models)
+    return bool(models) and all(issubclass(model, DeviceSpec | DeviceConfig) for model in models)
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
@@ -85,7 +85,10 @@ def _explain(details: ErrorDetails, model: type[Part], content: Any) -> tuple[Pl
     if kind == "extra_forbidden":
         return where, _unknown_key(model, where, content)
     if kind == "too_short":
-        return where, "must not be empty"
+        least, found = context["min_length"], context["actual_length"]
+        if least == 1:
+            return where, "must not be empty"
+        return where, f"must have at least {least} items, but got {found}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _wrong_tag(details, model)
     if kind == "kind":

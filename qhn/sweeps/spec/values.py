@@ -147,6 +147,10 @@ _NUMBER = Shorthand(
 )
 
 
+# No key of a file can be called so, so that nobody takes the tag for one.
+_SUM = "sum of kernels"
+
+
 def _kind(*words: str) -> Callable[[Any], str | None]:
     """A function that returns the kind of a value: a distribution, a schedule, a number, a word."""
 
@@ -157,12 +161,12 @@ def _kind(*words: str) -> Callable[[Any], str | None]:
             return "number"
         if isinstance(value, str):
             return "word" if value in words else None
-        if isinstance(value, KernelSumSpec) or (isinstance(value, dict) and "sum" in value):
-            return "sum"
         for key, kinds in (("distribution", DISTRIBUTION_KINDS), ("schedule", SCHEDULE_KINDS)):
             found = value.get(key) if isinstance(value, dict) else getattr(value, key, None)
             if isinstance(found, str) and found in kinds:
                 return found
+        if isinstance(value, KernelSumSpec) or (isinstance(value, dict) and "sum" in value):
+            return _SUM
         return None
 
     return kind
@@ -209,7 +213,7 @@ class KernelSumSpec(Part):
     )
 
 
-_BANDWIDTHS = {"number": Positive, "word": BandwidthRule, "sum": KernelSumSpec}
+_BANDWIDTHS = {"number": Positive, "word": BandwidthRule, _SUM: KernelSumSpec}
 
 # The unions are made from registries at run time, which a type checker cannot follow, so the types
 # are written out for it. An "item" may be in a list of a sweep file, and a "value" in a choice.

@@ -76,10 +76,20 @@ def test_lambda_stays_between_its_bounds(controller, shares, gain):
     assert all(controller.low <= value <= controller.high for value in after(controller, *seen))
 
 
+def test_a_large_gain_reaches_the_bounds_and_no_further():
+    controller = EntropyTarget(target=0.9, gain=1e6)
+    assert after(controller, entropy(0.0), entropy(1.0), entropy(0.0)) == [1000.0, 0.001, 1000.0]
+
+
 def test_after_a_diverged_training_lambda_is_a_number():
     nan = Seen({"entropy": math.nan, "nll": math.nan}, PRIOR, math.nan, math.nan)
     for controller in (EntropyTarget(0.5), GradientBalance(1.0), Plateau(1.0)):
         assert all(map(math.isfinite, after(controller, nan, nan, nan, nan)))
+        # And what it remembers is taken up again.
+        memory = controller.begin()
+        for _ in range(4):
+            memory = controller.after(memory, nan)
+        assert (restored_memory(controller, memory) == memory).all()
 
 
 @pytest.mark.parametrize(
@@ -106,8 +116,11 @@ def test_what_it_remembers_is_checked():
     controller = Plateau(1.0)
     assert restored_memory(controller, controller.begin()).tolist() == [1.0, math.inf, 0.0]
     for wrong in (np.zeros(2), np.zeros(3, dtype=np.int64), np.full(3, math.nan)):
-        with pytest.raises(InvalidValueError, match="remembers 3 numbers"):
+        with pytest.raises(InvalidValueError, match="remembers 3 numbers, none of them NaN"):
             restored_memory(controller, wrong)
+    for value in (0.0, -1.0, math.inf):
+        with pytest.raises(InvalidValueError, match="must be finite and above 0"):
+            restored_memory(EntropyTarget(0.5), np.array([value]))
 
 
 def test_labels_name_the_aim():

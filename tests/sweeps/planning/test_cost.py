@@ -30,6 +30,10 @@ def test_cost_depends_on_the_shape_not_on_the_values():
     assert cost_class(one) == cost_class(other)
     deeper = configs(ansatze="[{depth: 3}]", seeds="1")[0]
     assert cost_class(deeper) != cost_class(one)
+    # A controller may need gradients of its own, and each kernel of a sum takes a pass.
+    lambdas, widths = "[1, {schedule: balance, ratio: 1}]", "[1, {sum: [1, 2]}]"
+    text = f"[{{name: selbo, lambda: {lambdas}, bandwidth: {widths}}}]"
+    assert len({cost_class(c) for c in configs(objectives=text, seeds="1")}) == 4
 
 
 @pytest.mark.parametrize("budget_s", [0.0, 0.2])

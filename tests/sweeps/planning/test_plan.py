@@ -291,6 +291,24 @@ def test_kale_has_a_regularisation_and_nothing_else_has():
         plan(objectives=text, devices="[exact:64]", networks="{kind: mlp, hidden: 5}")
 
 
+def test_gradients_straight_through_are_tried_with_every_learning_rate():
+    found = plan(
+        objectives="[mle]",
+        seeds="1",
+        datasets="[moons]",
+        controls="[annealing, straight_through, mean_field]",
+        training="{learning_rate: [0.01, 0.1], steps: 20}",
+    )
+    assert [t.group for t in found.trials] == [
+        "moons mle lr=0.01",
+        "moons mle lr=0.1",
+        "moons annealing",
+        "moons straight_through lr=0.01",
+        "moons straight_through lr=0.1",
+        "moons mean_field lr=0.01",
+    ]
+
+
 def test_sums_of_kernels_are_one_trial_however_they_are_written():
     text = "[{name: selbo, lambda: 1, bandwidth: [{sum: [2, n/4]}, {sum: [n/4, 2.0]}, 3.5]}]"
     found = plan(objectives=text, seeds="1", datasets="[moons]")

@@ -255,6 +255,33 @@ def test_mistakes_can_be_read_by_programs():
             "distribution: 'uniform'",
         ),
         (
+            {
+                "objectives": "[{name: selbo, lambda: {distribution: choice, values: [1, "
+                "{schedule: entropy, target: 0.5}]}}]",
+                "devices": "[exact, 'exact:64']",
+                "search": "{kind: random, draws: 2}",
+            },
+            "objectives[0]: λ by entropy needs a device that gives probabilities, but got exact "
+            "shots=64; use plateau, or a schedule",
+        ),
+        (
+            {"objectives": "[{name: selbo, lambda: 1, bandwidth: {sum: [1, 2], scale: 2}}]"},
+            "objectives[0].bandwidth.scale: unknown key (known: distribution, high, low, sum, "
+            "values)",
+        ),
+        (
+            {"objectives": "[{name: selbo, lambda: 1, bandwidth: [{sum: 1}]}]"},
+            "objectives[0].bandwidth[0].sum: must have at least 2 items, but got 1",
+        ),
+        (
+            {
+                "objectives": "[{name: selbo, lambda: 1, bandwidth: {distribution: uniform, "
+                "low: 1, high: 2, sum: [1, 2]}}]",
+                "search": "{kind: random, draws: 2}",
+            },
+            "objectives[0].bandwidth.sum: uniform takes no sum, leave it out",
+        ),
+        (
             {"datasets": "[{name: moons, train: 20, validation: 20}]"},
             "datasets[0].validation: `validation < train` must hold, because the points are held "
             "out of those for training, but got validation=20, train=20",
