@@ -25,7 +25,8 @@ class Deaths:
     """
 
     living: Callable[[], Collection[str]]
-    _nodes: dict[str, list[str]] = field(default_factory=dict)
+    # Of each death that may be the trial's own fault, the machines on which it can have happened.
+    _places: dict[str, list[frozenset[str]]] = field(default_factory=dict)
     _all: dict[str, int] = field(default_factory=dict)
 
     def note(self, trial_id: str, node: str, why: str) -> None:
@@ -33,23 +34,26 @@ class Deaths:
 
         Args:
             trial_id: the id of the trial.
-            node: the id of the machine that it ran on; empty if that is not known.
+            node: the id of the machine that it ran on; empty if that is not known, because the
+                trial has not answered since it came there.
             why: what Ray says about it; empty if it says nothing.
         """
         self._all[trial_id] = self._all.get(trial_id, 0) + 1
         if not any(words in why for words in _MACHINE_WORDS):
-            self._nodes.setdefault(trial_id, []).append(node)
+            where = [node] if node else self.living()
+            self._places.setdefault(trial_id, []).append(frozenset(where))
 
     def may_go_on(self, trial_id: str) -> bool:
         """Whether the trial is started again.
 
         A death does not count if its machine is gone by now. When a machine loses its power, Ray
         may first say that a process has died, and notice only seconds later that the machine has.
+        If it is not known which one it was, it may have been any of those that have gone since.
         """
         if self._all.get(trial_id, 0) > MOST_RESTARTS:
             return False
-        nodes = self._nodes.get(trial_id, [])
-        if len(nodes) <= RESTARTS:
+        places = self._places.get(trial_id, [])
+        if len(places) <= RESTARTS:
             return True
-        living = self.living()
-        return sum(not node or node in living for node in nodes) <= RESTARTS
+        living = frozenset(self.living())
+        return sum(where <= living for where in places) <= RESTARTS

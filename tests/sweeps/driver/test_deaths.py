@@ -17,11 +17,23 @@ def test_a_trial_whose_processes_die_on_a_living_machine_is_given_up():
     assert deaths.may_go_on("another")
 
 
-def test_a_machine_that_is_not_known_counts_as_living():
-    deaths = Deaths(set)
+@pytest.mark.parametrize("machines", [set(), {"one", "two"}])
+def test_a_machine_that_is_not_known_counts_while_all_live_on(machines):
+    deaths = Deaths(lambda: machines)
     for _ in range(RESTARTS + 1):
         deaths.note("trial", "", WORKER_DIED)
     assert not deaths.may_go_on("trial")
+
+
+def test_a_machine_that_is_not_known_may_be_one_that_has_gone_since():
+    """A trial that was lost before it had answered, again and again, as on spot instances."""
+    living = {0, 1, 2}
+    deaths = Deaths(lambda: set(map(str, living)))
+    for number in range(5 * RESTARTS):
+        deaths.note("trial", "", WORKER_DIED)
+        living.remove(number)
+        living.add(number + 3)
+        assert deaths.may_go_on("trial")
 
 
 @pytest.mark.parametrize("why", [NODE_DIED, UNAVAILABLE])
