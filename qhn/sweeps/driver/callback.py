@@ -333,5 +333,7 @@ def _what_ray_said(trial: Any) -> str:
 
 
 def _living_nodes() -> set[str]:
-    """The ids of the machines that Ray has now and that nobody takes away."""
+    """The ids of the machines that Ray has now and that nobody takes away; none without a Ray."""
+    if not ray.is_initialized():
+        return set()
     return {str(node["NodeID"]) for node in ray.nodes() if node["Alive"]} - draining_machines()
