@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from qhn.core.arrays import FloatArray
-from qhn.core.errors import InvalidValueError, NotFoundError
+from qhn.core.errors import InvalidValueError, NotFoundError, QhnError
 
 _DIGEST = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,5})-[0-9a-f]{16}")
 #: The largest number of numbers in a set of points: 800 MB.
@@ -135,6 +135,7 @@ def add_place(name: str, place: Place) -> None:
         name: what the place is called in messages, such as the address of a store.
         place: returns the bytes of points, as `encode` writes them.
     """
+    _places.pop(name, None)  # so that it is the last one, though it was named before
     _places[name] = place
 
 
@@ -144,17 +145,29 @@ def points_of(digest: str) -> PointSet:
     Raises:
         NotFoundError: if neither this process nor any place has them.
         InvalidValueError: if what a place has cannot be read.
+        QhnError: as a place does, if it cannot be asked and no other place has them.
     """
     if digest not in _read:
-        for place in _places.values():
-            content = place(digest)
-            if content is not None:
-                _read[digest] = decode(content, digest)
-                break
-        else:
-            where = ", ".join(_places) or "no store"
-            raise NotFoundError(
-                f"the points {digest} of a data set must be in the store, but {where} does not "
-                "have them; run the sweep once from a file that names where they are (path: ...)"
-            )
+        _read[digest] = _fetched(digest)
     return _read[digest]
+
+
+def _fetched(digest: str) -> PointSet:
+    failed: QhnError | None = None
+    # What was opened last is what a process works with now.
+    for place in reversed(_places.values()):
+        try:
+            content = place(digest)
+        except QhnError as error:
+            # A store that cannot be reached must not hide another that has the points.
+            failed = failed or error
+            continue
+        if content is not None:
+            return decode(content, digest)
+    if failed is not None:
+        raise failed
+    where = ", ".join(_places) or "no store"
+    raise NotFoundError(
+        f"the points {digest} of a data set must be in the store, but {where} does not "
+        "have them; run the sweep once from a file that names where they are (path: ...)"
+    )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from qhn.core.data import images as module
+from qhn.core.data import point_sets
 from qhn.core.data.datasets import make_dataset
 from qhn.core.data.images import read_images
 from qhn.core.data.point_files import read_points_file
@@ -20,7 +21,7 @@ from qhn.core.data.point_sets import (
     remember,
     sizes_of,
 )
-from qhn.core.errors import InvalidValueError, NotFoundError
+from qhn.core.errors import InvalidValueError, NotFoundError, StoreError
 
 TEXT = "width,kind,height\n1,b,2\n\n3,a,-0.0\n5,a,6.5\n"
 
@@ -118,11 +119,20 @@ def test_what_is_kept_must_be_what_was_asked_for():
         sizes_of("../../etc")
 
 
-def test_points_are_found_in_places():
+def cannot_be_asked(digest):
+    raise StoreError("no credentials were found")
+
+
+def test_points_are_found_in_places(monkeypatch):
+    # Other tests of this process have opened stores, which are places too.
+    monkeypatch.setattr(point_sets, "_places", {})
     points = check_points(np.full((3, 1), 7.25), np.array([0, 1, 1]))
     with pytest.raises(NotFoundError, match="must be in the store"):
         points_of(points.digest)
     add_place("a test", {points.digest: encode(points)}.get)
+    add_place("an unreachable store", cannot_be_asked)
+    with pytest.raises(StoreError, match="no credentials"):
+        points_of("3x1-0123456789abcdef")
     assert (points_of(points.digest).x == 7.25).all()
 
 
